@@ -1,0 +1,43 @@
+/**
+ * The logger: pino, to standard error, scrubbed as a last line whatever a caller passed. People at a terminal get
+ * pino-pretty; everything else gets one JSON object a line.
+ */
+import { pino, type DestinationStream, type Logger } from 'pino';
+import pretty from 'pino-pretty';
+import { LivestowError } from './errors.ts';
+import { scrub } from './redact.ts';
+
+export type { Logger } from 'pino';
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+function describeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: String(error) };
+  return {
+    type: error.name,
+    message: error.message,
+    ...(error instanceof LivestowError
+      ? { code: error.code, hint: error.hint, ...error.context }
+      : { code: 'code' in error ? error.code : undefined, stack: error.stack }),
+    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+  };
+}
+
+export function createLogger(options: {
+  level: LogLevel;
+  pretty?: boolean;
+  /** Where lines go; standard error unless told. */
+  destination?: DestinationStream;
+}): Logger {
+  const sink: DestinationStream = options.destination ?? { write: (line) => void process.stderr.write(line) };
+  const out: DestinationStream = options.pretty
+    ? pretty({ destination: { write: (line: string) => sink.write(line) } as never, ignore: 'pid,hostname', colorize: process.stderr.isTTY })
+    : sink;
+  return pino(
+    { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: describeError } },
+    { write: (line: string) => void out.write(scrub(line)) },
+  );
+}
+
+export const silentLogger = (): Logger => pino({ level: 'silent' });

@@ -1,0 +1,87 @@
+/**
+ * Where everything lies: the names of the archive's objects, relative to the store's prefix or to a session's folder.
+ * Built from validated ids only; nothing that a creator or the API may spell becomes a path here.
+ */
+import { createHash } from 'node:crypto';
+import type { Container } from '../model/manifest.ts';
+
+const SAFE_ROOM = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** A room id as it may stand in a key: itself when harmless, a digest of it otherwise. */
+export function roomKey(roomId: string): string {
+  return SAFE_ROOM.test(roomId) ? roomId : `x${createHash('sha256').update(roomId).digest('hex').slice(0, 24)}`;
+}
+
+/** `20261122T140307Z-<roomId>`: when the room was found and which it is. */
+export function sessionIdOf(foundAtMs: number, roomId: string): string {
+  const stamp = new Date(foundAtMs).toISOString().replace(/[-:]/g, '').replace(/\.\d{3}Z$/, 'Z');
+  return `${stamp}-${roomKey(roomId)}`;
+}
+
+const SESSION_ID = /^\d{8}T\d{6}Z-[A-Za-z0-9_-]{1,64}$/;
+export const isSessionId = (text: string): boolean => SESSION_ID.test(text);
+
+const pad = (value: number, width: number): string => String(value).padStart(width, '0');
+
+export const CREATORS = 'creators/';
+export const creatorPrefix = (handle: string): string => `${CREATORS}${handle}/`;
+export const creatorFile = (handle: string): string => `${creatorPrefix(handle)}creator.json`;
+export const avatarFile = (handle: string): string => `${creatorPrefix(handle)}avatar.jpg`;
+export const sessionPrefix = (handle: string, session: string): string => `${creatorPrefix(handle)}${session}/`;
+
+/** Keys within a session's folder. */
+export const sessionKeys = {
+  manifest: 'manifest.json',
+  summary: 'summary.json',
+  playlist: 'index.m3u8',
+  room: 'room.json',
+  samples: 'samples.ndjson',
+  events: 'events.ndjson',
+  cover: 'cover.jpg',
+  poster: 'poster.jpg',
+  segment: (term: number, epoch: number, n: number, container: Container): string =>
+    `segments/${pad(term, 4)}-${pad(epoch, 4)}-${pad(n, 6)}.${container === 'mpegts' ? 'ts' : 'm4s'}`,
+  init: (term: number, epoch: number): string => `segments/${pad(term, 4)}-${pad(epoch, 4)}-init.mp4`,
+  journal: (term: number, n: number): string => `journal/${pad(term, 4)}-${pad(n, 6)}.ndjson`,
+  epochPlaylist: (term: number, epoch: number): string => `epoch-${pad(term, 4)}-${pad(epoch, 4)}.m3u8`,
+} as const;
+
+/** Index of sessions by id, so that a session is found without its handle. Derived; may be deleted. */
+export const INDEX = 'index/';
+export const indexKey = (session: string, handle: string): string => `${INDEX}sessions/${session}~${handle}.json`;
+export const indexPrefix = (sessionIdPrefix: string): string => `${INDEX}sessions/${sessionIdPrefix}`;
+
+export interface SegmentName {
+  term: number;
+  epoch: number;
+  n: number;
+}
+
+const SEGMENT_NAME = /^(?:segments\/)?(\d{4,})-(\d{4,})-(\d{6,})\.(?:ts|m4s)$/;
+const JOURNAL_NAME = /^(?:journal\/)?(\d{4,})-(\d+)\.ndjson$/;
+
+export function parseSegmentKey(key: string): SegmentName | undefined {
+  const match = SEGMENT_NAME.exec(key);
+  return match ? { term: Number(match[1]), epoch: Number(match[2]), n: Number(match[3]) } : undefined;
+}
+
+export function parseJournalKey(key: string): { term: number; n: number } | undefined {
+  const match = JOURNAL_NAME.exec(key);
+  return match ? { term: Number(match[1]), n: Number(match[2]) } : undefined;
+}
+
+/** The content type that a browser, a player or an S3 console expects. */
+export function contentTypeOf(key: string): string {
+  const extension = key.slice(key.lastIndexOf('.') + 1);
+  const types: Record<string, string> = {
+    ts: 'video/mp2t',
+    m4s: 'video/iso.segment',
+    mp4: 'video/mp4',
+    m3u8: 'application/vnd.apple.mpegurl',
+    json: 'application/json',
+    ndjson: 'application/x-ndjson',
+    jpg: 'image/jpeg',
+    vtt: 'text/vtt',
+  };
+  return types[extension] ?? 'application/octet-stream';
+}
