@@ -1,0 +1,82 @@
+/** Encodes and decodes manifests and summaries: the format check lives here. */
+import type { z } from 'zod';
+import { LivestowError } from '../kernel/errors.ts';
+import { FORMAT, manifestSchema, summarySchema, type Manifest, type Summary } from '../model/manifest.ts';
+import { sessionKeys } from './keys.ts';
+
+/** 4 KB, as the contract says. */
+const SUMMARY_LIMIT_BYTES = 4096;
+
+const MAJOR = Number(FORMAT.split('/')[1]);
+
+/** Readers ignore fields they do not know and refuse a higher major format. */
+function decode<T>(text: string, name: string, schema: z.ZodType<T>): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new LivestowError('MANIFEST', `${name} is not JSON`, { cause, hint: 'rebuild it with `livestow reindex`' });
+  }
+  const format = typeof value === 'object' && value !== null && 'format' in value ? String(value.format) : '';
+  const major = /^livestow\/(\d+)/.exec(format)?.[1];
+  if (major === undefined || Number(major) > MAJOR) {
+    throw new LivestowError('MANIFEST', `${name} has format ${JSON.stringify(format.slice(0, 40))}, this livestow reads ${FORMAT}`, {
+      hint: 'a newer livestow wrote it: upgrade to read it',
+    });
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new LivestowError('MANIFEST', `${name}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`, {
+      hint: 'it was altered after it was written; rebuild it with `livestow reindex`',
+    });
+  }
+  return parsed.data;
+}
+
+export const decodeManifest = (text: string, name: string): Manifest => decode(text, name, manifestSchema);
+export const decodeSummary = (text: string, name: string): Summary => decode(text, name, summarySchema);
+export const encodeManifest = (manifest: Manifest): string => `${JSON.stringify(manifest, null, 1)}\n`;
+
+const cut = (text: string | null, bytes: number): string | null => {
+  if (text === null || Buffer.byteLength(text) <= bytes) return text;
+  let short = text.slice(0, bytes);
+  while (Buffer.byteLength(short) > bytes - 3) short = short.slice(0, -1);
+  return `${short}…`;
+};
+
+export function summaryOf(manifest: Manifest): Summary {
+  return {
+    format: manifest.format,
+    session: manifest.session,
+    handle: manifest.creator.handle,
+    platformUserId: cut(manifest.creator.platformUserId, 64),
+    displayName: cut(manifest.creator.displayName, 256),
+    roomId: cut(manifest.room.roomId, 128) ?? '',
+    title: cut(manifest.room.title, 1024),
+    startedAt: manifest.room.startedAt,
+    foundAt: manifest.foundAt,
+    endedAt: manifest.endedAt,
+    endCause: manifest.endCause,
+    sealedAt: manifest.sealedAt,
+    deletedAt: manifest.deletedAt,
+    container: manifest.container,
+    codecs: [...new Set(manifest.epochs.map((epoch) => epoch.codec))],
+    width: Math.max(0, ...manifest.epochs.map((epoch) => epoch.width)),
+    height: Math.max(0, ...manifest.epochs.map((epoch) => epoch.height)),
+    recordedMs: manifest.coverage.recordedMs,
+    coverageRatio: manifest.coverage.ratio,
+    gaps: manifest.gaps.length,
+    epochs: manifest.epochs.length,
+    segments: manifest.segments.length,
+    bytes: manifest.segments.reduce((sum, segment) => sum + segment.bytes, 0),
+    poster: manifest.files.some((file) => file.key === sessionKeys.poster) ? sessionKeys.poster : null,
+  };
+}
+
+/** At most 4 KB. Titles are cut to keep it so, and JSON escapes can grow them: the last resort is to leave them out. */
+export function encodeSummary(summary: Summary): string {
+  const full = `${JSON.stringify(summary)}\n`;
+  if (Buffer.byteLength(full) <= SUMMARY_LIMIT_BYTES) return full;
+  return `${JSON.stringify({ ...summary, title: null, displayName: null })}\n`;
+}
