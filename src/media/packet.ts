@@ -25,7 +25,7 @@ export interface AudioConfig {
 export interface VideoPacket {
   kind: 'video';
   dtsMs: number;
-  /** Presentation minus decode time; not negative. */
+  /** Presentation minus decode time; negative only where the source has it so. */
   compositionMs: number;
   key: boolean;
   data: Buffer;
