@@ -1,0 +1,77 @@
+/**
+ * Reading and judging bodies. A body is opened anew by each reader, so that an attempt that failed half-way leaves
+ * nothing behind for the next; whoever reads one to its end knows its size and digest, and a wrong one is an error
+ * before anybody can take it for stored.
+ */
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { isLivestowError, LivestowError } from '../kernel/errors.ts';
+import type { Body, Store } from './store.ts';
+
+/** Big enough that hashing costs few turns of the event loop, small enough that one turn is about a millisecond. */
+const READ_CHUNK_BYTES = 1024 * 1024;
+
+export interface Digest {
+  bytes: number;
+  /** Lower-case hex. */
+  sha256: string;
+}
+
+export const bodySize = (body: Body): number => ('bytes' in body ? body.bytes.byteLength : body.size);
+
+export const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+export async function digestOf(parts: AsyncIterable<Uint8Array>): Promise<Digest> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const part of parts) {
+    hash.update(part);
+    bytes += part.byteLength;
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+/** An open local file from its beginning; the signal's reason when that aborts. Leaves it open. */
+export async function* readLocal(
+  file: FileHandle,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = file.createReadStream({ start: 0, autoClose: false, highWaterMark: READ_CHUNK_BYTES });
+  for await (const chunk of chunks) {
+    signal?.throwIfAborted();
+    yield chunk as Buffer;
+  }
+}
+
+export function sourceGone(path: string, cause: unknown): LivestowError {
+  return new LivestowError('SPOOL', `the file to store is gone: ${path}`, { cause });
+}
+
+/** Throws STORE_CORRUPT unless a body is what its owner said it is. */
+export function checkDigest(key: string, actual: Digest, body: Body, sha256: string | undefined): void {
+  const expectedBytes = bodySize(body);
+  if (actual.bytes === expectedBytes && (sha256 === undefined || actual.sha256 === sha256)) return;
+  throw new LivestowError('STORE_CORRUPT', `${key}: the bytes to store are not those that were promised`, {
+    hint: 'The local file changed or was damaged after it was written.',
+    context: {
+      expectedBytes,
+      actualBytes: actual.bytes,
+      expectedSha256: sha256,
+      actualSha256: actual.sha256,
+    },
+  });
+}
+
+/** Reads an object back from its store and says what is really there; undefined when nothing is. */
+export async function readDigest(
+  store: Store,
+  key: string,
+  signal?: AbortSignal,
+): Promise<Digest | undefined> {
+  try {
+    return await digestOf(await store.get(key, signal ? { signal } : {}));
+  } catch (error) {
+    if (isLivestowError(error, 'STORE_NOT_FOUND')) return undefined;
+    throw error;
+  }
+}

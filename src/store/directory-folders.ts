@@ -1,0 +1,72 @@
+/**
+ * The folders of a directory store. They stand for nothing (a store has keys only): each is made durably before the
+ * first object in it, rid of what a crash left half-written there, and removed with its last object.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { isMissing, syncFolder } from '../kernel/files.ts';
+
+/** No put takes a day; whatever is older was left by a process that died. */
+const STALE_AFTER_MS = 24 * 3_600_000;
+/** So that a daemon which runs for years does not remember every session's folder. */
+const REMEMBERED_FOLDERS = 4_096;
+
+/** A name beside the final one that no key can have. */
+export const temporaryName = (): string => `~${randomUUID()}.part`;
+const isTemporary = (name: string): boolean => name.startsWith('~') && name.endsWith('.part');
+
+export class DirectoryFolders {
+  readonly #root: string;
+  readonly #ready = new Set<string>();
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Runs `write` with the folder there, and once more when another process removed it (it was empty) meanwhile. */
+  async within<T>(folder: string, write: () => Promise<T>): Promise<T> {
+    const fresh = !this.#ready.has(folder);
+    if (fresh) await this.#prepare(folder);
+    try {
+      return await write();
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      await this.#prepare(folder);
+      return write();
+    }
+  }
+
+  /** Removes the folder and those above it, below the root, as far as they are empty. */
+  async removeEmpty(folder: string): Promise<void> {
+    for (
+      let at = folder;
+      relative(this.#root, at) !== '' && !relative(this.#root, at).startsWith('..');
+      at = dirname(at)
+    ) {
+      this.#ready.delete(at);
+      const removed = await rmdir(at).then(
+        () => true,
+        () => false,
+      );
+      if (!removed) return;
+    }
+  }
+
+  async #prepare(folder: string): Promise<void> {
+    const first = await mkdir(folder, { recursive: true });
+    if (first === undefined) await sweep(folder);
+    else for (let at = folder; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at));
+    if (this.#ready.size >= REMEMBERED_FOLDERS) this.#ready.clear();
+    this.#ready.add(folder);
+  }
+}
+
+async function sweep(folder: string): Promise<void> {
+  const names = await readdir(folder);
+  for (const path of names.filter(isTemporary).map((name) => join(folder, name))) {
+    const written = await stat(path).catch(() => undefined);
+    if (written !== undefined && Date.now() - written.mtimeMs > STALE_AFTER_MS)
+      await rm(path, { force: true });
+  }
+}
