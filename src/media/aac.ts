@@ -16,6 +16,8 @@ export interface AacFacts {
   objectType: number;
   /** What a decoder puts out: twice the core's with SBR. */
   sampleRate: number;
+  /** The rate that frames are counted in. */
+  coreSampleRate: number;
   channels: number;
   /** How long one frame sounds. */
   frameDurationMs: number;
@@ -50,7 +52,13 @@ export function parseAudioSpecificConfig(record: Buffer): AacFacts {
   }
   // 0 says that the layout is in the stream: two channels is what a live broadcast has.
   const channels = parametricStereo ? 2 : (CHANNELS[channelConfig] ?? 0) || 2;
-  return { objectType, sampleRate, channels, frameDurationMs: (frameSamples * 1000) / coreRate };
+  return {
+    objectType,
+    sampleRate,
+    coreSampleRate: coreRate,
+    channels,
+    frameDurationMs: (frameSamples * 1000) / coreRate,
+  };
 }
 
 function readObjectType(bits: BitReader): number {
