@@ -1,0 +1,80 @@
+/** The provider's error table (its reference, quoted in docs/lookup-api.md): decided on HTTP status and code only. */
+import { LivestowError, type ErrorCode } from '../kernel/errors.ts';
+import { bareUrl, scrub } from '../kernel/redact.ts';
+import type { ApiError } from './lookup-response.ts';
+
+type LookupErrorCode = Extract<ErrorCode, `LOOKUP_${string}`>;
+
+const BY_CODE: ReadonlyMap<string, LookupErrorCode> = new Map([
+  ['bad_request', 'LOOKUP_BAD_REQUEST'],
+  ['unauthorized', 'LOOKUP_UNAUTHORIZED'],
+  ['payment_required', 'LOOKUP_UNAUTHORIZED'],
+  ['insufficient_credits', 'LOOKUP_CREDITS'],
+  ['lookup_failed', 'LOOKUP_FAILED'],
+  ['internal_error', 'LOOKUP_FAILED'],
+  ['temporarily_unavailable', 'LOOKUP_FAILED'],
+]);
+
+/** For a code that is not documented. */
+function byStatus(status: number): LookupErrorCode {
+  if (status === 401 || status === 403) return 'LOOKUP_UNAUTHORIZED';
+  if (status === 402) return 'LOOKUP_CREDITS';
+  if (status === 408 || status === 425 || status === 429 || status >= 500) return 'LOOKUP_FAILED';
+  return 'LOOKUP_BAD_REQUEST';
+}
+
+export interface ApiFailure {
+  handle: string;
+  status: number;
+  error: ApiError;
+  retryAfterMs: number | undefined;
+}
+
+export function lookupError({ handle, status, error, retryAfterMs }: ApiFailure): LivestowError {
+  const code = BY_CODE.get(error.code) ?? byStatus(status);
+  const said = scrub(error.message.slice(0, 300));
+  const context = {
+    handle,
+    status,
+    apiCode: scrub(error.code.slice(0, 64)),
+    requestId: error.requestId?.slice(0, 128),
+    retryAfterMs,
+  };
+  switch (code) {
+    case 'LOOKUP_BAD_REQUEST':
+      return new LivestowError(code, `the lookup API refused to look up @${handle}: ${said || error.code}`, {
+        hint: 'check the handle, and the base URL of the lookup API (LIVESTOW_API_URL) if it was changed',
+        context,
+      });
+    case 'LOOKUP_UNAUTHORIZED':
+      return new LivestowError(code, 'the lookup API does not accept the key', {
+        hint: 'check LIVESTOW_API_KEY: it must be a valid Social Fetch key (sfk_...)',
+        context,
+      });
+    case 'LOOKUP_CREDITS': {
+      const shop = error.checkoutUrl === undefined ? '' : `: ${bareUrl(error.checkoutUrl)}`;
+      return new LivestowError(code, 'the key has no credits left; a recording in progress goes on', {
+        hint: `buy credits${shop}; looking resumes by itself`,
+        context:
+          error.checkoutUrl === undefined ? context : { ...context, checkoutUrl: bareUrl(error.checkoutUrl) },
+      });
+    }
+    default:
+      return new LivestowError(
+        'LOOKUP_FAILED',
+        `the lookup API could not answer (${status} ${context.apiCode})`,
+        {
+          retryable: true,
+          context,
+        },
+      );
+  }
+}
+
+/** `Retry-After` in either form, as milliseconds; undefined when absent or nonsense. Never more than an hour. */
+export function parseRetryAfterMs(header: string | string[] | undefined, nowMs: number): number | undefined {
+  const text = (Array.isArray(header) ? header[0] : header)?.trim();
+  if (text === undefined || text === '') return undefined;
+  const waitMs = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
+  return Number.isNaN(waitMs) ? undefined : Math.min(3_600_000, Math.max(0, waitMs));
+}

@@ -1,0 +1,219 @@
+/**
+ * Looks a creator up at Social Fetch: one request, one answer, no retry (see `retry.ts`). The key travels in a header and
+ * nowhere else; everything the API says is parsed before it is believed.
+ */
+import { request, type Dispatcher } from 'undici';
+import { systemClock, type Clock } from '../kernel/clock.ts';
+import { isLivestowError, LivestowError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { registerSecret, scrub } from '../kernel/redact.ts';
+import { requireHandle } from '../model/handle.ts';
+import type { Look } from '../model/look.ts';
+import { lookupError, parseRetryAfterMs } from './api-error.ts';
+import { CreditLedger } from './credit-ledger.ts';
+import { CREDITS_PROBE_MS, KeyGate } from './key-gate.ts';
+import { chargeOf, parseErrorResponse, parseLookResponse } from './lookup-response.ts';
+
+export const DEFAULT_API_URL = 'https://api.socialfetch.dev';
+export const LOOK_TIMEOUT_MS = 15_000;
+/** Far beyond any real answer (about 20 KB). */
+const MAX_ANSWER_BYTES = 2 * 1024 * 1024;
+/** How much of an answer that was not understood is kept for the log. */
+const QUOTED_CHARS = 500;
+
+export interface LookOptions {
+  signal: AbortSignal;
+  /** Asks caches on the way not to answer. `meta.cached` says whether one did all the same. */
+  fresh?: boolean;
+}
+
+export interface LookupClientOptions {
+  apiKey: string | undefined;
+  /** May have a path; with or without a slash at its end. */
+  baseUrl?: string;
+  dispatcher: Dispatcher;
+  logger: Logger;
+  ledger?: CreditLedger;
+  clock?: Clock;
+  timeoutMs?: number;
+  creditsProbeMs?: number;
+}
+
+interface Answer {
+  status: number;
+  retryAfterMs: number | undefined;
+  text: string;
+}
+
+export class LookupClient {
+  readonly ledger: CreditLedger;
+  readonly #apiKey: string | undefined;
+  readonly #base: URL;
+  readonly #dispatcher: Dispatcher;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #gate: KeyGate;
+
+  /** Throws CONFIG for a base URL that is none. */
+  constructor(options: LookupClientOptions) {
+    this.#apiKey = options.apiKey?.trim() || undefined;
+    registerSecret(this.#apiKey);
+    this.#base = parseBaseUrl(options.baseUrl ?? DEFAULT_API_URL);
+    this.#dispatcher = options.dispatcher;
+    this.#logger = options.logger;
+    this.ledger = options.ledger ?? new CreditLedger();
+    this.#clock = options.clock ?? systemClock;
+    this.#timeoutMs = options.timeoutMs ?? LOOK_TIMEOUT_MS;
+    this.#gate = new KeyGate(this.#clock, options.creditsProbeMs ?? CREDITS_PROBE_MS);
+  }
+
+  /**
+   * One look. Throws USAGE for what is no handle; LOOKUP_BAD_REQUEST, LOOKUP_UNAUTHORIZED and LOOKUP_CREDITS (not
+   * retryable); LOOKUP_FAILED and LOOKUP_MALFORMED (retryable, `context.retryAfterMs` where the API said so); the
+   * signal's reason when it aborts. An error says nothing about whether the creator is live.
+   */
+  async look(handle: string, { signal, fresh = false }: LookOptions): Promise<Look> {
+    const creator = requireHandle(handle);
+    const apiKey = this.#requireKey();
+    this.#gate.admit();
+    try {
+      const answer = await this.#ask(creator, apiKey, fresh, signal);
+      const look = this.#understand(creator, answer);
+      this.#gate.open();
+      return look;
+    } catch (error) {
+      throw isLivestowError(error) ? this.#gate.failed(error) : error;
+    }
+  }
+
+  #requireKey(): string {
+    const key = this.#apiKey;
+    // What a header can't carry is no key either, and must not reach an error message of the HTTP client.
+    if (key !== undefined && /^[\x21-\x7e]+$/.test(key)) return key;
+    const what =
+      key === undefined ? 'there is no key for the lookup API' : 'the key for the lookup API is malformed';
+    throw new LivestowError('LOOKUP_UNAUTHORIZED', what, {
+      hint: 'set LIVESTOW_API_KEY to a Social Fetch key (sfk_...)',
+      context: { withoutRequest: true },
+    });
+  }
+
+  async #ask(handle: string, apiKey: string, fresh: boolean, signal: AbortSignal): Promise<Answer> {
+    signal.throwIfAborted();
+    const deadline = new AbortController();
+    const cancelExpiry = this.#clock.after(this.#timeoutMs, () => deadline.abort());
+    const abort = () => deadline.abort();
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      const url = new URL(`v1/tiktok/profiles/${encodeURIComponent(handle)}/live`, this.#base);
+      const { statusCode, headers, body } = await request(url, {
+        dispatcher: this.#dispatcher,
+        signal: deadline.signal,
+        headers: {
+          'x-api-key': apiKey,
+          accept: 'application/json',
+          'user-agent': 'livestow',
+          ...(fresh ? { 'cache-control': 'no-cache' } : {}),
+        },
+      });
+      const text = await readText(body);
+      const retryAfterMs = parseRetryAfterMs(headers['retry-after'], this.#clock.now());
+      return { status: statusCode, retryAfterMs, text };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isLivestowError(error)) throw error;
+      const timedOut = deadline.signal.aborted;
+      throw new LivestowError(
+        'LOOKUP_FAILED',
+        timedOut
+          ? `the lookup API did not answer within ${this.#timeoutMs / 1_000} s`
+          : `the lookup API at ${this.#base.host} could not be reached`,
+        { retryable: true, cause: error, context: { handle } },
+      );
+    } finally {
+      cancelExpiry();
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  #understand(handle: string, { status, retryAfterMs, text }: Answer): Look {
+    const malformed = (what: string) =>
+      new LivestowError(
+        'LOOKUP_MALFORMED',
+        `the lookup API answered something that is not documented: ${what}`,
+        {
+          retryable: true,
+          context: { handle, status, retryAfterMs, body: quote(text) },
+        },
+      );
+
+    const body = parseJson(text);
+    if (body === undefined) throw malformed('no JSON');
+    if (status !== 200) {
+      const error = parseErrorResponse(body);
+      if (error === undefined || status < 400) throw malformed(`HTTP ${status} without an error body`);
+      throw lookupError({ handle, status, error, retryAfterMs });
+    }
+
+    const parsed = parseLookResponse(body);
+    if ('malformed' in parsed) {
+      const charged = chargeOf(body);
+      if (charged !== undefined) this.ledger.add(handle, charged);
+      throw malformed(parsed.malformed);
+    }
+    const { look, oddStreams } = parsed;
+    this.ledger.add(handle, look.meta.creditsCharged);
+    if (oddStreams.length > 0) {
+      this.#logger.warn(
+        { handle, requestId: look.meta.requestId, oddStreams },
+        'streams left out: not as documented',
+      );
+    }
+    return look;
+  }
+}
+
+function parseBaseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.username !== '') {
+    throw new LivestowError('CONFIG', 'the base URL of the lookup API is not an http(s) URL', {
+      hint: `set LIVESTOW_API_URL (--api-url) to something like ${DEFAULT_API_URL}, or leave it out`,
+    });
+  }
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  url.search = '';
+  url.hash = '';
+  return url;
+}
+
+async function readText(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > MAX_ANSWER_BYTES) {
+      throw new LivestowError(
+        'LOOKUP_MALFORMED',
+        `the lookup API answered with more than ${MAX_ANSWER_BYTES} bytes`,
+        {
+          retryable: true,
+          context: { body: quote(Buffer.concat(chunks).toString('utf8', 0, QUOTED_CHARS)) },
+        },
+      );
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, bytes).toString('utf8');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Scrubbed before it is cut, so that no half of a secret is left at the end. */
+const quote = (text: string): string => scrub(text.slice(0, 64 * 1024)).slice(0, QUOTED_CHARS);
