@@ -4,6 +4,7 @@
  */
 import { LivestowError } from '../kernel/errors.ts';
 import { journalEntrySchema, type JournalEntry } from '../model/manifest.ts';
+import { requireReadableFormat } from './format.ts';
 
 export const encodeJournalEntry = (entry: JournalEntry): string => `${JSON.stringify(entry)}\n`;
 
@@ -22,6 +23,8 @@ export function decodeJournal(text: string, name: string): JournalEntry[] {
     const isTornTail = index === lines.length;
     const parsed = parseLine(line);
     if (parsed.ok) {
+      if (parsed.entry?.type === 'term')
+        requireReadableFormat(parsed.entry.format, `${name}, line ${index + 1}`);
       if (parsed.entry) entries.push(parsed.entry);
     } else if (!isTornTail) {
       throw new LivestowError('MANIFEST', `${name}, line ${index + 1}: ${parsed.why}`, {

@@ -3,18 +3,24 @@
  * Built from validated ids only; nothing that a creator or the API may spell becomes a path here.
  */
 import { createHash } from 'node:crypto';
+import { parseHandle } from '../model/handle.ts';
 import type { Container } from '../model/manifest.ts';
 
 const SAFE_ROOM = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** A room id as it may stand in a key: itself when harmless, a digest of it otherwise. */
 export function roomKey(roomId: string): string {
-  return SAFE_ROOM.test(roomId) ? roomId : `x${createHash('sha256').update(roomId).digest('hex').slice(0, 24)}`;
+  return SAFE_ROOM.test(roomId)
+    ? roomId
+    : `x${createHash('sha256').update(roomId).digest('hex').slice(0, 24)}`;
 }
 
 /** `20261122T140307Z-<roomId>`: when the room was found and which it is. */
 export function sessionIdOf(foundAtMs: number, roomId: string): string {
-  const stamp = new Date(foundAtMs).toISOString().replace(/[-:]/g, '').replace(/\.\d{3}Z$/, 'Z');
+  const stamp = new Date(foundAtMs)
+    .toISOString()
+    .replace(/[-:]/g, '')
+    .replace(/\.\d{3}Z$/, 'Z');
   return `${stamp}-${roomKey(roomId)}`;
 }
 
@@ -27,7 +33,8 @@ export const CREATORS = 'creators/';
 export const creatorPrefix = (handle: string): string => `${CREATORS}${handle}/`;
 export const creatorFile = (handle: string): string => `${creatorPrefix(handle)}creator.json`;
 export const avatarFile = (handle: string): string => `${creatorPrefix(handle)}avatar.jpg`;
-export const sessionPrefix = (handle: string, session: string): string => `${creatorPrefix(handle)}${session}/`;
+export const sessionPrefix = (handle: string, session: string): string =>
+  `${creatorPrefix(handle)}${session}/`;
 
 /** Keys within a session's folder. */
 export const sessionKeys = {
@@ -48,8 +55,18 @@ export const sessionKeys = {
 
 /** Index of sessions by id, so that a session is found without its handle. Derived; may be deleted. */
 export const INDEX = 'index/';
-export const indexKey = (session: string, handle: string): string => `${INDEX}sessions/${session}~${handle}.json`;
+export const indexKey = (session: string, handle: string): string =>
+  `${INDEX}sessions/${session}~${handle}.json`;
 export const indexPrefix = (sessionIdPrefix: string): string => `${INDEX}sessions/${sessionIdPrefix}`;
+
+const INDEX_NAME = /^index\/sessions\/([^~/]+)~([^~/]+)\.json$/;
+
+/** Which session an index object points at; undefined for any other key. */
+export function parseIndexKey(key: string): { session: string; handle: string } | undefined {
+  const [, session = '', name = ''] = INDEX_NAME.exec(key) ?? [];
+  const handle = parseHandle(name);
+  return isSessionId(session) && handle !== undefined && handle === name ? { session, handle } : undefined;
+}
 
 export interface SegmentName {
   term: number;
@@ -70,18 +87,17 @@ export function parseJournalKey(key: string): { term: number; n: number } | unde
   return match ? { term: Number(match[1]), n: Number(match[2]) } : undefined;
 }
 
+const CONTENT_TYPES = new Map([
+  ['ts', 'video/mp2t'],
+  ['m4s', 'video/iso.segment'],
+  ['mp4', 'video/mp4'],
+  ['m3u8', 'application/vnd.apple.mpegurl'],
+  ['json', 'application/json'],
+  ['ndjson', 'application/x-ndjson'],
+  ['jpg', 'image/jpeg'],
+  ['vtt', 'text/vtt'],
+]);
+
 /** The content type that a browser, a player or an S3 console expects. */
-export function contentTypeOf(key: string): string {
-  const extension = key.slice(key.lastIndexOf('.') + 1);
-  const types: Record<string, string> = {
-    ts: 'video/mp2t',
-    m4s: 'video/iso.segment',
-    mp4: 'video/mp4',
-    m3u8: 'application/vnd.apple.mpegurl',
-    json: 'application/json',
-    ndjson: 'application/x-ndjson',
-    jpg: 'image/jpeg',
-    vtt: 'text/vtt',
-  };
-  return types[extension] ?? 'application/octet-stream';
-}
+export const contentTypeOf = (key: string): string =>
+  CONTENT_TYPES.get(key.slice(key.lastIndexOf('.') + 1)) ?? 'application/octet-stream';

@@ -1,13 +1,12 @@
 /** Encodes and decodes manifests and summaries: the format check lives here. */
 import type { z } from 'zod';
 import { LivestowError } from '../kernel/errors.ts';
-import { FORMAT, manifestSchema, summarySchema, type Manifest, type Summary } from '../model/manifest.ts';
+import { manifestSchema, summarySchema, type Manifest, type Summary } from '../model/manifest.ts';
+import { requireReadableFormat } from './format.ts';
 import { sessionKeys } from './keys.ts';
 
 /** 4 KB, as the contract says. */
 const SUMMARY_LIMIT_BYTES = 4096;
-
-const MAJOR = Number(FORMAT.split('/')[1]);
 
 /** Readers ignore fields they do not know and refuse a higher major format. */
 function decode<T>(text: string, name: string, schema: z.ZodType<T>): T {
@@ -15,21 +14,23 @@ function decode<T>(text: string, name: string, schema: z.ZodType<T>): T {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new LivestowError('MANIFEST', `${name} is not JSON`, { cause, hint: 'rebuild it with `livestow reindex`' });
-  }
-  const format = typeof value === 'object' && value !== null && 'format' in value ? String(value.format) : '';
-  const major = /^livestow\/(\d+)/.exec(format)?.[1];
-  if (major === undefined || Number(major) > MAJOR) {
-    throw new LivestowError('MANIFEST', `${name} has format ${JSON.stringify(format.slice(0, 40))}, this livestow reads ${FORMAT}`, {
-      hint: 'a newer livestow wrote it: upgrade to read it',
+    throw new LivestowError('MANIFEST', `${name} is not JSON`, {
+      cause,
+      hint: 'rebuild it with `livestow reindex`',
     });
   }
+  const format = typeof value === 'object' && value !== null && 'format' in value ? String(value.format) : '';
+  requireReadableFormat(format, name);
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new LivestowError('MANIFEST', `${name}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`, {
-      hint: 'it was altered after it was written; rebuild it with `livestow reindex`',
-    });
+    throw new LivestowError(
+      'MANIFEST',
+      `${name}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`,
+      {
+        hint: 'it was altered after it was written; rebuild it with `livestow reindex`',
+      },
+    );
   }
   return parsed.data;
 }
@@ -38,22 +39,33 @@ export const decodeManifest = (text: string, name: string): Manifest => decode(t
 export const decodeSummary = (text: string, name: string): Summary => decode(text, name, summarySchema);
 export const encodeManifest = (manifest: Manifest): string => `${JSON.stringify(manifest, null, 1)}\n`;
 
-const cut = (text: string | null, bytes: number): string | null => {
-  if (text === null || Buffer.byteLength(text) <= bytes) return text;
-  let short = text.slice(0, bytes);
-  while (Buffer.byteLength(short) > bytes - 3) short = short.slice(0, -1);
-  return `${short}…`;
-};
+const ELLIPSIS = '…';
+
+/** At most so many bytes of UTF-8, cut between characters. */
+function cut(text: string, bytes: number): string {
+  if (Buffer.byteLength(text) <= bytes) return text;
+  let left = bytes - Buffer.byteLength(ELLIPSIS);
+  let short = '';
+  for (const character of text) {
+    left -= Buffer.byteLength(character);
+    if (left < 0) break;
+    short += character;
+  }
+  return `${short}${ELLIPSIS}`;
+}
+
+const cutIfAny = (text: string | null, bytes: number): string | null =>
+  text === null ? null : cut(text, bytes);
 
 export function summaryOf(manifest: Manifest): Summary {
   return {
     format: manifest.format,
     session: manifest.session,
     handle: manifest.creator.handle,
-    platformUserId: cut(manifest.creator.platformUserId, 64),
-    displayName: cut(manifest.creator.displayName, 256),
-    roomId: cut(manifest.room.roomId, 128) ?? '',
-    title: cut(manifest.room.title, 1024),
+    platformUserId: cutIfAny(manifest.creator.platformUserId, 64),
+    displayName: cutIfAny(manifest.creator.displayName, 256),
+    roomId: cut(manifest.room.roomId, 128),
+    title: cutIfAny(manifest.room.title, 1024),
     startedAt: manifest.room.startedAt,
     foundAt: manifest.foundAt,
     endedAt: manifest.endedAt,
@@ -62,8 +74,8 @@ export function summaryOf(manifest: Manifest): Summary {
     deletedAt: manifest.deletedAt,
     container: manifest.container,
     codecs: [...new Set(manifest.epochs.map((epoch) => epoch.codec))],
-    width: Math.max(0, ...manifest.epochs.map((epoch) => epoch.width)),
-    height: Math.max(0, ...manifest.epochs.map((epoch) => epoch.height)),
+    width: manifest.epochs.reduce((most, epoch) => Math.max(most, epoch.width), 0),
+    height: manifest.epochs.reduce((most, epoch) => Math.max(most, epoch.height), 0),
     recordedMs: manifest.coverage.recordedMs,
     coverageRatio: manifest.coverage.ratio,
     gaps: manifest.gaps.length,

@@ -1,18 +1,30 @@
 /**
  * The HLS playlists of a session (RFC 8216): `index.m3u8` over all epochs with discontinuities between them, and one
- * playlist for each epoch alone. URIs are relative, so that a bucket can be moved.
+ * playlist for each epoch alone. URIs are relative, so that a bucket can be moved. Where a segment was lost, the time
+ * line has a hole, and that is a discontinuity too.
  */
 import type { Epoch, Manifest, Segment } from '../model/manifest.ts';
 
+/** A hole in the time line up to this long is left to the player; more is a new time line to it. */
+const JOINED_WITHIN_MS = 500;
+
 const sameEpoch = (a: { term: number; epoch: number }, b: { term: number; epoch: number }): boolean =>
   a.term === b.term && a.epoch === b.epoch;
+
+/** Whether a player may take the segment for the continuation of the one before. */
+const continues = (previous: Segment, segment: Segment): boolean =>
+  sameEpoch(previous, segment) &&
+  Math.abs(segment.firstDtsMs - (previous.firstDtsMs + previous.durationMs)) <= JOINED_WITHIN_MS;
 
 function render(
   manifest: Pick<Manifest, 'container' | 'epochs'>,
   segments: readonly Segment[],
   complete: boolean,
 ): string {
-  const longestSeconds = Math.max(1, ...segments.map((segment) => Math.round(segment.durationMs / 1000)));
+  const longestSeconds = segments.reduce(
+    (most, { durationMs }) => Math.max(most, Math.round(durationMs / 1000)),
+    1,
+  );
   const lines = [
     '#EXTM3U',
     `#EXT-X-VERSION:${manifest.container === 'fmp4' ? 7 : 6}`,
@@ -23,10 +35,12 @@ function render(
   ];
   let previous: Segment | undefined;
   for (const segment of segments) {
-    if (!previous || !sameEpoch(previous, segment)) {
+    if (!previous || !continues(previous, segment)) {
       if (previous) lines.push('#EXT-X-DISCONTINUITY');
-      const init = manifest.epochs.find((epoch) => sameEpoch(epoch, segment))?.init;
-      if (init) lines.push(`#EXT-X-MAP:URI="${init}"`);
+      if (!previous || !sameEpoch(previous, segment)) {
+        const init = manifest.epochs.find((epoch) => sameEpoch(epoch, segment))?.init;
+        if (init) lines.push(`#EXT-X-MAP:URI="${init}"`);
+      }
       lines.push(`#EXT-X-PROGRAM-DATE-TIME:${segment.startsAt}`);
     }
     lines.push(`#EXTINF:${(segment.durationMs / 1000).toFixed(3)},`, segment.key);
@@ -36,8 +50,9 @@ function render(
   return `${lines.join('\n')}\n`;
 }
 
-export const sessionPlaylist = (manifest: Manifest): string =>
-  render(manifest, manifest.segments, manifest.sealedAt !== null || manifest.endCause !== null);
+/** @param complete the session is sealed: VOD instead of EVENT */
+export const sessionPlaylist = (manifest: Manifest, complete: boolean): string =>
+  render(manifest, manifest.segments, complete);
 
 /** @param complete no segment will be added to this epoch any more */
 export const epochPlaylist = (manifest: Manifest, epoch: Epoch, complete: boolean): string =>
