@@ -69,7 +69,7 @@ test('fMP4: each epoch names its init segment once', () => {
         m4s(1, 1),
         m4s(1, 2),
         epoch(1, 2, { init: init(2) }),
-        m4s(1, 2),
+        m4s(2, 1),
       ),
       true,
     ),
