@@ -66,6 +66,7 @@ interface Held {
 type Join = { kind: 'connection'; cause: GapCause } | { kind: 'step'; silenceMs: number };
 
 export class Timeline {
+  readonly #firstDtsMs: number;
   #join: Join | null = { kind: 'connection', cause: 'found-late' };
   #held: Held[] = [];
   #heldBytes = 0;
@@ -84,6 +85,11 @@ export class Timeline {
   #droppedHead = 0;
   #droppedSound = 0;
   #out: TimelineItem[] = [];
+
+  /** @param startMs how long after its session's beginning this line begins: later terms stand behind earlier ones */
+  constructor(startMs = 0) {
+    this.#firstDtsMs = FIRST_DTS_MS + Math.max(0, Math.round(startMs));
+  }
 
   /** The next units come from another connection; `cause` is why media may be missing before it. */
   connect(cause: GapCause): TimelineItem[] {
@@ -146,11 +152,15 @@ export class Timeline {
     this.#audio = track(state.audio);
     this.#epoch = { video: null, audio: null };
     let leads = false;
+    const last = { video: -Infinity, audio: -Infinity };
     for (const unit of tail) {
       if (isConfig(unit)) {
         this.#takeConfig(unit);
         continue;
       }
+      // A term that crashed while it was going on from a tail left some of it twice.
+      if (unit.dtsMs <= last[unit.kind]) continue;
+      last[unit.kind] = unit.dtsMs;
       const isLead = unit.kind === 'video' ? unit.key : this.#videoConfig === null;
       if (unit.kind === 'video' && unit.key) this.#keyframes.remember(unit, unit.dtsMs);
       if (!leads && !(isLead && unit.dtsMs > closedDtsMs)) continue;
@@ -267,7 +277,7 @@ export class Timeline {
     let begins = join.kind === 'connection' && this.#configChanged();
     const before = this.#recordedBefore(lead);
     if (!track) {
-      this.#offsetMs = FIRST_DTS_MS - lead.packet.dtsMs;
+      this.#offsetMs = this.#firstDtsMs - lead.packet.dtsMs;
       this.#walls = [{ fromDtsMs: 0, wallMs: Infinity }];
       begins = true;
     } else if (before !== undefined) {
