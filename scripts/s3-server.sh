@@ -5,9 +5,8 @@
 set -euo pipefail
 SERVER_NAME=s3-server
 PACKAGES=(radosgw ceph-mon ceph-osd ceph-common)
+PROGRAMS=(radosgw radosgw-admin ceph ceph-mon ceph-osd)
 . "$(dirname "$0")/server-life.sh"
-
-installed() { command -v radosgw ceph-mon ceph-osd ceph radosgw-admin >/dev/null; }
 
 configure() { # FOLDER FSID S3_PORT MON_PORT
   cat >"$1/ceph.conf" <<C
@@ -46,7 +45,7 @@ osd data = $1/osd
 osd objectstore = memstore
 memstore device bytes = 8589934592
 [client.rgw.a]
-rgw frontends = beast endpoint=127.0.0.1:$3
+rgw frontends = beast endpoint=127.0.0.1:$3 tcp_nodelay=1
 rgw data = $1/rgw
 rgw dns name = localhost
 rgw thread pool size = 32

@@ -5,6 +5,11 @@
 say() { printf '%s: %s\n' "$SERVER_NAME" "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
+installed() {
+  local program
+  for program in "${PROGRAMS[@]}"; do command -v "$program" >/dev/null || return 1; done
+}
+
 # Installs what is missing where nobody has to be asked (root, or CI with sudo); says the one command otherwise.
 install_packages() {
   installed && return 0
