@@ -54,6 +54,7 @@ export class LookupClient {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #gate: KeyGate;
+  readonly #toldOddStreams = new Set<string>();
 
   /** Throws CONFIG for a base URL that is none. */
   constructor(options: LookupClientOptions) {
@@ -165,7 +166,10 @@ export class LookupClient {
     const { look, oddStreams } = parsed;
     this.ledger.add(handle, look.meta.creditsCharged);
     if (oddStreams.length > 0) {
-      this.#logger.warn(
+      // Every look at this room will say the same; once is news.
+      const level = this.#toldOddStreams.has(handle) ? 'debug' : 'warn';
+      this.#toldOddStreams.add(handle);
+      this.#logger[level](
         { handle, requestId: look.meta.requestId, oddStreams },
         'streams left out: not as documented',
       );

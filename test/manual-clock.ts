@@ -1,0 +1,82 @@
+/** A clock that a test steps by hand: nothing passes until it says so. */
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Clock } from '../src/kernel/clock.ts';
+
+interface Timer {
+  atMs: number;
+  callback: () => void;
+}
+
+export class ManualClock implements Clock {
+  readonly #startMs: number;
+  #elapsedMs = 0;
+  readonly #timers = new Set<Timer>();
+  #onTimer: (() => void)[] = [];
+
+  constructor(startMs: number = Date.UTC(2026, 10, 22)) {
+    this.#startMs = startMs;
+  }
+
+  now(): number {
+    return this.#startMs + this.#elapsedMs;
+  }
+
+  monotonic(): number {
+    return this.#elapsedMs;
+  }
+
+  delay(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason as Error);
+        return;
+      }
+      const cancel = this.after(ms, () => {
+        signal?.removeEventListener('abort', abort);
+        resolve();
+      });
+      const abort = () => {
+        cancel();
+        reject(signal?.reason as Error);
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  after(ms: number, callback: () => void): () => void {
+    const timer = { atMs: this.#elapsedMs + Math.max(0, ms), callback };
+    this.#timers.add(timer);
+    for (const tell of this.#onTimer.splice(0)) tell();
+    return () => void this.#timers.delete(timer);
+  }
+
+  /** How long until each timer, ascending. */
+  get pendingMs(): number[] {
+    return [...this.#timers].map((timer) => timer.atMs - this.#elapsedMs).toSorted((a, b) => a - b);
+  }
+
+  /** Resolves as soon as somebody waits for something. */
+  async waiting(): Promise<void> {
+    while (this.#timers.size === 0) {
+      await new Promise<void>((resolve) => {
+        this.#onTimer.push(resolve);
+      });
+    }
+  }
+
+  /** Lets time pass; whatever falls due happens in order, each with time to react. */
+  async advance(ms: number): Promise<void> {
+    const endMs = this.#elapsedMs + ms;
+    for (;;) {
+      await turn();
+      const due = [...this.#timers]
+        .filter((timer) => timer.atMs <= endMs)
+        .toSorted((a, b) => a.atMs - b.atMs)[0];
+      if (due === undefined) break;
+      this.#elapsedMs = Math.max(this.#elapsedMs, due.atMs);
+      this.#timers.delete(due);
+      due.callback();
+    }
+    this.#elapsedMs = endMs;
+  }
+}
