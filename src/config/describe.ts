@@ -1,0 +1,24 @@
+/** What is in force and where each value came from, for people and for `--json`. */
+import type { LoadedConfig } from './load.ts';
+import { originText } from './origin.ts';
+import { aboutSetting, SETTING_KEYS, type SettingKey } from './schema.ts';
+
+export interface SettingInForce {
+  key: SettingKey;
+  /** As it would be written in a file, places in full; null when there is none; secrets as `[redacted]`. */
+  value: unknown;
+  /** `livestow.yaml:3`, `LIVESTOW_STORE`, `--store`, `default` */
+  from: string;
+}
+
+export function settingsInForce({ config, given }: LoadedConfig): SettingInForce[] {
+  return SETTING_KEYS.map((key) => {
+    const { raw, origin } = given[key];
+    const value = key === 'store' || key === 'spool' ? config[key] : (raw ?? null);
+    return {
+      key,
+      value: value !== null && aboutSetting(key).secret ? '[redacted]' : value,
+      from: originText(origin),
+    };
+  });
+}

@@ -1,0 +1,200 @@
+/**
+ * What is in force: command line over environment over config file over defaults. Every layer is checked, also where
+ * another one wins, and everything that is wrong is said at once.
+ */
+import { dirname, resolve } from 'node:path';
+import type { z } from 'zod';
+import { LivestowError } from '../kernel/errors.ts';
+import { scrub } from '../kernel/redact.ts';
+import { originText, type Origin, type Problem } from './origin.ts';
+import {
+  aboutSetting,
+  defaultText,
+  SETTING_KEYS,
+  settingsSchema,
+  toConfig,
+  type Config,
+  type SettingKey,
+} from './schema.ts';
+import { closest } from './suggest.ts';
+import { readConfigFile, type ConfigFile } from './yaml-file.ts';
+
+export const DEFAULT_CONFIG_FILE = 'livestow.yaml';
+
+export interface ConfigInputs {
+  /** What flags said, by setting. */
+  flags: Partial<Record<SettingKey, string>>;
+  env: Readonly<Record<string, string | undefined>>;
+  /** What relative paths in flags, variables and defaults are relative to; in a file, its own folder is. */
+  cwd: string;
+  /** From `--config`: has to be there. Without it `livestow.yaml` is read where it is. */
+  file?: string;
+}
+
+export interface LoadedConfig {
+  config: Config;
+  /** What the winning layer said, as it was written there, and which layer that is. */
+  given: Record<SettingKey, Given>;
+  /** The config file that was read. */
+  file: string | null;
+  /** What looks wrong and stops nothing. */
+  warnings: string[];
+}
+
+export interface Given {
+  raw: unknown;
+  origin: Origin;
+}
+
+/** Throws CONFIG with every problem in `context.problems`. */
+export async function loadConfig(inputs: ConfigInputs): Promise<LoadedConfig> {
+  const problems: Problem[] = [];
+  const path = resolve(inputs.cwd, inputs.file ?? DEFAULT_CONFIG_FILE);
+  const file = await readFileOrComplain(path, inputs.file !== undefined);
+  const { typos, strangers } = unknownVariables(inputs.env);
+  problems.push(...typos, ...(file === undefined ? [] : [...file.problems, ...unknownKeys(file)]));
+
+  const settings: Record<string, unknown> = {};
+  const given: Partial<Record<SettingKey, Given>> = {};
+  for (const key of SETTING_KEYS) {
+    const layers = layersOf(key, inputs, file);
+    const parsed = layers.map((layer) => check(key, layer, file, problems));
+    settings[key] = parsed[0] ?? settingsSchema.shape[key].safeParse(undefined).data;
+    given[key] = layers[0] ?? { raw: defaultText(key), origin: { kind: 'default' } };
+  }
+  if (problems.length > 0) throw configError(problems);
+
+  const complete = given as Record<SettingKey, Given>;
+  return {
+    config: toConfig(settings as z.output<typeof settingsSchema>, (key) => {
+      const { origin } = complete[key];
+      return origin.kind === 'file' ? dirname(origin.path) : inputs.cwd;
+    }),
+    given: complete,
+    file: file?.path ?? null,
+    warnings: strangers.map((name) => `${name} is not a setting of livestow and is ignored`),
+  };
+}
+
+async function readFileOrComplain(path: string, required: boolean): Promise<ConfigFile | undefined> {
+  const file = await readConfigFile(path).catch((error: unknown) => {
+    throw new LivestowError('CONFIG', `the config file ${path} cannot be read`, { cause: error });
+  });
+  if (file === undefined && required) {
+    throw new LivestowError('CONFIG', `there is no config file ${path}`, {
+      hint: 'livestow config init writes a commented example',
+    });
+  }
+  return file;
+}
+
+/** What was given for a setting, the one that wins first. An empty variable is one that is not set. */
+function layersOf(key: SettingKey, inputs: ConfigInputs, file: ConfigFile | undefined): Given[] {
+  const { env, flag } = aboutSetting(key);
+  const layers: Given[] = [];
+  const flagged = inputs.flags[key];
+  if (flag !== undefined && flagged !== undefined) {
+    layers.push({ raw: flagged, origin: { kind: 'flag', flag } });
+  }
+  const variable = env === undefined ? undefined : inputs.env[env];
+  if (env !== undefined && variable !== undefined && variable !== '') {
+    layers.push({ raw: variable, origin: { kind: 'environment', variable: env } });
+  }
+  const written = file?.values[key];
+  if (file !== undefined && written !== undefined && written !== null) {
+    layers.push({ raw: written, origin: { kind: 'file', path: file.path, line: file.lineOf([key]) } });
+  }
+  return layers;
+}
+
+function check(key: SettingKey, given: Given, file: ConfigFile | undefined, problems: Problem[]): unknown {
+  const result = settingsSchema.shape[key].safeParse(given.raw);
+  if (result.success) return result.data;
+  const { form, secret } = aboutSetting(key);
+  if (typeof given.raw !== 'object') {
+    const quoted = secret ? 'the value' : quote(given.raw);
+    problems.push({ path: key, origin: given.origin, message: `${quoted} is not ${form}` });
+    return undefined;
+  }
+  for (const issue of result.error.issues) {
+    const path = [key, ...issue.path];
+    const line = given.origin.kind === 'file' ? (file?.lineOf(path) ?? given.origin.line) : null;
+    problems.push({
+      path: pathText(path),
+      origin: given.origin.kind === 'file' ? { ...given.origin, line } : given.origin,
+      message: issue.path.length === 0 ? `not ${form}` : issue.message,
+    });
+  }
+  return undefined;
+}
+
+function unknownKeys(file: ConfigFile): Problem[] {
+  const known = new Set<string>(SETTING_KEYS);
+  return Object.keys(file.values)
+    .filter((key) => !known.has(key))
+    .map((key) => ({
+      path: key,
+      origin: { kind: 'file', path: file.path, line: file.lineOf([key]) },
+      message: `unknown key${orElse(closest(key, known), SETTING_KEYS)}`,
+    }));
+}
+
+/** Variables that the project's own tests and scripts read. */
+const NOT_SETTINGS = /^LIVESTOW_(?:TEST_\w+|LONG|FFMPEG|FFPROBE|CHROMIUM)$/;
+
+/**
+ * A near miss of a known name is an error. Another name is not: orchestrators make variables of the service's name
+ * (`LIVESTOW_PORT_8080_TCP`), which nobody meant as a setting.
+ */
+function unknownVariables(env: ConfigInputs['env']): { typos: Problem[]; strangers: string[] } {
+  const known = SETTING_KEYS.flatMap((key) => aboutSetting(key).env ?? []);
+  const typos: Problem[] = [];
+  const strangers: string[] = [];
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('LIVESTOW_') || NOT_SETTINGS.test(name) || known.includes(name)) continue;
+    const suffix = (variable: string) => variable.slice('LIVESTOW_'.length);
+    const near = closest(suffix(name), known.map(suffix));
+    if (near === undefined) {
+      strangers.push(name);
+    } else {
+      typos.push({
+        path: name,
+        origin: { kind: 'environment', variable: name },
+        message: `unknown variable; did you mean LIVESTOW_${near}?`,
+      });
+    }
+  }
+  return { typos, strangers };
+}
+
+const orElse = (near: string | undefined, known: readonly string[]): string =>
+  near === undefined ? `; known are ${known.join(', ')}` : `; did you mean ${near}?`;
+
+const quote = (raw: unknown): string => JSON.stringify(scrub(String(raw)).slice(0, 80));
+
+/** `ranking.order[2]` */
+const pathText = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>(
+    (text, part) =>
+      text + (typeof part === 'number' ? `[${part}]` : `${text === '' ? '' : '.'}${String(part)}`),
+    '',
+  );
+
+function problemText({ path, origin, message }: Problem): string {
+  const where = originText(origin);
+  return path === '' || path === where ? `${where}: ${message}` : `${where}: ${path}: ${message}`;
+}
+
+function configError(problems: Problem[]): LivestowError {
+  const texts = problems.map(problemText);
+  const message =
+    texts.length === 1
+      ? texts[0]
+      : `${texts.length} things are wrong:\n${texts.map((text) => `  ${text}`).join('\n')}`;
+  return new LivestowError('CONFIG', message ?? '', {
+    hint: 'livestow config init writes a commented example of every setting',
+    context: {
+      problems: problems.map(({ path, origin, message: what }) => ({ path, origin, message: what })),
+    },
+  });
+}

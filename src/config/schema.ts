@@ -1,0 +1,256 @@
+/**
+ * Every setting, once: its form, its default, its flag and environment variable, and what it is for. The config file's
+ * schema, the flags of the command line, the commented example and the documentation all come from here.
+ *
+ * Each setting takes the text that a flag or variable carries; some also take what YAML can say better (a list).
+ */
+import { isAbsolute, resolve } from 'node:path';
+import { z } from 'zod';
+import { parseDurationMs } from '../kernel/duration.ts';
+import { LOG_LEVELS, type LogLevel } from '../kernel/logger.ts';
+import { Secret } from './secret.ts';
+
+export interface SettingAbout {
+  description: string;
+  /** What a good value looks like; completes "is not …". */
+  form: string;
+  /** Absent: the config file only. */
+  env?: string;
+  /** Absent: no flag, because command lines are seen by other users of the machine. */
+  flag?: string;
+  /** How the value is called in `--flag <value>`. */
+  value?: string;
+  /** For the commented example, where there is no default. */
+  example?: string;
+  /** Never quoted back. */
+  secret?: boolean;
+}
+
+const about = z.registry<SettingAbout>();
+
+const duration = (leastMs: number) =>
+  z
+    .string()
+    .meta({ examples: ['500ms', '6s', '30m', '2h', '1h30m'] })
+    .transform((text, context) => {
+      const ms = parseDurationMs(text);
+      if (ms !== undefined && ms >= leastMs) return ms;
+      context.addIssue({ code: 'custom', message: 'not a duration, or too short' });
+      return z.NEVER;
+    });
+
+const DURATION_FORM = 'a duration: a number and a unit, such as 500ms, 6s, 30m, 2h or 1h30m';
+
+const url = (...protocols: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol.slice(0, -1)));
+
+const hosts = z
+  .union([z.string(), z.array(z.string())])
+  .transform((given) =>
+    (typeof given === 'string' ? given.split(',') : given).map((host) => host.trim()).filter(Boolean),
+  );
+
+/** Text from a flag or a variable, a number from YAML. */
+const wholeNumber = (least: number, most: number) =>
+  z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]).pipe(z.int().min(least).max(most));
+
+export const settingsSchema = z.strictObject({
+  apiKey: z
+    .string()
+    .min(1)
+    .transform((key) => new Secret(key))
+    .optional()
+    .register(about, {
+      description: 'Social Fetch key.',
+      form: 'a Social Fetch key (sfk_…)',
+      env: 'LIVESTOW_API_KEY',
+      example: 'sfk_…',
+      secret: true,
+    }),
+  apiUrl: url('http', 'https').prefault('https://api.socialfetch.dev').register(about, {
+    description: 'Base URL of the lookup API.',
+    form: 'an http:// or https:// URL',
+    env: 'LIVESTOW_API_URL',
+    flag: '--api-url',
+    value: 'url',
+  }),
+  store: z.string().min(1).prefault('./archive').register(about, {
+    description:
+      "Where the archive lies: a path, file:///abs/dir, or s3://bucket/prefix?endpoint=…&region=…&pathStyle=true. S3 credentials come from the AWS SDK's usual chain.",
+    form: 'a path, file:///an/absolute/dir, or s3://bucket/prefix?endpoint=https://host&region=us-east-1&pathStyle=true',
+    env: 'LIVESTOW_STORE',
+    flag: '--store',
+    value: 'location',
+  }),
+  spool: z.string().min(1).prefault('./spool').register(about, {
+    description: 'Local folder for what is not yet shipped. Keep it on a disk that survives a restart.',
+    form: 'a path',
+    env: 'LIVESTOW_SPOOL',
+    flag: '--spool',
+    value: 'dir',
+  }),
+  mediaHosts: hosts.prefault([]).register(about, {
+    description:
+      'Hosts (any port) that media and pictures may come from beside the public ones. Loopback, private and link-local addresses are refused unless they are named here.',
+    form: 'host names or addresses, comma-separated, without scheme or port',
+    env: 'LIVESTOW_MEDIA_HOSTS',
+    flag: '--media-hosts',
+    value: 'hosts',
+  }),
+  proxy: url('http', 'https', 'socks5')
+    .transform((proxy) => new Secret(proxy))
+    .optional()
+    .register(about, {
+      description: 'Proxy for the lookup API and the media.',
+      form: 'http://host:port, https://host:port or socks5://host:port, with user:password@ where needed',
+      env: 'LIVESTOW_PROXY',
+      flag: '--proxy',
+      value: 'url',
+      example: 'socks5://127.0.0.1:1080',
+      secret: true,
+    }),
+  maxHold: duration(0).prefault('30m').register(about, {
+    description:
+      'How long a session waits for media to come back while the room is listed live or cannot be looked up, before it ends as media-lost.',
+    form: DURATION_FORM,
+    env: 'LIVESTOW_MAX_HOLD',
+    flag: '--max-hold',
+    value: 'duration',
+  }),
+  pollInterval: duration(100).optional().register(about, {
+    description: 'Fixed interval between looks; without it the cadence is planned. Each look costs credits.',
+    form: DURATION_FORM,
+    env: 'LIVESTOW_POLL_INTERVAL',
+    flag: '--poll-interval',
+    value: 'duration',
+    example: '1m',
+  }),
+  sampleInterval: duration(100).prefault('5m').register(about, {
+    description:
+      'How often a room is looked up while it is being recorded (viewers, title, still the same room). Each look costs credits.',
+    form: DURATION_FORM,
+    env: 'LIVESTOW_SAMPLE_INTERVAL',
+    flag: '--sample-interval',
+    value: 'duration',
+  }),
+  segmentDuration: duration(500).prefault('6s').register(about, {
+    description: 'Target length of a segment; each is cut at the next keyframe.',
+    form: DURATION_FORM,
+    env: 'LIVESTOW_SEGMENT_DURATION',
+    flag: '--segment-duration',
+    value: 'duration',
+  }),
+  stallTimeout: duration(1_000).prefault('10s').register(about, {
+    description: 'How long a connection may be silent before it is given up for a new one.',
+    form: DURATION_FORM,
+    env: 'LIVESTOW_STALL_TIMEOUT',
+    flag: '--stall-timeout',
+    value: 'duration',
+  }),
+  engine: z.enum(['auto', 'ffmpeg', 'builtin']).prefault('auto').register(about, {
+    description:
+      "What writes the segments: ffmpeg (supervised processes), builtin (in livestow's own process, FLV only), or auto: ffmpeg wherever it can, builtin for h265 in FLV.",
+    form: 'one of auto, ffmpeg, builtin',
+    env: 'LIVESTOW_ENGINE',
+    flag: '--engine',
+    value: 'engine',
+  }),
+  uploads: wholeNumber(1, 64).prefault(4).register(about, {
+    description: 'How many objects are sent to the store at once.',
+    form: 'a whole number from 1 to 64',
+    env: 'LIVESTOW_UPLOADS',
+    flag: '--uploads',
+    value: 'n',
+  }),
+  logLevel: z
+    .enum(LOG_LEVELS)
+    .prefault('info')
+    .register(about, {
+      description: 'What is logged, to standard error: fatal, error, warn, info, debug, trace or silent.',
+      form: `one of ${LOG_LEVELS.join(', ')}`,
+      env: 'LIVESTOW_LOG_LEVEL',
+      flag: '--log-level',
+      value: 'level',
+    }),
+});
+
+type Settings = z.output<typeof settingsSchema>;
+export type SettingKey = keyof Settings;
+
+/** In the order in which people are shown them. */
+export const SETTING_KEYS = Object.keys(settingsSchema.shape) as SettingKey[];
+
+export function aboutSetting(key: SettingKey): SettingAbout {
+  const entry = about.get(settingsSchema.shape[key]);
+  if (entry === undefined) throw new Error(`the setting ${key} is not described`);
+  return entry;
+}
+
+/** Of a config file, for editors and other programs. */
+export function settingsJsonSchema(): z.core.JSONSchema.JSONSchema {
+  return z.toJSONSchema(settingsSchema, {
+    io: 'input',
+    override: ({ zodSchema, jsonSchema }) => {
+      const entry = about.get(zodSchema as never);
+      if (entry !== undefined) jsonSchema.description = entry.description;
+    },
+  });
+}
+
+let defaults: Record<string, unknown> | undefined;
+
+/** A setting's default as it would be written in a file; undefined where there is none. */
+export function defaultText(key: SettingKey): unknown {
+  defaults ??= Object.fromEntries(
+    Object.entries(settingsJsonSchema().properties ?? {}).map(([name, property]) => [
+      name,
+      typeof property === 'object' ? property.default : undefined,
+    ]),
+  );
+  return defaults[key];
+}
+
+/** What the rest of livestow works with: parsed, units in names, paths absolute. */
+export interface Config {
+  apiKey: Secret | null;
+  apiUrl: string;
+  /** For `openStore`: a URL or an absolute path. */
+  store: string;
+  /** An absolute path. */
+  spool: string;
+  mediaHosts: readonly string[];
+  /** A URL; may carry a password. */
+  proxy: Secret | null;
+  maxHoldMs: number;
+  /** Null: the cadence is planned. */
+  pollIntervalMs: number | null;
+  sampleIntervalMs: number;
+  segmentDurationMs: number;
+  stallTimeoutMs: number;
+  engine: 'auto' | 'ffmpeg' | 'builtin';
+  uploads: number;
+  logLevel: LogLevel;
+}
+
+/** `baseOf`: the folder that a relative path in this setting is relative to. */
+export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string): Config {
+  const isUrl = /^[a-z][a-z0-9+.-]*:/i.test(settings.store);
+  const path = (key: 'store' | 'spool') =>
+    isAbsolute(settings[key]) ? settings[key] : resolve(baseOf(key), settings[key]);
+  return {
+    apiKey: settings.apiKey ?? null,
+    apiUrl: settings.apiUrl,
+    store: isUrl ? settings.store : path('store'),
+    spool: path('spool'),
+    mediaHosts: settings.mediaHosts,
+    proxy: settings.proxy ?? null,
+    maxHoldMs: settings.maxHold,
+    pollIntervalMs: settings.pollInterval ?? null,
+    sampleIntervalMs: settings.sampleInterval,
+    segmentDurationMs: settings.segmentDuration,
+    stallTimeoutMs: settings.stallTimeout,
+    engine: settings.engine,
+    uploads: settings.uploads,
+    logLevel: settings.logLevel,
+  };
+}
