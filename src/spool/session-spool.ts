@@ -20,9 +20,16 @@ import { JournalWriter, listJournals, mendJournal, readJournals, type JournalRef
 
 const FOLDERS = ['journal', 'segments', 'files', 'engine', 'tail'] as const;
 
+/** A closed file as its journal entry describes it. */
+export interface SpooledObject {
+  key: string;
+  bytes: number;
+  sha256: string;
+}
+
 interface SpoolEvents {
   /** A segment or init file was closed and stands in the spool. */
-  object: [key: string];
+  object: [object: SpooledObject];
   /** A journal was cut and will not change any more. */
   journal: [ref: JournalRef];
 }
@@ -73,14 +80,17 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
     if (ref) this.emit('journal', ref);
   }
 
-  /** Takes over a closed file of an engine as `segments/<name>` and journals it. */
-  async addObject(enginePath: string, entry: JournalEntry): Promise<void> {
-    const key = `segments/${basename(enginePath)}`;
-    await syncFile(enginePath);
-    await rename(enginePath, this.pathOf(key));
-    await syncFolder(join(this.folder, 'segments'));
+  /** Takes over a closed file of an engine and journals it. */
+  async addObject(enginePath: string, object: SpooledObject, entry: JournalEntry): Promise<void> {
+    const { key, bytes, sha256 } = object;
+    // A try that failed half-way (a full disk) may have moved it already.
+    if ((await this.sizeOf(key)) === undefined) {
+      await syncFile(enginePath);
+      await rename(enginePath, this.pathOf(key));
+      await syncFolder(join(this.folder, 'segments'));
+    }
     await this.append(entry);
-    this.emit('object', key);
+    this.emit('object', { key, bytes, sha256 });
   }
 
   /** Keeps a small file of the session (`room.json`) until it is shipped. */

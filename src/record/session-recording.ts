@@ -1,0 +1,315 @@
+/**
+ * Writes one term of a session: takes what the time line gives, keeps one epoch recorder at a time, and turns closed
+ * segments, gaps and events into journal entries in the spool. It does not know where media comes from.
+ */
+import type { Clock } from '../kernel/clock.ts';
+import { isoUtc } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { EpochItem, GapItem, Timeline, TimelineItem } from '../ingest/timeline.ts';
+import { sessionKeys } from '../layout/keys.ts';
+import type { MediaPacket } from '../media/packet.ts';
+import type { GapCause } from '../model/causes.ts';
+import type { Container, Epoch, Gap, JournalEntry, Segment } from '../model/manifest.ts';
+import { variantLabel, type Variant } from '../model/variant.ts';
+import type { SessionSpool } from '../spool/session-spool.ts';
+import { removeTail, TailWriter } from '../spool/tail.ts';
+import type { ClosedInit, ClosedSegment, Engine, EpochSpec } from './engine.ts';
+import { EpochRecorder } from './epoch-recorder.ts';
+
+const SPOOL_RETRY_MS = 1_000;
+
+export interface RecordingProgress {
+  width: number;
+  height: number;
+  recordedMs: number;
+  bytes: number;
+  segments: number;
+  gaps: number;
+}
+
+export interface SessionRecordingDeps {
+  spool: SessionSpool;
+  timeline: Timeline;
+  clock: Clock;
+  log: Logger;
+  term: number;
+  /** Of the session's first epoch, when an earlier term had one. */
+  container: Container | null;
+  /** Where media could first have been: the room's start, or the end of the earlier terms' last picture. */
+  mediaDueSinceMs: number | null;
+  /** Key of the earlier terms' last segment. */
+  lastSegmentKey: string | null;
+  segmentDurationMs: number;
+  engineFor(spec: Pick<EpochSpec, 'video' | 'container'>, variant: Variant): Engine;
+}
+
+interface CurrentEpoch {
+  recorder: EpochRecorder;
+  epoch: Epoch;
+  /** The epoch stands in the journal. */
+  announced: boolean;
+  /** Not journaled before the segment that they follow. */
+  gaps: GapItem[];
+  /** What follows from its closed files, in order, behind everything of the epochs before it. */
+  chain: Promise<void>;
+}
+
+export class SessionRecording {
+  readonly progress: RecordingProgress = { width: 0, height: 0, recordedMs: 0, bytes: 0, segments: 0, gaps: 0 };
+  readonly #deps: SessionRecordingDeps;
+  readonly #tail: TailWriter;
+  #container: Container | null;
+  #epoch: CurrentEpoch | null = null;
+  #epochs = 0;
+  #headNoted = false;
+  #lastKey: string | null;
+  #lastPictureMs: number | null = null;
+  #resumedUpToMs: number | null = null;
+  /** Ends of epochs, and journal entries that belong to none, in order. */
+  #closing: Promise<void> = Promise.resolve();
+  #failure: { error: unknown } | null = null;
+
+  constructor(deps: SessionRecordingDeps) {
+    this.#deps = deps;
+    this.#container = deps.container;
+    this.#lastKey = deps.lastSegmentKey;
+    this.#tail = new TailWriter(deps.spool.tailFolder, deps.term, (error) => {
+      deps.log.error({ err: error }, 'the raw tail cannot be written: a crash now would lose the open segment');
+    });
+  }
+
+  /** UTC milliseconds of the end of the last picture in a closed segment. */
+  get lastPictureMs(): number | null {
+    return this.#lastPictureMs;
+  }
+
+  /** Packets up to this place of the line were taken from an earlier term's tail, which goes once they are closed. */
+  resumedUpTo(dtsMs: number): void {
+    this.#resumedUpToMs = dtsMs;
+  }
+
+  /** Takes what the time line gave for one network read. Resolves when more may come (back-pressure). */
+  async take(items: readonly TimelineItem[], variant: Variant): Promise<void> {
+    if (this.#failure) throw this.#failure.error;
+    let batch: MediaPacket[] = [];
+    const write = async (): Promise<void> => {
+      const packets = batch;
+      batch = [];
+      if (packets.length > 0) await this.#epoch?.recorder.write(packets);
+    };
+    for (const item of items) {
+      switch (item.kind) {
+        case 'video':
+        case 'audio':
+          batch.push(item);
+          break;
+        case 'epoch':
+          await write();
+          await this.#beginEpoch(item, variant);
+          break;
+        case 'gap':
+          if (this.#epoch) this.#epoch.gaps.push(item);
+          else this.#then(() => this.#journalGap(item.fromMs, item.toMs, item.cause));
+          break;
+        case 'event':
+          this.event(item.event, item.detail);
+          break;
+      }
+    }
+    await write();
+  }
+
+  event(event: string, detail: Extract<JournalEntry, { type: 'event' }>['detail'] = {}): void {
+    this.#deps.log.info({ event, ...detail }, 'event');
+    this.#journal({ type: 'event', at: this.#now(), event, detail });
+  }
+
+  /** Journals an entry after everything that was taken before it. */
+  note(entry: JournalEntry): void {
+    this.#journal(entry);
+  }
+
+  /** No more media in this term: closes the last segment. */
+  async end(): Promise<void> {
+    this.#endEpoch();
+    await this.#closing;
+    await this.#tail.close();
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  async #beginEpoch(item: EpochItem, variant: Variant): Promise<void> {
+    this.#endEpoch();
+    const { spool, term, segmentDurationMs, engineFor } = this.#deps;
+    this.#container ??= item.video?.codec === 'h265' ? 'fmp4' : 'mpegts';
+    this.#epochs += 1;
+    const epoch: Epoch = {
+      term,
+      epoch: this.#epochs,
+      codec: item.video?.codec ?? 'none',
+      width: item.video?.width ?? 0,
+      height: item.video?.height ?? 0,
+      init: this.#container === 'fmp4' ? sessionKeys.init(term, this.#epochs) : null,
+      initBytes: null,
+      initSha256: null,
+      variant: variantLabel(variant),
+    };
+    const engineFolder = await spool.engineFolder(term, this.#epochs);
+    const spec: EpochSpec = {
+      term,
+      epoch: this.#epochs,
+      video: item.video,
+      audio: item.audio,
+      container: this.#container,
+      segmentDurationMs,
+      folder: engineFolder,
+      firstSegment: 1,
+    };
+    const recorder = new EpochRecorder(spec, {
+      engine: engineFor(spec, variant),
+      tail: this.#tail,
+      log: this.#deps.log,
+      tailState: () => this.#deps.timeline.state,
+      onInit: (init) => this.#follow(current, () => this.#addInit(current, init)),
+      onSegment: (segment) => this.#follow(current, () => this.#addSegment(current, segment)),
+      onEngineDied: (reason) => this.event('engine-died', { epoch: spec.epoch, reason }),
+    });
+    const current: CurrentEpoch = { recorder, epoch, announced: false, gaps: [], chain: this.#closing };
+    this.#epoch = current;
+    this.progress.width = epoch.width;
+    this.progress.height = epoch.height;
+    this.event('epoch', { epoch: spec.epoch, codec: epoch.codec, width: epoch.width, height: epoch.height, variant: variant.id });
+  }
+
+  #endEpoch(): void {
+    const ending = this.#epoch;
+    this.#epoch = null;
+    if (!ending) return;
+    const ended = ending.recorder.end().catch((error: unknown) => this.#fail(error));
+    this.#then(async () => {
+      await ended;
+      await ending.chain;
+      await this.#flushGaps(ending, Infinity);
+      await this.#deps.spool.cutJournal();
+    });
+  }
+
+  async #flushGaps(current: CurrentEpoch, upToMs: number): Promise<void> {
+    while (current.gaps[0] && current.gaps[0].fromMs <= upToMs) {
+      const gap = current.gaps.shift();
+      if (gap) await this.#journalGap(gap.fromMs, gap.toMs, gap.cause);
+    }
+  }
+
+  async #journalGap(fromMs: number, toMs: number, cause: GapCause): Promise<void> {
+    const ms = Math.round(toMs - fromMs);
+    if (ms <= 0) return;
+    const gap: Gap = { after: this.#lastKey, from: isoUtc(fromMs), to: isoUtc(fromMs + ms), ms, cause };
+    this.progress.gaps += 1;
+    this.#deps.log.warn({ gap }, 'media is missing');
+    await this.#append({ type: 'gap', at: this.#now(), gap });
+  }
+
+  async #addInit(current: CurrentEpoch, init: ClosedInit): Promise<void> {
+    current.epoch = { ...current.epoch, initBytes: init.bytes, initSha256: init.sha256 };
+    await this.#announce(current, init);
+  }
+
+  async #announce(current: CurrentEpoch, init: ClosedInit | null): Promise<void> {
+    if (current.announced || !this.#container) return;
+    current.announced = true;
+    const entry: JournalEntry = { type: 'epoch', at: this.#now(), container: this.#container, epoch: current.epoch };
+    const key = current.epoch.init;
+    if (init === null || key === null) await this.#append(entry);
+    else await this.#persist(() => this.#deps.spool.addObject(init.path, { ...init, key }, entry));
+  }
+
+  async #addSegment(current: CurrentEpoch, closed: ClosedSegment): Promise<void> {
+    const { term, timeline, spool } = this.#deps;
+    await this.#announce(current, null);
+    const startsAtMs = timeline.wallOf(closed.firstDtsMs);
+    await this.#noteHead(startsAtMs);
+    const key = sessionKeys.segment(term, current.epoch.epoch, closed.n, this.#container ?? 'mpegts');
+    const segment: Segment = {
+      key,
+      term,
+      epoch: current.epoch.epoch,
+      bytes: closed.bytes,
+      sha256: closed.sha256,
+      durationMs: Math.round(closed.durationMs),
+      startsAt: isoUtc(startsAtMs),
+      pictures: closed.pictures,
+      audioFrames: closed.audioFrames,
+      firstDtsMs: Math.round(closed.firstDtsMs),
+      lastDtsMs: Math.round(closed.lastDtsMs),
+    };
+    await this.#persist(() => spool.addObject(closed.path, segment, { type: 'segment', at: this.#now(), segment }));
+    this.#lastKey = key;
+    this.#lastPictureMs = startsAtMs + segment.durationMs;
+    this.progress.recordedMs += segment.durationMs;
+    this.progress.bytes += segment.bytes;
+    this.progress.segments += 1;
+    if (closed.pictures < closed.fedPictures) {
+      const lostMs = Math.round((segment.durationMs * (closed.fedPictures - closed.pictures)) / closed.fedPictures);
+      await this.#append({
+        type: 'event',
+        at: this.#now(),
+        event: 'engine-lost',
+        detail: { key, fed: closed.fedPictures, written: closed.pictures },
+      });
+      await this.#journalGap(this.#lastPictureMs - lostMs, this.#lastPictureMs, 'engine-failed');
+    }
+    await this.#flushGaps(current, this.#lastPictureMs);
+    await this.#tail.closedUpTo(closed.lastDtsMs);
+    if (this.#resumedUpToMs !== null && closed.lastDtsMs >= this.#resumedUpToMs) {
+      this.#resumedUpToMs = null;
+      await removeTail(spool.tailFolder, term);
+    }
+  }
+
+  /** The head gap reaches back to the room's start, or to where the term before stopped. */
+  async #noteHead(firstPictureMs: number): Promise<void> {
+    if (this.#headNoted) return;
+    this.#headNoted = true;
+    const { mediaDueSinceMs, lastSegmentKey } = this.#deps;
+    if (mediaDueSinceMs === null || this.#resumedUpToMs !== null) return;
+    await this.#journalGap(mediaDueSinceMs, firstPictureMs, lastSegmentKey === null ? 'found-late' : 'recorder-down');
+  }
+
+  /** Queues what follows from a file that an engine has closed. */
+  #follow(current: CurrentEpoch, step: () => Promise<void>): void {
+    current.chain = current.chain.then(step).catch((error: unknown) => this.#fail(error));
+  }
+
+  #journal(entry: JournalEntry): void {
+    this.#then(() => this.#append(entry));
+  }
+
+  async #append(entry: JournalEntry): Promise<void> {
+    await this.#persist(() => this.#deps.spool.append(entry));
+  }
+
+  #then(step: () => Promise<void>): void {
+    this.#closing = this.#closing.then(step).catch((error: unknown) => this.#fail(error));
+  }
+
+  /** A full or failing disk is waited for: what is closed is not lost, and the tail holds what is open. */
+  async #persist(step: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        return await step();
+      } catch (error) {
+        this.#deps.log.error({ err: error }, 'the spool cannot be written; trying again');
+        await this.#deps.clock.delay(SPOOL_RETRY_MS);
+      }
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#deps.log.error({ err: error }, 'recording failed');
+  }
+
+  #now(): string {
+    return isoUtc(this.#deps.clock.now());
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The life of a session as one value and one pure step:
+ *
+ *     recording ──media broke──► holding ──media──► recording
+ *         │                         │
+ *         │ stop, new room          │ stop, new room, offline confirmed, hold used up
+ *         └──────────► ended ◄──────┘
+ *
+ * - recording: media flows. No look ends it, but for one that shows another room: the broadcast itself has changed.
+ * - holding: media broke off. The known URL is tried at once beside a fresh look; the session waits for either. Two
+ *   looks in a row that say offline, uncached and `confirmMs` apart, end it; a look that failed says nothing.
+ * - ended: final. The first cause wins. What was recorded is closed and sealed by the caller.
+ *
+ * Everything durable is in the spool and its journals, not here: after a crash a session begins in `holding`.
+ */
+import type { EndCause } from '../model/causes.ts';
+
+export type SessionState =
+  | { phase: 'recording' }
+  | { phase: 'holding'; sinceMs: number; firstOfflineAtMs: number | null }
+  | { phase: 'ended'; cause: EndCause };
+
+export type SessionFact =
+  | { type: 'media' }
+  | { type: 'media-broke' }
+  | { type: 'look'; says: 'same-room' | 'other-room' | 'offline'; cached: boolean }
+  | { type: 'tick' }
+  | { type: 'stop'; cause: Extract<EndCause, 'stopped' | 'max-duration'> };
+
+export interface EndPolicy {
+  /** How long a session waits for media to come back. */
+  maxHoldMs: number;
+  /** How far apart two looks must be to confirm an end. */
+  confirmMs: number;
+}
+
+export const holdingSince = (nowMs: number): SessionState => ({ phase: 'holding', sinceMs: nowMs, firstOfflineAtMs: null });
+
+export function next(state: SessionState, fact: SessionFact, nowMs: number, policy: EndPolicy): SessionState {
+  if (state.phase === 'ended') return state;
+  switch (fact.type) {
+    case 'stop':
+      return { phase: 'ended', cause: fact.cause };
+    case 'media':
+      return { phase: 'recording' };
+    case 'media-broke':
+      return state.phase === 'recording' ? holdingSince(nowMs) : state;
+    case 'tick':
+      return state.phase === 'holding' && nowMs - state.sinceMs >= policy.maxHoldMs
+        ? { phase: 'ended', cause: 'media-lost' }
+        : state;
+    case 'look':
+      return afterLook(state, fact, nowMs, policy);
+  }
+}
+
+function afterLook(
+  state: Exclude<SessionState, { phase: 'ended' }>,
+  look: Extract<SessionFact, { type: 'look' }>,
+  nowMs: number,
+  policy: EndPolicy,
+): SessionState {
+  if (look.cached) return state;
+  if (look.says === 'other-room') return { phase: 'ended', cause: 'new-room' };
+  if (state.phase === 'recording') return state;
+  if (look.says === 'same-room') return { ...state, firstOfflineAtMs: null };
+  const firstOfflineAtMs = state.firstOfflineAtMs ?? nowMs;
+  return nowMs - firstOfflineAtMs >= policy.confirmMs
+    ? { phase: 'ended', cause: 'room-ended' }
+    : { ...state, firstOfflineAtMs };
+}

@@ -1,0 +1,96 @@
+/**
+ * Puts one local object into the store, for as long as it takes. A recording never stops for the store: whatever goes
+ * wrong there is waited out, and what went wrong here (the local file is gone or is not what the journal says) is an
+ * outcome, not an error.
+ */
+import type { Clock } from '../kernel/clock.ts';
+import { isLivestowError, LivestowError } from '../kernel/errors.ts';
+import { isMissing } from '../kernel/files.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { contentTypeOf } from '../layout/keys.ts';
+import type { Body, Store } from '../store/store.ts';
+import { sha256OfFile, sha256OfObject } from './digest.ts';
+
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 30_000;
+
+export interface LocalObject {
+  /** Full key below the store's prefix. */
+  key: string;
+  path: string;
+  bytes: number;
+  sha256: string;
+}
+
+/**
+ * - shipped: the store has evidence that it holds exactly these bytes
+ * - lost: they are not in the store, and the local copy is missing or altered
+ * - conflict: the store has something else under this key, which is never overwritten
+ */
+export type ShipOutcome = 'shipped' | 'lost' | 'conflict';
+
+export interface ShipDeps {
+  store: Store;
+  clock: Clock;
+  log: Logger;
+}
+
+/** Resolves with the outcome; rejects only with the signal's reason. */
+export async function shipObject(object: LocalObject, deps: ShipDeps, signal: AbortSignal): Promise<ShipOutcome> {
+  return persistently(deps, signal, `shipping ${object.key}`, async () => {
+    const body: Body = { file: object.path, size: object.bytes };
+    try {
+      const contentType = contentTypeOf(object.key);
+      await deps.store.put(object.key, body, { sha256: object.sha256, contentType, ifAbsent: true, signal });
+      return 'shipped';
+    } catch (error) {
+      if (isLivestowError(error, 'STORE_EXISTS')) {
+        return (await holds(deps.store, object, signal)) ? 'shipped' : 'conflict';
+      }
+      if (await localIsWhole(object)) throw error;
+      return (await holds(deps.store, object, signal)) ? 'shipped' : 'lost';
+    }
+  });
+}
+
+/** Whether the store holds exactly these bytes, by its own word or by reading them back. */
+export async function holds(
+  store: Store,
+  object: Pick<LocalObject, 'key' | 'bytes' | 'sha256'>,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const info = await store.head(object.key, signal);
+  if (!info || info.bytes !== object.bytes) return false;
+  return (info.sha256 ?? (await sha256OfObject(store, object.key, signal))) === object.sha256;
+}
+
+/** Repeats a step until it succeeds, slower and slower, whatever the store says. */
+export async function persistently<T>(
+  deps: Pick<ShipDeps, 'clock' | 'log'>,
+  signal: AbortSignal,
+  doing: string,
+  step: () => Promise<T>,
+): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    signal.throwIfAborted();
+    try {
+      return await step();
+    } catch (error) {
+      signal.throwIfAborted();
+      // A bug is no outage: repeating it would hide it for ever.
+      if (!(error instanceof LivestowError)) throw error;
+      const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** tries) * (0.5 + Math.random() / 2);
+      deps.log.warn({ err: error, tries: tries + 1, waitMs: Math.round(waitMs) }, `${doing} failed; trying again`);
+      await deps.clock.delay(waitMs, signal);
+    }
+  }
+}
+
+async function localIsWhole(object: LocalObject): Promise<boolean> {
+  try {
+    return (await sha256OfFile(object.path)) === object.sha256;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
