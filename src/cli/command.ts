@@ -1,0 +1,31 @@
+/** How every command is made, so that they look and behave alike. */
+import type { Command } from 'commander';
+import { requireHandle } from '../model/handle.ts';
+import type { CliContext } from './context.ts';
+import type { ExitCode } from './exit-codes.ts';
+
+/** One file per command exports one of these; `program.ts` lists them. */
+export type CommandFactory = (context: CliContext) => Command;
+
+/**
+ * Wraps what a command does: it may return an exit code other than 0 for an expected end; what it throws is turned
+ * into words and a code by `main.ts`.
+ */
+export function action<Arguments extends unknown[]>(
+  run: (...args: Arguments) => Promise<ExitCode | void> | ExitCode | void,
+): (...args: Arguments) => Promise<void> {
+  return async (...args) => {
+    const code = await run(...args);
+    if (code !== undefined) process.exitCode = code;
+  };
+}
+
+/** `.argument('<handle>', HANDLE_HELP, handleArgument)`: refused before anything is done. */
+export const handleArgument = (text: string): string => requireHandle(text);
+export const HANDLE_HELP = 'the creator, with or without @';
+
+export const JSON_OPTION = ['--json', 'print JSON instead of text'] as const;
+
+/** Lines for the end of a command's help. */
+export const examples = (...lines: string[]): string =>
+  `\nExamples:\n${lines.map((line) => `  $ livestow ${line}`).join('\n')}`;

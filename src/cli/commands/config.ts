@@ -1,0 +1,79 @@
+/** `livestow config check | schema | init` */
+import { writeFile } from 'node:fs/promises';
+import { relative, resolve } from 'node:path';
+import { Command } from 'commander';
+import { settingsInForce } from '../../config/describe.ts';
+import { exampleConfig } from '../../config/example.ts';
+import { DEFAULT_CONFIG_FILE } from '../../config/load.ts';
+import { settingsJsonSchema } from '../../config/schema.ts';
+import { LivestowError } from '../../kernel/errors.ts';
+import { action, examples, JSON_OPTION, type CommandFactory } from '../command.ts';
+import type { CliContext } from '../context.ts';
+
+export const configCommand: CommandFactory = (context) =>
+  new Command('config')
+    .description('check the settings, print their JSON Schema, write a commented example')
+    .addCommand(check(context))
+    .addCommand(schema(context))
+    .addCommand(init(context));
+
+const check = (context: CliContext): Command =>
+  new Command('check')
+    .description('validates the settings and says where each comes from')
+    .option(...JSON_OPTION)
+    .action(
+      action(async (options: { json?: true }, command: Command) => {
+        const loaded = await context.loadConfig(command);
+        const { openStore } = await import('../../store/open-store.ts');
+        const { parseMediaHosts } = await import('../../net/address.ts');
+        openStore(loaded.config.store).close();
+        parseMediaHosts(loaded.config.mediaHosts);
+
+        const settings = settingsInForce(loaded);
+        if (options.json) {
+          const { file, warnings } = loaded;
+          context.out.json({ ok: true, file, settings, warnings });
+          return;
+        }
+        for (const warning of loaded.warnings) context.err.line(`warning: ${warning}`);
+        const width = Math.max(...settings.map(({ key }) => key.length));
+        for (const { key, value, from } of settings) {
+          const shown = value === null ? '–' : typeof value === 'string' ? value : JSON.stringify(value);
+          context.out.line(`${key.padEnd(width)}  ${shown}  (${from})`);
+        }
+      }),
+    );
+
+const schema = (context: CliContext): Command =>
+  new Command('schema').description('prints the JSON Schema of the config file').action(
+    action(() => {
+      context.out.line(JSON.stringify(settingsJsonSchema(), null, 2));
+    }),
+  );
+
+const init = (context: CliContext): Command =>
+  new Command('init')
+    .description('writes a commented example of every setting, at its default')
+    .argument('[file]', `where to (default: --config, else ${DEFAULT_CONFIG_FILE})`)
+    .option('--force', 'overwrite a file that is there')
+    .addHelpText('after', examples('config init', 'config init /etc/livestow.yaml'))
+    .action(
+      action(async (file: string | undefined, options: { force?: true }, command: Command) => {
+        const named = file ?? command.optsWithGlobals<{ config?: string }>().config ?? DEFAULT_CONFIG_FILE;
+        const path = resolve(context.cwd, named);
+        await writeFile(path, exampleConfig(), { flag: options.force ? 'w' : 'wx' }).catch(
+          (error: unknown) => {
+            const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+            throw new LivestowError(
+              'USAGE',
+              exists ? `${path} exists already` : `${path} cannot be written`,
+              {
+                ...(exists ? { hint: '--force overwrites it' } : {}),
+                cause: error,
+              },
+            );
+          },
+        );
+        context.out.line(`wrote ${relative(context.cwd, path)}`);
+      }),
+    );

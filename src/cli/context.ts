@@ -1,0 +1,71 @@
+/**
+ * What every command is given instead of reaching for `process`: where to write, what the settings are, how it is
+ * asked to stop.
+ */
+import type { Command } from 'commander';
+import { loadConfig, type LoadedConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { SETTING_KEYS, type SettingKey } from '../config/schema.ts';
+import { systemClock, type Clock } from '../kernel/clock.ts';
+import { createLogger, type Logger } from '../kernel/logger.ts';
+import { createOutput, type Output } from './output.ts';
+import { listenForStop } from './stop.ts';
+
+export interface CliContext {
+  /** Results. */
+  readonly out: Output;
+  /** What is said to the person who runs the command, beside the log: progress, warnings, errors. */
+  readonly err: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly clock: Clock;
+  /** The settings in force for this command. Throws CONFIG. */
+  loadConfig(command: Command): Promise<LoadedConfig>;
+  /** To standard error: readable on a terminal, one JSON object a line elsewhere. */
+  createLogger(config: Config): Logger;
+  /**
+   * Aborts when the operator asks the command to stop, with a `StopRequest` as its reason (see `stopKind`). The first
+   * call installs the handlers; a command that never calls is ended by the signal itself.
+   */
+  stopSignal(): AbortSignal;
+}
+
+export function createContext(process: {
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
+  env: NodeJS.ProcessEnv;
+  cwd(): string;
+}): CliContext {
+  const out = createOutput(process.stdout);
+  const err = createOutput(process.stderr);
+  const cwd = process.cwd();
+  let stop: AbortSignal | undefined;
+
+  return {
+    out,
+    err,
+    env: process.env,
+    cwd,
+    clock: systemClock,
+
+    loadConfig(command) {
+      const options: Record<string, unknown> = command.optsWithGlobals();
+      const flags: Partial<Record<SettingKey, string>> = {};
+      for (const key of SETTING_KEYS) {
+        const value = options[key];
+        if (typeof value === 'string') flags[key] = value;
+      }
+      const file = options['config'];
+      return loadConfig({ flags, env: process.env, cwd, ...(typeof file === 'string' ? { file } : {}) });
+    },
+
+    createLogger: (config) => createLogger({ level: config.logLevel, pretty: err.isTerminal }),
+
+    stopSignal() {
+      stop ??= listenForStop((kind) => {
+        if (kind === 'interrupt') err.line('ending cleanly; Ctrl-C again stops at once');
+      });
+      return stop;
+    },
+  };
+}

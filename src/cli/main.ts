@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+/** argv → command → exit code. */
+import process from 'node:process';
+import { CommanderError } from 'commander';
+import { createContext } from './context.ts';
+import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { errorText } from './output.ts';
+import { createProgram } from './program.ts';
+
+const context = createContext(process);
+const program = createProgram(context);
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // It has said already what was wrong; help and version that were asked for are no error.
+    process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  } else {
+    const level = program.opts<{ logLevel?: string }>().logLevel ?? process.env['LIVESTOW_LOG_LEVEL'];
+    context.err.line(errorText(error, level === 'debug' || level === 'trace'));
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+// A socket that is kept alive for a next request must not keep a finished command.
+await Promise.all([context.out.flush(), context.err.flush()]);
+process.exit();
