@@ -1,0 +1,106 @@
+/**
+ * Which sessions a bucket holds, by the bucket alone: its folders say which there are, each one's summary says what a
+ * list shows. A session that has no summary yet (or a broken one) is listed all the same, from its manifest or journals.
+ */
+import PQueue from 'p-queue';
+import { isLivestowError, messageOf } from '../kernel/errors.ts';
+import { CREATORS, creatorPrefix, isSessionId, sessionKeys } from '../layout/keys.ts';
+import { decodeSummary, summaryOf } from '../layout/manifest.ts';
+import type { Summary } from '../model/manifest.ts';
+import { parseHandle } from '../model/handle.ts';
+import type { Store } from '../store/store.ts';
+import { readText } from './read-text.ts';
+import { keyIn, openSession, type SessionRef } from './session-reader.ts';
+
+const READS_AT_ONCE = 16;
+
+export interface CatalogueEntry extends SessionRef {
+  /** Null when nothing of the session can be read; `problem` then says why. */
+  summary: Summary | null;
+  problem: string | null;
+}
+
+export interface ListOptions {
+  /** Sessions of this creator only, those under an earlier or later handle of the same account included. */
+  handle?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+const newestFirst = (a: SessionRef, b: SessionRef): number =>
+  a.session === b.session ? (a.handle < b.handle ? -1 : 1) : a.session < b.session ? 1 : -1;
+
+/** Newest first. Removed sessions are left out. */
+export async function listSessions(store: Store, options: ListOptions = {}): Promise<CatalogueEntry[]> {
+  const { handle, signal } = options;
+  const refs = await listRefs(store, signal);
+  const queue = new PQueue({ concurrency: READS_AT_ONCE });
+  const entries = await queue.addAll(refs.map((ref) => () => describe(store, ref, signal)));
+  const there = entries.filter((entry) => entry !== undefined);
+  return handle === undefined ? there : there.filter(isOf(handle, there));
+}
+
+/** Every session's folder, newest first. */
+export async function listRefs(store: Store, signal?: AbortSignal): Promise<SessionRef[]> {
+  const handles: string[] = [];
+  for await (const folder of store.folders(CREATORS, signal)) {
+    const name = folder.slice(CREATORS.length, -1);
+    if (parseHandle(name) === name) handles.push(name);
+  }
+  const queue = new PQueue({ concurrency: READS_AT_ONCE });
+  const perHandle = await queue.addAll(handles.map((handle) => () => refsOf(store, handle, signal)));
+  return perHandle.flat().sort(newestFirst);
+}
+
+async function refsOf(store: Store, handle: string, signal?: AbortSignal): Promise<SessionRef[]> {
+  const prefix = creatorPrefix(handle);
+  const refs: SessionRef[] = [];
+  for await (const folder of store.folders(prefix, signal)) {
+    const session = folder.slice(prefix.length, -1);
+    if (isSessionId(session)) refs.push({ handle, session });
+  }
+  return refs;
+}
+
+/** A handle stands for everybody who was recorded under it, and each of them for all of their handles. */
+function isOf(handle: string, all: readonly CatalogueEntry[]): (entry: CatalogueEntry) => boolean {
+  const bearsIt = (entry: CatalogueEntry): boolean =>
+    entry.handle === handle || entry.summary?.handle === handle;
+  const accountOf = ({ summary }: CatalogueEntry): string | null => summary?.platformUserId ?? null;
+  const accounts = new Set(all.filter(bearsIt).map(accountOf));
+  accounts.delete(null);
+  return (entry) => bearsIt(entry) || accounts.has(accountOf(entry));
+}
+
+/** Undefined when the session was removed meanwhile or is being removed. */
+async function describe(
+  store: Store,
+  ref: SessionRef,
+  signal?: AbortSignal,
+): Promise<CatalogueEntry | undefined> {
+  try {
+    const summary =
+      (await readSummary(store, ref, signal)) ??
+      summaryOf((await openSession(store, ref, { signal })).manifest);
+    return summary.deletedAt === null ? { ...ref, summary, problem: null } : undefined;
+  } catch (error) {
+    if (isLivestowError(error, 'NOT_FOUND')) return undefined;
+    if (isLivestowError(error, 'MANIFEST')) return { ...ref, summary: null, problem: messageOf(error) };
+    throw error;
+  }
+}
+
+/** Undefined when there is none that can be read: what it says stands in the manifest too. */
+async function readSummary(
+  store: Store,
+  ref: SessionRef,
+  signal?: AbortSignal,
+): Promise<Summary | undefined> {
+  const text = await readText(store, keyIn(ref, sessionKeys.summary), signal);
+  if (text === undefined) return undefined;
+  try {
+    return decodeSummary(text, sessionKeys.summary);
+  } catch (error) {
+    if (isLivestowError(error, 'MANIFEST')) return undefined;
+    throw error;
+  }
+}
