@@ -123,3 +123,9 @@ export function adtsFrameBytes(bytes: Buffer, at: number): number {
   const headerBytes = (bytes[at + 1]! & 1) === 1 ? 7 : 9;
   return frameBytes > headerBytes && SAMPLE_RATES[(bytes[at + 2]! >> 2) & 15] ? frameBytes : 0;
 }
+
+/** How long the ADTS frame at this place sounds, in ticks of 90 kHz; 0 when none begins there. */
+export function adtsFrameTicks(bytes: Buffer, at: number): number {
+  const rate = adtsFrameBytes(bytes, at) > 0 ? SAMPLE_RATES[(bytes[at + 2]! >> 2) & 15] : undefined;
+  return rate === undefined ? 0 : (1024 * 90_000) / rate;
+}
