@@ -1,0 +1,86 @@
+/**
+ * The command line of the ffmpeg process that writes one epoch. Pure.
+ *
+ * What it relies on, measured with 5.1 and true of the source of later versions:
+ * - `-fflags +noparse` (input): whether a picture is a keyframe is then what the fed packet says, not what a parser
+ *   finds. So Node decides where MPEG-TS is cut: only cut points are marked as keyframes, and the segment muxer, with a
+ *   segment time of next to nothing, cuts at each of them, on every version. (Its own rule is a fixed grid on absolute
+ *   time stamps, which differs between versions and falls behind when keyframes are further apart than the grid.)
+ * - ffmpeg is fed a time line that begins near zero; `output_ts_offset` of the innermost muxer puts the session's time
+ *   back, so FLV's 32 bits and the segment muxer's grid (used for audio alone) never see it.
+ * - The list line on fd 3 comes after a segment's trailer was flushed, because each segment has a trailer of its own.
+ */
+import type { VideoConfig } from '../../media/packet.ts';
+import type { EpochSpec } from '../engine.ts';
+
+/** What ffmpeg reads from its standard input. HEVC in FLV is read by new versions only, HEVC in Matroska by all. */
+export type FeedFormat = 'flv' | 'matroska';
+
+export const feedFormatOf = (video: VideoConfig | null): FeedFormat =>
+  video?.codec === 'h265' ? 'matroska' : 'flv';
+
+/** The descriptor that segment announcements come by. */
+export const LIST_FD = 3;
+
+/** How far one stream may be behind the other before ffmpeg writes without it (its default of 10 s delays segments). */
+export const INTERLEAVE_MS = 2_000;
+
+/** fMP4 of audio alone has no keyframes to cut at. */
+const AUDIO_FRAGMENT_MS = 1_000;
+
+/** Every cut point is beyond it. */
+const AT_EVERY_MARK = '0.001';
+
+const seconds = (ms: number): string => (ms / 1000).toFixed(3);
+
+export interface ArgumentsInput {
+  spec: Pick<EpochSpec, 'video' | 'audio' | 'container' | 'segmentDurationMs' | 'firstSegment'>;
+  /** Where zero of the fed time line lies on the session's. */
+  originMs: number;
+  /** Base name with `%06d` for the segment's number, relative to the process's folder. */
+  segmentPattern: string;
+}
+
+export function ffmpegArguments({ spec, originMs, segmentPattern }: ArgumentsInput): string[] {
+  return [
+    ...['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'repeat+level+warning'],
+    ...['-protocol_whitelist', 'pipe', '-fflags', '+noparse', '-fpsprobesize', '0'],
+    ...['-f', feedFormatOf(spec.video), '-i', 'pipe:0'],
+    ...(spec.video ? ['-map', '0:v:0'] : []),
+    ...(spec.audio ? ['-map', '0:a:0'] : []),
+    ...['-c', 'copy', '-copyts', '-avoid_negative_ts', 'disabled', '-map_metadata', '-1'],
+    ...['-max_interleave_delta', String(INTERLEAVE_MS * 1000)],
+    ...(spec.container === 'mpegts'
+      ? segmentsOf(spec, originMs, segmentPattern)
+      : fragmentsOf(spec.video, originMs)),
+  ];
+}
+
+function segmentsOf(spec: ArgumentsInput['spec'], originMs: number, pattern: string): string[] {
+  const muxer = [
+    `output_ts_offset=${seconds(originMs)}`,
+    'avoid_negative_ts=disabled',
+    'mpegts_copyts=1',
+    // Continuity counters begin anew in each segment; readers of the joined stream are told.
+    'mpegts_flags=+initial_discontinuity',
+  ];
+  return [
+    ...['-f', 'segment', '-segment_format', 'mpegts', '-segment_format_options', muxer.join(':')],
+    ...['-segment_time', spec.video ? AT_EVERY_MARK : seconds(spec.segmentDurationMs)],
+    ...['-segment_start_number', String(spec.firstSegment)],
+    ...['-segment_list', `pipe:${LIST_FD}`, '-segment_list_type', 'csv'],
+    pattern,
+  ];
+}
+
+function fragmentsOf(video: VideoConfig | null, originMs: number): string[] {
+  // frag_discont: the first fragment's decode time is written as it is, not as zero.
+  const flags = `${video ? '+frag_keyframe' : ''}+empty_moov+default_base_moof+frag_discont`;
+  return [
+    ...(video
+      ? ['-tag:v', video.codec === 'h265' ? 'hvc1' : 'avc1', '-video_track_timescale', '90000']
+      : ['-frag_duration', String(AUDIO_FRAGMENT_MS * 1000)]),
+    ...['-output_ts_offset', seconds(originMs), '-fflags', '+bitexact', '-use_editlist', '0'],
+    ...['-f', 'mp4', '-movflags', flags, '-flush_packets', '1', 'pipe:1'],
+  ];
+}
