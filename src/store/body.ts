@@ -4,7 +4,7 @@
  * before anybody can take it for stored.
  */
 import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
+import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { Body, Store } from './store.ts';
 
@@ -43,8 +43,32 @@ export async function* readLocal(
   }
 }
 
-export function sourceGone(path: string, cause: unknown): LivestowError {
-  return new LivestowError('SPOOL', `the file to store is gone: ${path}`, { cause });
+export function unreadable(path: string, cause: unknown): LivestowError {
+  return new LivestowError('SPOOL', `the file to store cannot be read: ${path}`, { cause });
+}
+
+export async function openSource(path: string): Promise<FileHandle> {
+  return open(path).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+}
+
+/** The whole body in memory, checked. */
+export async function readBody(
+  key: string,
+  body: Body,
+  sha256: string | undefined,
+): Promise<Digest & { content: Uint8Array }> {
+  const content = 'bytes' in body ? body.bytes : await readSource(body.file);
+  const digest = { bytes: content.byteLength, sha256: sha256Of(content) };
+  checkDigest(key, digest, body, sha256);
+  return { ...digest, content };
+}
+
+async function readSource(path: string): Promise<Uint8Array> {
+  return readFile(path).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
 }
 
 /** Throws STORE_CORRUPT unless a body is what its owner said it is. */

@@ -4,12 +4,12 @@
  * files: a digest is what reading one says, so `head` and `list` leave it null and `readDigest` reads.
  */
 import { constants } from 'node:fs';
-import { copyFile, link, open, rename, rm, stat } from 'node:fs/promises';
+import { access, copyFile, link, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { LivestowError } from '../kernel/errors.ts';
 import { isMissing, syncFolder } from '../kernel/files.ts';
-import { checkDigest, digestOf, readLocal, sha256Of, sourceGone, type Digest } from './body.ts';
+import { checkDigest, digestOf, readLocal, sha256Of, unreadable, type Digest } from './body.ts';
 import { directoryError, errnoOf, isNothing } from './directory-errors.ts';
 import { DirectoryFolders, temporaryName } from './directory-folders.ts';
 import { walkFolders, walkKeys } from './directory-walk.ts';
@@ -195,7 +195,10 @@ async function fill(path: string, body: Body, signal?: AbortSignal): Promise<Dig
   // A clone where the file system can (btrfs, xfs), else copied within the kernel.
   await copyFile(body.file, path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL).catch(
     async (error: unknown) => {
-      throw isMissing(error) && (await isGone(body.file)) ? sourceGone(body.file, error) : error;
+      await access(body.file, constants.R_OK).catch((cause: unknown) => {
+        throw unreadable(body.file, cause);
+      });
+      throw error;
     },
   );
   const handle = await open(path, 'r');

@@ -1,17 +1,46 @@
 /** The store that a setting (`LIVESTOW_STORE`) names, ready for use: the adapter under its decorators. */
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { systemClock, type Clock } from '../kernel/clock.ts';
 import { LivestowError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
 import { DirectoryStore } from './directory-store.ts';
+import { limited } from './limited.ts';
+import { retrying, type RetryPolicy } from './retrying.ts';
+import type { S3Credentials, S3Timeouts } from './s3-client.ts';
+import { S3Store } from './s3-store.ts';
+import { parseS3Url } from './s3-url.ts';
 import type { Store } from './store.ts';
 
 export interface StoreDeps {
   /** What a relative path is relative to; the working folder unless told. */
   cwd?: string;
+  clock?: Clock;
+  /** Told of each retry. */
+  logger?: Logger;
+  retry?: Partial<RetryPolicy>;
+  /** How many puts at once; the others wait. */
+  putsAtOnce?: number;
+  s3?: { credentials?: S3Credentials; timeouts?: Partial<S3Timeouts> };
 }
 
 /** Throws CONFIG when the location names no store. Touches neither disk nor network. */
 export function openStore(location: string, deps: StoreDeps = {}): Store {
+  const { logger } = deps;
+  // The limit is outside: a put that waits for its next try keeps its place, so that a server in trouble is not given
+  // more work by those behind it.
+  return limited(
+    retrying(openAdapter(location, deps), {
+      clock: deps.clock ?? systemClock,
+      ...(deps.retry ? { policy: deps.retry } : {}),
+      onRetry: ({ operation, error, attempt, delayMs }) =>
+        logger?.warn({ operation, attempt, delayMs, err: error }, 'the store failed; trying again'),
+    }),
+    deps.putsAtOnce,
+  );
+}
+
+function openAdapter(location: string, deps: StoreDeps): Store {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(location)?.[1]?.toLowerCase();
   switch (scheme) {
     case undefined:
@@ -19,6 +48,8 @@ export function openStore(location: string, deps: StoreDeps = {}): Store {
       return new DirectoryStore(resolve(deps.cwd ?? process.cwd(), location));
     case 'file':
       return new DirectoryStore(pathOf(location));
+    case 's3':
+      return new S3Store(parseS3Url(location), deps.s3);
     default:
       throw unusable(`begins with ${scheme}:, which livestow does not know`);
   }
@@ -35,7 +66,7 @@ function pathOf(location: string): string {
 }
 
 function unusable(what: string, cause?: unknown): LivestowError {
-  return new LivestowError('CONFIG', `the store's location ${what}`, {
+  return new LivestowError('CONFIG', `the store’s location ${what}`, {
     hint: 'Use a path, file:///an/absolute/path, or s3://bucket/prefix?endpoint=https://host&region=us-east-1&pathStyle=true',
     cause,
   });

@@ -90,5 +90,5 @@ function describeIssue(issue: z.core.$ZodIssue | undefined): string {
 }
 
 function wrong(what: string, hint = `The form is ${FORM}`, cause?: unknown): LivestowError {
-  return new LivestowError('CONFIG', `the S3 store's URL ${what}`, { hint, cause });
+  return new LivestowError('CONFIG', `the S3 store’s URL ${what}`, { hint, cause });
 }
