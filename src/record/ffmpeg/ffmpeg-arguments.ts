@@ -25,9 +25,6 @@ export const LIST_FD = 3;
 /** How far one stream may be behind the other before ffmpeg writes without it (its default of 10 s delays segments). */
 export const INTERLEAVE_MS = 2_000;
 
-/** fMP4 of audio alone has no keyframes to cut at. */
-const AUDIO_FRAGMENT_MS = 1_000;
-
 /** Every cut point is beyond it. */
 const AT_EVERY_MARK = '0.001';
 
@@ -52,7 +49,7 @@ export function ffmpegArguments({ spec, originMs, segmentPattern }: ArgumentsInp
     ...['-max_interleave_delta', String(INTERLEAVE_MS * 1000)],
     ...(spec.container === 'mpegts'
       ? segmentsOf(spec, originMs, segmentPattern)
-      : fragmentsOf(spec.video, originMs)),
+      : fragmentsOf(spec, originMs)),
   ];
 }
 
@@ -73,13 +70,14 @@ function segmentsOf(spec: ArgumentsInput['spec'], originMs: number, pattern: str
   ];
 }
 
-function fragmentsOf(video: VideoConfig | null, originMs: number): string[] {
+function fragmentsOf({ video, segmentDurationMs }: ArgumentsInput['spec'], originMs: number): string[] {
   // frag_discont: the first fragment's decode time is written as it is, not as zero.
   const flags = `${video ? '+frag_keyframe' : ''}+empty_moov+default_base_moof+frag_discont`;
   return [
     ...(video
       ? ['-tag:v', video.codec === 'h265' ? 'hvc1' : 'avc1', '-video_track_timescale', '90000']
-      : ['-frag_duration', String(AUDIO_FRAGMENT_MS * 1000)]),
+      : // Audio alone has no keyframes to cut at: a fragment is a segment.
+        ['-frag_duration', String(segmentDurationMs * 1000)]),
     ...['-output_ts_offset', seconds(originMs), '-fflags', '+bitexact', '-use_editlist', '0'],
     ...['-f', 'mp4', '-movflags', flags, '-flush_packets', '1', 'pipe:1'],
   ];

@@ -34,10 +34,22 @@ const LEVELS: Record<string, FfmpegLogLevel> = {
 };
 
 const CLASSES: readonly [FfmpegLogClass, RegExp][] = [
-  ['capability', /unrecognized option|unknown (?:input|output) format|option not found|muxer not found|not recognized/i],
-  ['output', /no space left|permission denied|broken pipe|error writing|failed to open segment|av_interleaved_write_frame|could not write header|read-only file system/i],
-  ['timestamps', /non[- ]?monoton|invalid dts|timestamps? (?:are|discontinuity)|pts .*dts|dts .*pts|unset timestamp/i],
-  ['input', /invalid data|packet mismatch|could not find codec parameters|corrupt|end of file|invalid nal|missing picture|not implemented/i],
+  [
+    'capability',
+    /unrecognized option|unknown (?:input|output) format|option not found|muxer not found|not recognized/i,
+  ],
+  [
+    'output',
+    /no space left|permission denied|broken pipe|error writing|failed to open segment|av_interleaved_write_frame|could not write header|read-only file system/i,
+  ],
+  [
+    'timestamps',
+    /non[- ]?monoton|invalid dts|timestamps? (?:are|discontinuity)|pts .*dts|dts .*pts|unset timestamp/i,
+  ],
+  [
+    'input',
+    /invalid data|packet mismatch|could not find codec parameters|corrupt|end of file|invalid nal|missing picture|not implemented/i,
+  ],
 ];
 
 /** Undefined for an empty line. */
@@ -57,4 +69,5 @@ export function parseLogLine(line: string): FfmpegLogLine | undefined {
   };
 }
 
-const isLevel = (word: string): boolean => /^(?:panic|fatal|error|warning|info|verbose|debug|trace)$/.test(word);
+const isLevel = (word: string): boolean =>
+  /^(?:panic|fatal|error|warning|info|verbose|debug|trace)$/.test(word);

@@ -101,7 +101,9 @@ export class FfmpegProcess {
       readLines(list, options.onListLine),
       readChunks(child.stdout, options.onOutput),
     ]);
-    this.exited = Promise.all([child as PromiseLike<RunResult>, taken]).then((ends) => this.#concluded(...ends));
+    this.exited = Promise.all([child as PromiseLike<RunResult>, taken]).then((ends) =>
+      this.#concluded(...ends),
+    );
   }
 
   /** Writes all of it. Rejects with ProcessStalled when ffmpeg stops reading, with ProcessGone when it is no more. */
@@ -178,7 +180,11 @@ export class FfmpegProcess {
     this.#exit = {
       code: result.exitCode ?? null,
       signal: result.signal ?? null,
-      failure: refused ? messageOf(refused.reason) : this.pid === undefined ? result.originalMessage : undefined,
+      failure: refused
+        ? messageOf(refused.reason)
+        : this.pid === undefined
+          ? result.originalMessage
+          : undefined,
       log: this.#log,
     };
     return this.#exit;

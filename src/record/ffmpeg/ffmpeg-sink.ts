@@ -130,7 +130,8 @@ export class FfmpegSink implements EpochSink {
   /** Enters a packet in the books; true when ffmpeg shall take it for a keyframe. */
   #account(packet: MediaPacket): boolean {
     const config = packet.kind === 'video' ? this.#spec.video : this.#spec.audio;
-    if (!config) throw new LivestowError('ENGINE', `The epoch has no ${packet.kind}, and a packet of it came.`);
+    if (!config)
+      throw new LivestowError('ENGINE', `The epoch has no ${packet.kind}, and a packet of it came.`);
     if (packet.kind === 'audio') {
       this.#ledger.addAudio(packet);
       return true;
@@ -152,8 +153,7 @@ export class FfmpegSink implements EpochSink {
       },
       onFragment: async (n, groups) => {
         // Without pictures ffmpeg makes one fragment a segment.
-        const complete = video ? this.#ledger.gopsOf(n) === groups : !this.#ending;
-        if (complete) await this.#closeFragments(false);
+        if (!video || this.#ledger.gopsOf(n) === groups) await this.#closeFragments(false);
       },
     });
   }
@@ -200,7 +200,10 @@ export class FfmpegSink implements EpochSink {
 
   #handOver(census: SegmentCensus, last: boolean): void {
     if (census.n !== this.#nextSegment) {
-      throw new LivestowError('ENGINE', `ffmpeg wrote segment ${census.n} where ${this.#nextSegment} was due.`);
+      throw new LivestowError(
+        'ENGINE',
+        `ffmpeg wrote segment ${census.n} where ${this.#nextSegment} was due.`,
+      );
     }
     if (census.pictures > 0) this.#checkVideo(census.video, census.path);
     const fed = this.#ledger.close(census, last);
@@ -255,7 +258,8 @@ export class FfmpegSink implements EpochSink {
     const { process } = this.#running;
     if (this.#failure) return this.#gone(process);
     const exit = await process.stop();
-    for (const [at, n] of this.#announcedLate.entries()) this.#readBack(n, at === this.#announcedLate.length - 1);
+    for (const [at, n] of this.#announcedLate.entries())
+      this.#readBack(n, at === this.#announcedLate.length - 1);
     await this.#closing;
     if (!this.#failure && this.#fragments) {
       await this.#closeFragments(true).catch((error: unknown) => {

@@ -67,8 +67,7 @@ export class GopLedger {
   addVideo(packet: VideoPacket): boolean {
     const open = this.#entries.at(-1);
     const cut =
-      open === undefined ||
-      (packet.key && packet.dtsMs - open.firstDtsMs >= this.#options.segmentDurationMs);
+      open === undefined || (packet.key && packet.dtsMs - open.firstDtsMs >= this.#options.segmentDurationMs);
     if (cut) {
       this.#entries.push({
         n: open === undefined ? this.#options.firstSegment : open.n + 1,
@@ -104,14 +103,12 @@ export class GopLedger {
     const [oldest, next] = this.#entries;
     if (this.#options.video) return oldest && next ? this.#newestDtsMs - next.firstDtsMs : 0;
     const first = this.#audio[0];
-    return first === undefined
-      ? 0
-      : Math.max(0, this.#newestDtsMs - first - this.#options.segmentDurationMs);
+    return first === undefined ? 0 : Math.max(0, this.#newestDtsMs - first - this.#options.segmentDurationMs);
   }
 
   /** Takes the oldest segment out of the books. `last`: nothing comes after it. */
   close(found: FoundInSegment, last: boolean): FedSegment {
-    return this.#options.video ? this.#closeVideo(found, last) : this.#closeAudio(found, last);
+    return this.#options.video ? this.#closeVideo(found, last) : this.#closeAudio(found);
   }
 
   #closeVideo(found: FoundInSegment, last: boolean): FedSegment {
@@ -119,28 +116,32 @@ export class GopLedger {
     if (!entry) throw new RangeError('A segment was written that nothing was fed for.');
     const next = this.#entries[0];
     const endMs = next?.firstDtsMs ?? entry.lastDtsMs + this.#pictureMs;
+    const audioFrames =
+      last && !next
+        ? this.#takeAudio(found.audioFrames, Number.POSITIVE_INFINITY, 0)
+        : this.#takeAudio(found.audioFrames, endMs, this.#options.audioSlackMs);
     return {
       firstDtsMs: entry.firstDtsMs,
       durationMs: Math.round(endMs - entry.firstDtsMs),
       pictures: entry.pictures,
-      audioFrames: this.#takeAudio(found.audioFrames, last && !next ? Number.POSITIVE_INFINITY : endMs, last),
+      audioFrames,
     };
   }
 
-  #closeAudio(found: FoundInSegment, last: boolean): FedSegment {
+  /** Sound is in order: what is missing at the end stays outstanding. */
+  #closeAudio(found: FoundInSegment): FedSegment {
     const { audioFrameMs } = this.#options;
     const firstDtsMs = this.#audio[0];
     if (firstDtsMs === undefined) throw new RangeError('A segment was written that nothing was fed for.');
-    const endMs = found.lastDtsMs + audioFrameMs / 2;
-    const audioFrames = this.#takeAudio(found.audioFrames, last ? Number.POSITIVE_INFINITY : endMs, true);
+    const audioFrames = this.#takeAudio(found.audioFrames, found.lastDtsMs + audioFrameMs / 2, 0);
     const nextDtsMs = this.#audio[0] ?? found.lastDtsMs + audioFrameMs;
     return { firstDtsMs, durationMs: Math.round(nextDtsMs - firstDtsMs), pictures: 0, audioFrames };
   }
 
   /** Strikes out the frames that the segment accounts for and says how many they were. */
-  #takeAudio(written: number, beforeMs: number, exact: boolean): number {
+  #takeAudio(written: number, beforeMs: number, slackMs: number): number {
     const inPlace = this.#audio.reduce((count, dtsMs) => (dtsMs < beforeMs ? count + 1 : count), 0);
-    const slack = exact ? 0 : Math.ceil(this.#options.audioSlackMs / this.#options.audioFrameMs);
+    const slack = this.#options.audioFrameMs > 0 ? Math.ceil(slackMs / this.#options.audioFrameMs) : 0;
     const taken = Math.abs(inPlace - written) <= slack ? Math.min(written, this.#audio.length) : inPlace;
     this.#audio.splice(0, taken);
     return taken;
