@@ -5,23 +5,7 @@
  * The handlers are there only for a command that asks for them: any other is ended by the signal itself.
  */
 
-export type StopKind = 'interrupt' | 'drain';
-
-/** The reason of the signal that `stopSignal` gives. */
-export class StopRequest extends Error {
-  readonly kind: StopKind;
-
-  constructor(kind: StopKind) {
-    super(kind === 'interrupt' ? 'interrupted' : 'asked to drain');
-    this.name = 'AbortError';
-    this.kind = kind;
-  }
-}
-
-/** Which kind of stop aborted the signal; undefined when it was none, or something else. */
-export function stopKind(signal: AbortSignal): StopKind | undefined {
-  return signal.reason instanceof StopRequest ? signal.reason.kind : undefined;
-}
+import { StopRequest, type StopKind } from '../kernel/stop-request.ts';
 
 const SIGNALS = { SIGINT: 'interrupt', SIGTERM: 'drain' } as const;
 /** As the shell gives for a process that a signal ended. */

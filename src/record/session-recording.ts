@@ -10,7 +10,7 @@ import { sessionKeys } from '../layout/keys.ts';
 import type { MediaPacket } from '../media/packet.ts';
 import type { GapCause } from '../model/causes.ts';
 import type { Container, Epoch, Gap, JournalEntry, Segment } from '../model/manifest.ts';
-import { variantLabel, type Variant } from '../model/variant.ts';
+import type { VariantLabel } from '../model/variant.ts';
 import type { SessionSpool } from '../spool/session-spool.ts';
 import { removeTail, TailWriter } from '../spool/tail.ts';
 import type { ClosedInit, ClosedSegment, Engine, EpochSpec } from './engine.ts';
@@ -40,7 +40,7 @@ export interface SessionRecordingDeps {
   /** Key of the earlier terms' last segment. */
   lastSegmentKey: string | null;
   segmentDurationMs: number;
-  engineFor(spec: Pick<EpochSpec, 'video' | 'container'>, variant: Variant): Engine;
+  engineFor(spec: EpochSpec, variant: VariantLabel): Engine;
 }
 
 interface CurrentEpoch {
@@ -89,7 +89,7 @@ export class SessionRecording {
   }
 
   /** Takes what the time line gave for one network read. Resolves when more may come (back-pressure). */
-  async take(items: readonly TimelineItem[], variant: Variant): Promise<void> {
+  async take(items: readonly TimelineItem[], variant: VariantLabel): Promise<void> {
     if (this.#failure) throw this.#failure.error;
     let batch: MediaPacket[] = [];
     const write = async (): Promise<void> => {
@@ -137,7 +137,7 @@ export class SessionRecording {
     if (this.#failure) throw this.#failure.error;
   }
 
-  async #beginEpoch(item: EpochItem, variant: Variant): Promise<void> {
+  async #beginEpoch(item: EpochItem, variant: VariantLabel): Promise<void> {
     this.#endEpoch();
     const { spool, term, segmentDurationMs, engineFor } = this.#deps;
     this.#container ??= item.video?.codec === 'h265' ? 'fmp4' : 'mpegts';
@@ -151,7 +151,7 @@ export class SessionRecording {
       init: this.#container === 'fmp4' ? sessionKeys.init(term, this.#epochs) : null,
       initBytes: null,
       initSha256: null,
-      variant: variantLabel(variant),
+      variant,
     };
     const engineFolder = await spool.engineFolder(term, this.#epochs);
     const spec: EpochSpec = {
@@ -177,7 +177,8 @@ export class SessionRecording {
     this.#epoch = current;
     this.progress.width = epoch.width;
     this.progress.height = epoch.height;
-    this.event('epoch', { epoch: spec.epoch, codec: epoch.codec, width: epoch.width, height: epoch.height, variant: variant.id });
+    const { codec, width, height } = epoch;
+    this.event('epoch', { epoch: spec.epoch, codec, width, height, ...variant });
   }
 
   #endEpoch(): void {

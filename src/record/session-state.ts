@@ -3,10 +3,10 @@
  *
  *     recording ──media broke──► holding ──media──► recording
  *         │                         │
- *         │ stop, new room          │ stop, new room, offline confirmed, hold used up
+ *         │ stop                    │ stop, new room, offline confirmed, hold used up
  *         └──────────► ended ◄──────┘
  *
- * - recording: media flows. No look ends it, but for one that shows another room: the broadcast itself has changed.
+ * - recording: media flows. No look ends it, not even one that shows another room: its turn comes when media breaks off.
  * - holding: media broke off. The known URL is tried at once beside a fresh look; the session waits for either. Two
  *   looks in a row that say offline, uncached and `confirmMs` apart, end it; a look that failed says nothing.
  * - ended: final. The first cause wins. What was recorded is closed and sealed by the caller.
@@ -60,9 +60,9 @@ function afterLook(
   nowMs: number,
   policy: EndPolicy,
 ): SessionState {
-  if (look.cached) return state;
+  // A cached answer is stale in both directions.
+  if (look.cached || state.phase === 'recording') return state;
   if (look.says === 'other-room') return { phase: 'ended', cause: 'new-room' };
-  if (state.phase === 'recording') return state;
   if (look.says === 'same-room') return { ...state, firstOfflineAtMs: null };
   const firstOfflineAtMs = state.firstOfflineAtMs ?? nowMs;
   return nowMs - firstOfflineAtMs >= policy.confirmMs

@@ -144,6 +144,8 @@ export class TailWriter {
 }
 
 export interface Tail {
+  /** The earliest term that any of it is from. */
+  firstTerm: number;
   /** Of the newest file: the last state of the time line that was written down. */
   state: TailState;
   units: MediaUnit[];
@@ -154,7 +156,7 @@ export async function readTail(folder: string): Promise<Tail | undefined> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.flv')).sort();
   const gops = (await Promise.all(names.map((name) => readGop(join(folder, name))))).filter((gop) => gop !== undefined);
   const last = gops.at(-1);
-  return last && { state: last.head.state, units: gops.flatMap((gop) => gop.units) };
+  return last && { firstTerm: Math.min(...gops.map((gop) => gop.head.term)), state: last.head.state, units: gops.flatMap((gop) => gop.units) };
 }
 
 /** Removes what earlier terms left, once the running term has it in closed segments. */

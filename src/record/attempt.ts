@@ -1,0 +1,126 @@
+/**
+ * One attempt: one connection to one variant, from opening it to its end. It knows nothing of retry, holds or looks; it
+ * says how it ended and whether it brought anything new.
+ */
+import type { Clock } from '../kernel/clock.ts';
+import { isLivestowError, type LivestowError } from '../kernel/errors.ts';
+import type { Timeline } from '../ingest/timeline.ts';
+import type { OpenSource } from '../ingest/source.ts';
+import type { GapCause } from '../model/causes.ts';
+import { variantLabel, type Variant } from '../model/variant.ts';
+import type { SessionRecording } from './session-recording.ts';
+
+export interface AttemptOutcome {
+  /** Why media may be missing after it. */
+  cause: GapCause;
+  /** Milliseconds of new media it brought; 0: none. */
+  mediaMs: number;
+  /** Of the error that ended it, if one did. */
+  error: LivestowError | null;
+}
+
+export interface AttemptDeps {
+  openSource: OpenSource;
+  timeline: Timeline;
+  recording: SessionRecording;
+  clock: Clock;
+  /** No new media for this long, on an open connection, ends the attempt. */
+  stallMs: number;
+  /** Called with the first new media. */
+  onMedia(): void;
+}
+
+/** Rejects only with what is no attempt's matter: a failing spool or engine. */
+export async function attempt(variant: Variant, deps: AttemptDeps, signal: AbortSignal): Promise<AttemptOutcome> {
+  const { timeline, recording } = deps;
+  const label = variantLabel(variant);
+  const fromMs = timeline.endDtsMs;
+  const watchdog = new StallWatchdog(deps.clock, deps.stallMs);
+  const mediaMs = (): number => {
+    const toMs = timeline.endDtsMs;
+    return toMs === null ? 0 : Math.max(0, toMs - (fromMs ?? toMs - 1));
+  };
+  let delivered = false;
+  let ended: { cause: GapCause; error: LivestowError | null };
+  try {
+    const source = deps.openSource(variant, AbortSignal.any([signal, watchdog.signal]));
+    for (;;) {
+      const step = await source.next();
+      if (step.done) {
+        ended = { cause: step.value.reason === 'frozen' ? 'stall' : 'connection-lost', error: null };
+        break;
+      }
+      const item = step.value;
+      if (item.kind === 'note') {
+        recording.event(item.event, item.detail);
+        continue;
+      }
+      const items = item.kind === 'media' ? timeline.push(item.units, item.arrivedAtMs) : timeline.connect(item.cause);
+      const isNew = items.some(({ kind }) => kind === 'video' || kind === 'audio');
+      if (isNew && !delivered) {
+        delivered = true;
+        deps.onMedia();
+      }
+      watchdog.pause();
+      await recording.take(items, label);
+      watchdog.resume(isNew);
+    }
+  } catch (error) {
+    if (watchdog.signal.aborted) ended = { cause: 'stall', error: null };
+    else if (signal.aborted) ended = { cause: 'connection-lost', error: null };
+    else if (isLivestowError(error) && error.code.startsWith('MEDIA_')) ended = { cause: causeOf(error), error };
+    else throw error;
+  } finally {
+    watchdog.stop();
+  }
+  await recording.take(timeline.finish(), label);
+  return { ...ended, mediaMs: delivered ? Math.max(1, mediaMs()) : 0 };
+}
+
+function causeOf(error: LivestowError): GapCause {
+  if (error.code === 'MEDIA_HTTP' || error.code === 'MEDIA_FORBIDDEN_HOST') return 'refused';
+  return error.code === 'MEDIA_NETWORK' ? 'connection-lost' : 'not-media';
+}
+
+/** Aborts its signal when nothing new came for `stallMs`; time that the recorder itself takes does not count. */
+class StallWatchdog {
+  readonly #controller = new AbortController();
+  readonly #clock: Clock;
+  readonly #stallMs: number;
+  #idleSince: number;
+  #idleMs = 0;
+  #paused = false;
+  #cancel: () => void;
+
+  constructor(clock: Clock, stallMs: number) {
+    this.#clock = clock;
+    this.#stallMs = stallMs;
+    this.#idleSince = clock.monotonic();
+    this.#cancel = clock.after(stallMs, this.#check);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  pause(): void {
+    this.#idleMs += this.#clock.monotonic() - this.#idleSince;
+    this.#paused = true;
+  }
+
+  resume(progressed: boolean): void {
+    if (progressed) this.#idleMs = 0;
+    this.#idleSince = this.#clock.monotonic();
+    this.#paused = false;
+  }
+
+  stop(): void {
+    this.#cancel();
+  }
+
+  readonly #check = (): void => {
+    const idleMs = this.#idleMs + (this.#paused ? 0 : this.#clock.monotonic() - this.#idleSince);
+    if (idleMs >= this.#stallMs) this.#controller.abort();
+    else this.#cancel = this.#clock.after(Math.max(50, this.#stallMs - idleMs), this.#check);
+  };
+}

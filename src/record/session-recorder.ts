@@ -1,0 +1,277 @@
+/**
+ * The outer loop of a session: attempt after attempt until the state machine says that it is over. When media breaks
+ * off, the known URL is tried at once, beside a fresh look; a variant that fails with fresh URLs is set aside and the
+ * next one tried.
+ */
+import type { Clock } from '../kernel/clock.ts';
+import { isLivestowError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { stopKind } from '../kernel/stop-request.ts';
+import type { OpenSource } from '../ingest/source.ts';
+import type { Timeline } from '../ingest/timeline.ts';
+import type { EndCause, GapCause } from '../model/causes.ts';
+import type { LiveRoom, Look } from '../model/look.ts';
+import { variantLabel, type Variant } from '../model/variant.ts';
+import { attempt, type AttemptOutcome } from './attempt.ts';
+import type { SessionRecording } from './session-recording.ts';
+import { holdingSince, next, type EndPolicy, type SessionFact, type SessionState } from './session-state.ts';
+import { VariantChoice } from './variant-choice.ts';
+
+/** URLs from a look younger than this are as fresh as they get. */
+const FRESH_MS = 3_000;
+/** Looks while holding: close at first, then rarer, since each costs credits. */
+const HOLD_LOOKS_MS = [10_000, 10_000, 10_000, 20_000, 30_000, 60_000];
+/** Between rounds over variants that all fail, and after connections that bring next to nothing. */
+const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000, 10_000];
+/** A connection that brings less than this is not trusted to do better at once. */
+const SHORT_MEDIA_MS = 2_000;
+const HLS_STALL_MS = 30_000;
+/** A timer may fire a little early; the rule it triggers counts exactly. */
+const TIMER_SLACK_MS = 50;
+
+export interface SessionRecorderDeps {
+  recording: SessionRecording;
+  timeline: Timeline;
+  openSource: OpenSource;
+  /** One look, uncached where it can be had; throws the lookup's errors. */
+  look(signal: AbortSignal): Promise<Look>;
+  /** Ranked, best first, of what this machine can record. */
+  rank(room: LiveRoom): Variant[];
+  /** Told of each live look at this session's room. */
+  onRoom(room: LiveRoom, look: Look): void;
+  clock: Clock;
+  log: Logger;
+  policy: EndPolicy;
+  stallMs: number;
+  sampleIntervalMs: number;
+  /** Ends the recording this long after its first media. */
+  maxDurationMs: number | null;
+}
+
+export type RecorderOutcome =
+  | { kind: 'ended'; cause: EndCause; nextLook: Look | null }
+  /** The recorder must go while the session may go on: it stays unsealed. */
+  | { kind: 'drained' };
+
+export class SessionRecorder {
+  readonly #deps: SessionRecorderDeps;
+  readonly #roomId: string;
+  readonly #choice = new VariantChoice();
+  readonly #over = new AbortController();
+  #state: SessionState;
+  #lastLookAtMs: number;
+  #looking: Promise<void> | null = null;
+  #nextLook: Look | null = null;
+  #cancelMaxDuration: (() => void) | null = null;
+  #phaseWaiters: (() => void)[] = [];
+
+  constructor(room: LiveRoom, deps: SessionRecorderDeps) {
+    this.#deps = deps;
+    this.#roomId = room.roomId;
+    this.#state = holdingSince(deps.clock.monotonic());
+    this.#lastLookAtMs = deps.clock.monotonic();
+    this.#choice.offer(deps.rank(room));
+  }
+
+  get phase(): SessionState['phase'] {
+    return this.#state.phase;
+  }
+
+  /**
+   * @param stop aborts with a StopRequest: a drain leaves the session open, anything else ends it
+   * @param gapCause why media may be missing before the first that comes
+   */
+  async run(stop: AbortSignal, gapCause: GapCause): Promise<RecorderOutcome> {
+    const onStop = (): void => {
+      if (stopKind(stop) === 'drain') this.#over.abort();
+      else this.#apply({ type: 'stop', cause: 'stopped' });
+    };
+    stop.addEventListener('abort', onStop);
+    if (stop.aborted) onStop();
+    const background = [this.#holdLoop(), this.#sampleLoop()];
+    try {
+      await this.#attempts(gapCause);
+    } finally {
+      stop.removeEventListener('abort', onStop);
+      this.#over.abort();
+      this.#wake();
+      this.#cancelMaxDuration?.();
+      await Promise.all(background);
+    }
+    if (this.#state.phase !== 'ended') return { kind: 'drained' };
+    this.#deps.recording.event('ended', { cause: this.#state.cause });
+    return { kind: 'ended', cause: this.#state.cause, nextLook: this.#nextLook };
+  }
+
+  async #attempts(firstCause: GapCause): Promise<void> {
+    const { timeline, recording, clock } = this.#deps;
+    let cause = firstCause;
+    let poor = 0;
+    while (!this.#over.signal.aborted) {
+      const variant = this.#choice.best(clock.monotonic());
+      if (!variant) {
+        await this.#wait(poor);
+        poor += 1;
+        this.#choice.forgive();
+        continue;
+      }
+      const startedAtMs = clock.monotonic();
+      const urlsAgeMs = startedAtMs - this.#lastLookAtMs;
+      recording.event('attempt', { variant: variant.id });
+      await recording.take(timeline.connect(cause), variantLabel(variant));
+      const outcome = await this.#attempt(variant);
+      if (this.#over.signal.aborted) return;
+      this.#apply({ type: 'media-broke' });
+      this.#noteOutcome(variant, outcome);
+      if (outcome.mediaMs > 0) {
+        cause = outcome.cause;
+        this.#choice.delivered(variant);
+        poor = outcome.mediaMs < SHORT_MEDIA_MS ? poor + 1 : 0;
+        if (poor > 1) await this.#wait(poor - 2);
+      } else if (urlsAgeMs > FRESH_MS && this.#looking) {
+        await this.#looking;
+        // The look may have failed: then the known URL is all there is, and is not to be hammered.
+        if (clock.monotonic() - this.#lastLookAtMs > FRESH_MS) await this.#wait(poor++);
+      } else {
+        this.#choice.setAside(variant, clock.monotonic());
+      }
+    }
+  }
+
+  #attempt(variant: Variant): Promise<AttemptOutcome> {
+    const { openSource, timeline, recording, clock, stallMs } = this.#deps;
+    const deps = {
+      openSource,
+      timeline,
+      recording,
+      clock,
+      stallMs: variant.protocol === 'hls' ? Math.max(HLS_STALL_MS, stallMs) : stallMs,
+      onMedia: () => this.#onMedia(variant),
+    };
+    return attempt(variant, deps, this.#over.signal);
+  }
+
+  #onMedia(variant: Variant): void {
+    const { recording, clock, maxDurationMs } = this.#deps;
+    this.#apply({ type: 'media' });
+    recording.event('media', { variant: variant.id });
+    if (maxDurationMs !== null) {
+      this.#cancelMaxDuration ??= clock.after(maxDurationMs, () => {
+        this.#apply({ type: 'stop', cause: 'max-duration' });
+      });
+    }
+  }
+
+  #noteOutcome(variant: Variant, { cause, mediaMs, error }: AttemptOutcome): void {
+    const { recording } = this.#deps;
+    const status = error?.context['status'];
+    recording.event('media-broke', {
+      variant: variant.id,
+      cause,
+      mediaMs: Math.round(mediaMs),
+      code: error?.code ?? null,
+      ...(typeof status === 'number' ? { status } : {}),
+    });
+  }
+
+  /** Looks at once when media breaks off, and again until it is back or the session over. */
+  async #holdLoop(): Promise<void> {
+    const { clock, policy } = this.#deps;
+    let firstHold = true;
+    while (!this.#over.signal.aborted) {
+      if (this.#state.phase !== 'holding') {
+        await this.#phaseChange();
+        continue;
+      }
+      const cancel = clock.after(policy.maxHoldMs + TIMER_SLACK_MS, () => this.#apply({ type: 'tick' }));
+      // The session begins in a hold, with a look that was just made.
+      if (!firstHold) await this.#look();
+      firstHold = false;
+      for (let round = 0; this.#state.phase === 'holding' && !this.#over.signal.aborted; round += 1) {
+        const offline = this.#state.firstOfflineAtMs !== null;
+        const waitMs = offline ? policy.confirmMs + TIMER_SLACK_MS : (HOLD_LOOKS_MS[Math.min(round, HOLD_LOOKS_MS.length - 1)] ?? 60_000);
+        await Promise.race([this.#delay(waitMs), this.#phaseChange()]);
+        if (this.#state.phase === 'holding') await this.#look();
+      }
+      cancel();
+    }
+  }
+
+  async #sampleLoop(): Promise<void> {
+    while (!this.#over.signal.aborted) {
+      await this.#delay(this.#deps.sampleIntervalMs);
+      if (this.#state.phase === 'recording') await this.#look();
+    }
+  }
+
+  #look(): Promise<void> {
+    this.#looking ??= this.#lookOnce().finally(() => {
+      this.#looking = null;
+    });
+    return this.#looking;
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { look, clock, log, rank, onRoom } = this.#deps;
+    if (this.#over.signal.aborted) return;
+    let seen: Look;
+    try {
+      seen = await look(this.#over.signal);
+    } catch (error) {
+      if (this.#over.signal.aborted) return;
+      if (!isLivestowError(error)) throw error;
+      log.warn({ err: error }, 'the room cannot be looked up; the recording goes on');
+      return;
+    }
+    const { cached } = seen.meta;
+    if (seen.status === 'live' && seen.room.roomId === this.#roomId) {
+      this.#choice.offer(rank(seen.room));
+      this.#lastLookAtMs = clock.monotonic();
+      onRoom(seen.room, seen);
+      this.#apply({ type: 'look', says: 'same-room', cached });
+    } else if (seen.status === 'live') {
+      if (!cached) this.#nextLook = seen;
+      this.#apply({ type: 'look', says: 'other-room', cached });
+    } else if (seen.status === 'offline') {
+      this.#apply({ type: 'look', says: 'offline', cached });
+    }
+  }
+
+  #phaseChange(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#over.signal.aborted) resolve();
+      else this.#phaseWaiters.push(resolve);
+    });
+  }
+
+  #apply(fact: SessionFact): void {
+    const { clock, policy, recording } = this.#deps;
+    const before = this.#state.phase;
+    this.#state = next(this.#state, fact, clock.monotonic(), policy);
+    const after = this.#state.phase;
+    if (before === after) return;
+    if (after === 'holding') recording.event('hold');
+    if (after === 'ended') this.#over.abort();
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiters = this.#phaseWaiters;
+    this.#phaseWaiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  #wait(round: number): Promise<void> {
+    return this.#delay(RETRY_MS[Math.min(Math.max(0, round), RETRY_MS.length - 1)] ?? 0);
+  }
+
+  /** Ends early, without an error, when the session is over. */
+  async #delay(ms: number): Promise<void> {
+    try {
+      await this.#deps.clock.delay(ms, this.#over.signal);
+    } catch (error) {
+      if (!this.#over.signal.aborted) throw error;
+      this.#wake();
+    }
+  }
+}
