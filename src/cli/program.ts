@@ -1,6 +1,6 @@
 /** The command line as a whole: the settings as global flags, and every command of the contract. */
 import { Command, Option } from 'commander';
-import { aboutSetting, defaultText, SETTING_KEYS } from '../config/schema.ts';
+import { aboutSetting, SETTING_KEYS, settingJson } from '../config/schema.ts';
 import type { CommandFactory } from './command.ts';
 import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -41,7 +41,7 @@ function settingOptions(): Option[] {
   return SETTING_KEYS.flatMap((key) => {
     const { flag, value, description } = aboutSetting(key);
     if (flag === undefined) return [];
-    const fallback = defaultText(key);
+    const fallback = settingJson(key).default;
     const shown =
       typeof fallback === 'string' || typeof fallback === 'number' ? ` (default: ${fallback})` : '';
     // The first sentence is enough here; the rest is in the commented example.

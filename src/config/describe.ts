@@ -11,10 +11,13 @@ export interface SettingInForce {
   from: string;
 }
 
+/** Paths are made absolute and preferences filled up: of these what came of them says more than what was written. */
+const isCompleted = (key: SettingKey) => key === 'store' || key === 'spool' || key === 'ranking';
+
 export function settingsInForce({ config, given }: LoadedConfig): SettingInForce[] {
   return SETTING_KEYS.map((key) => {
     const { raw, origin } = given[key];
-    const value = key === 'store' || key === 'spool' ? config[key] : (raw ?? null);
+    const value = isCompleted(key) ? config[key] : (raw ?? null);
     return {
       key,
       value: value !== null && aboutSetting(key).secret ? '[redacted]' : value,

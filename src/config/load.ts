@@ -9,8 +9,8 @@ import { scrub } from '../kernel/redact.ts';
 import { originText, type Origin, type Problem } from './origin.ts';
 import {
   aboutSetting,
-  defaultText,
   SETTING_KEYS,
+  settingJson,
   settingsSchema,
   toConfig,
   type Config,
@@ -60,7 +60,7 @@ export async function loadConfig(inputs: ConfigInputs): Promise<LoadedConfig> {
     const layers = layersOf(key, inputs, file);
     const parsed = layers.map((layer) => check(key, layer, file, problems));
     settings[key] = parsed[0] ?? settingsSchema.shape[key].safeParse(undefined).data;
-    given[key] = layers[0] ?? { raw: defaultText(key), origin: { kind: 'default' } };
+    given[key] = layers[0] ?? { raw: settingJson(key).default, origin: { kind: 'default' } };
   }
   if (problems.length > 0) throw configError(problems);
 
@@ -117,15 +117,26 @@ function check(key: SettingKey, given: Given, file: ConfigFile | undefined, prob
     return undefined;
   }
   for (const issue of result.error.issues) {
-    const path = [key, ...issue.path];
-    const line = given.origin.kind === 'file' ? (file?.lineOf(path) ?? given.origin.line) : null;
-    problems.push({
-      path: pathText(path),
-      origin: given.origin.kind === 'file' ? { ...given.origin, line } : given.origin,
-      message: issue.path.length === 0 ? `not ${form}` : issue.message,
-    });
+    for (const { path, message } of complaints(key, issue)) {
+      const line = given.origin.kind === 'file' ? (file?.lineOf(path) ?? given.origin.line) : null;
+      problems.push({
+        path: pathText(path),
+        origin: given.origin.kind === 'file' ? { ...given.origin, line } : given.origin,
+        message: message ?? `not ${form}`,
+      });
+    }
   }
   return undefined;
+}
+
+/** An unknown part is a complaint of its own, with its own line. */
+function complaints(key: SettingKey, issue: z.core.$ZodIssue): { path: PropertyKey[]; message?: string }[] {
+  const path = [key, ...issue.path];
+  if (issue.code === 'unrecognized_keys') {
+    const known = Object.keys(settingJson(key).properties ?? {});
+    return issue.keys.map((part) => ({ path: [...path, part], message: unknownKey(part, known) }));
+  }
+  return [issue.path.length === 0 ? { path } : { path, message: issue.message }];
 }
 
 function unknownKeys(file: ConfigFile): Problem[] {
@@ -135,7 +146,7 @@ function unknownKeys(file: ConfigFile): Problem[] {
     .map((key) => ({
       path: key,
       origin: { kind: 'file', path: file.path, line: file.lineOf([key]) },
-      message: `unknown key${orElse(closest(key, known), SETTING_KEYS)}`,
+      message: unknownKey(key, SETTING_KEYS),
     }));
 }
 
@@ -167,8 +178,12 @@ function unknownVariables(env: ConfigInputs['env']): { typos: Problem[]; strange
   return { typos, strangers };
 }
 
-const orElse = (near: string | undefined, known: readonly string[]): string =>
-  near === undefined ? `; known are ${known.join(', ')}` : `; did you mean ${near}?`;
+function unknownKey(key: string, known: readonly string[]): string {
+  const near = closest(key, known);
+  return near === undefined
+    ? `unknown key; known are ${known.join(', ')}`
+    : `unknown key; did you mean ${near}?`;
+}
 
 const quote = (raw: unknown): string => JSON.stringify(scrub(String(raw)).slice(0, 80));
 

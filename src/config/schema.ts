@@ -8,6 +8,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseDurationMs } from '../kernel/duration.ts';
 import { LOG_LEVELS, type LogLevel } from '../kernel/logger.ts';
+import { preferencesSchema, type Preferences } from '../variant/preferences.ts';
 import { Secret } from './secret.ts';
 
 export interface SettingAbout {
@@ -155,6 +156,10 @@ export const settingsSchema = z.strictObject({
     flag: '--engine',
     value: 'engine',
   }),
+  ranking: preferencesSchema.prefault({}).register(about, {
+    description: 'Which of the offered streams is recorded; livestow variants shows the outcome.',
+    form: 'a map of preferences',
+  }),
   uploads: wholeNumber(1, 64).prefault(4).register(about, {
     description: 'How many objects are sent to the store at once.',
     form: 'a whole number from 1 to 64',
@@ -190,25 +195,20 @@ export function aboutSetting(key: SettingKey): SettingAbout {
 export function settingsJsonSchema(): z.core.JSONSchema.JSONSchema {
   return z.toJSONSchema(settingsSchema, {
     io: 'input',
-    override: ({ zodSchema, jsonSchema }) => {
+    override: ({ zodSchema, jsonSchema: json }) => {
       const entry = about.get(zodSchema as never);
-      if (entry !== undefined) jsonSchema.description = entry.description;
+      if (entry !== undefined) json.description = entry.description;
     },
   });
 }
 
-let defaults: Record<string, unknown> | undefined;
-
-/** A setting's default as it would be written in a file; undefined where there is none. */
-export function defaultText(key: SettingKey): unknown {
-  defaults ??= Object.fromEntries(
-    Object.entries(settingsJsonSchema().properties ?? {}).map(([name, property]) => [
-      name,
-      typeof property === 'object' ? property.default : undefined,
-    ]),
-  );
-  return defaults[key];
+/** A setting as the config file's JSON Schema has it: its default as it would be written, its parts if it has any. */
+export function settingJson(key: SettingKey): z.core.JSONSchema.JSONSchema {
+  jsonSchema ??= settingsJsonSchema();
+  const property = jsonSchema.properties?.[key];
+  return typeof property === 'object' ? property : {};
 }
+let jsonSchema: z.core.JSONSchema.JSONSchema | undefined;
 
 /** What the rest of livestow works with: parsed, units in names, paths absolute. */
 export interface Config {
@@ -228,6 +228,7 @@ export interface Config {
   segmentDurationMs: number;
   stallTimeoutMs: number;
   engine: 'auto' | 'ffmpeg' | 'builtin';
+  ranking: Preferences;
   uploads: number;
   logLevel: LogLevel;
 }
@@ -250,6 +251,7 @@ export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string
     segmentDurationMs: settings.segmentDuration,
     stallTimeoutMs: settings.stallTimeout,
     engine: settings.engine,
+    ranking: settings.ranking,
     uploads: settings.uploads,
     logLevel: settings.logLevel,
   };

@@ -1,6 +1,6 @@
 /** `livestow config check | schema | init` */
 import { writeFile } from 'node:fs/promises';
-import { relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { settingsInForce } from '../../config/describe.ts';
 import { exampleConfig } from '../../config/example.ts';
@@ -74,6 +74,6 @@ const init = (context: CliContext): Command =>
             );
           },
         );
-        context.out.line(`wrote ${relative(context.cwd, path)}`);
+        context.out.line(`wrote ${named}`);
       }),
     );

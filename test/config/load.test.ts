@@ -1,0 +1,205 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { settingsInForce } from '../../src/config/describe.ts';
+import { exampleConfig } from '../../src/config/example.ts';
+import { loadConfig, type ConfigInputs } from '../../src/config/load.ts';
+import { originText } from '../../src/config/origin.ts';
+import { aboutSetting, SETTING_KEYS } from '../../src/config/schema.ts';
+import { LivestowError } from '../../src/kernel/errors.ts';
+
+let cwd: string;
+beforeAll(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'livestow-config-'));
+});
+afterAll(() => rm(cwd, { recursive: true }));
+
+let files = 0;
+async function yaml(text: string): Promise<string> {
+  const path = join(cwd, `config-${(files += 1)}.yaml`);
+  await writeFile(path, text);
+  return path;
+}
+
+const load = (inputs: Partial<ConfigInputs>) => loadConfig({ flags: {}, env: {}, cwd, ...inputs });
+
+async function complaint(inputs: Partial<ConfigInputs>): Promise<string> {
+  const error: unknown = await load(inputs).catch((thrown: unknown) => thrown);
+  if (!(error instanceof LivestowError)) throw new Error('was accepted');
+  expect(error.code).toBe('CONFIG');
+  return error.message;
+}
+
+describe('where a setting comes from', () => {
+  test('flags before variables before the file before the default', async () => {
+    const file = await yaml('store: ./from-file\nspool: ./from-file\nuploads: 2\n');
+    const { config, given } = await load({
+      file,
+      env: { LIVESTOW_STORE: '/from/env', LIVESTOW_SPOOL: '/from/env' },
+      flags: { store: '/from/flag' },
+    });
+    expect(config).toMatchObject({ store: '/from/flag', spool: '/from/env', uploads: 2, engine: 'auto' });
+    expect(
+      (['store', 'spool', 'uploads', 'engine'] as const).map((key) => originText(given[key].origin)),
+    ).toEqual(['--store', 'LIVESTOW_SPOOL', `${file}:3`, 'default']);
+  });
+
+  test('an empty variable is one that is not set', async () => {
+    expect((await load({ env: { LIVESTOW_MAX_HOLD: '' } })).config.maxHoldMs).toBe(30 * 60_000);
+  });
+
+  test('livestow.yaml of the working folder is read without being asked for', async () => {
+    const folder = await mkdtemp(join(cwd, 'folder-'));
+    await writeFile(join(folder, 'livestow.yaml'), 'maxHold: 1h30m\n');
+    expect((await load({ cwd: folder })).config.maxHoldMs).toBe(90 * 60_000);
+  });
+
+  test('a relative path is relative to the file that says it, and to the working folder elsewhere', async () => {
+    const folder = await mkdtemp(join(cwd, 'folder-'));
+    await writeFile(join(folder, 'c.yaml'), 'store: kept\n');
+    const { config } = await load({ file: join(folder, 'c.yaml'), flags: { spool: 'here' } });
+    expect(config).toMatchObject({ store: join(folder, 'kept'), spool: join(cwd, 'here') });
+  });
+
+  test('a location that is a URL stays as it is', async () => {
+    const store = 's3://bucket/prefix?endpoint=http://127.0.0.1:9000&pathStyle=true';
+    expect((await load({ env: { LIVESTOW_STORE: store } })).config.store).toBe(store);
+  });
+
+  test('hosts are a list in YAML and commas in a variable', async () => {
+    const file = await yaml('mediaHosts:\n  - a.example\n  - 10.0.0.1\n');
+    expect((await load({ file })).config.mediaHosts).toEqual(['a.example', '10.0.0.1']);
+    const env = { LIVESTOW_MEDIA_HOSTS: 'a.example, 127.0.0.1' };
+    expect((await load({ env })).config.mediaHosts).toEqual(['a.example', '127.0.0.1']);
+  });
+});
+
+describe('what is wrong is said with its place and the accepted form', () => {
+  test.each<[what: string, file: string, message: RegExp]>([
+    [
+      'an unknown key',
+      'uploads: 2\nsegmentDuraton: 3s\n',
+      /:2: segmentDuraton: unknown key; did you mean segmentDuration\?$/,
+    ],
+    ['a key that is like none', 'colour: red\n', /:1: colour: unknown key; known are apiKey, /],
+    [
+      'a number without a unit',
+      'maxHold: 5\n',
+      /:1: maxHold: "5" is not a duration: a number and a unit, such as /,
+    ],
+    [
+      'a segment too short to be one',
+      'segmentDuration: 10ms\n',
+      /:1: segmentDuration: "10ms" is not a duration/,
+    ],
+    [
+      'a value of an enum',
+      'engine: gstreamer\n',
+      /:1: engine: "gstreamer" is not one of auto, ffmpeg, builtin$/,
+    ],
+    ['a number out of range', 'uploads: 0\n', /:1: uploads: "0" is not a whole number from 1 to 64$/],
+    [
+      'a part of a map',
+      'ranking:\n  exception: true\n  maxHieght: 3\n',
+      /:3: ranking.maxHieght: unknown key; did you mean maxHeight\?$/,
+    ],
+    ['an entry of a list', 'ranking:\n  protocols:\n    - flv\n    - dash\n', /:4: ranking.protocols\[1\]: /],
+    ['a map where text belongs', 'store:\n  a: b\n', /:1: store: not a path, file:/],
+    ['a list at the top', '- store\n', /:1: the file is not a list of "key: value" lines$/],
+    ['text that is no YAML', 'store: "open\n', /:\d+: not YAML: /],
+    ['a key twice', 'uploads: 1\nuploads: 2\n', /:2: not YAML: .*unique/],
+  ])('%s', async (_what, text, message) => {
+    const file = await yaml(text);
+    const said = await complaint({ file });
+    expect(said).toMatch(message);
+    expect(said.startsWith(file)).toBe(true);
+  });
+
+  test('a variable and a flag by their names', async () => {
+    expect(await complaint({ env: { LIVESTOW_MAX_HOLD: 'long' } })).toMatch(
+      /^LIVESTOW_MAX_HOLD: maxHold: "long" is not a duration/,
+    );
+    expect(await complaint({ flags: { uploads: 'many' } })).toMatch(
+      /^--uploads: uploads: "many" is not a whole number/,
+    );
+  });
+
+  test('everything at once, also what another layer overrides', async () => {
+    const file = await yaml('engine: bad\n');
+    const said = await complaint({
+      file,
+      env: { LIVESTOW_ENGINE: 'worse' },
+      flags: { engine: 'auto', uploads: '0' },
+    });
+    expect(said).toMatch(/^3 things are wrong:/);
+  });
+
+  test('a config file that was named has to be there', async () => {
+    expect(await complaint({ file: '/nowhere/livestow.yaml' })).toBe(
+      'there is no config file /nowhere/livestow.yaml',
+    );
+  });
+
+  test('a mistyped variable is an error; what an orchestrator makes of a service name is a warning', async () => {
+    expect(await complaint({ env: { LIVESTOW_STOER: 'x' } })).toBe(
+      'LIVESTOW_STOER: unknown variable; did you mean LIVESTOW_STORE?',
+    );
+    const { warnings } = await load({
+      env: { LIVESTOW_PORT_8080_TCP: 'tcp://10.0.0.1:8080', LIVESTOW_TEST_S3: 'x' },
+    });
+    expect(warnings).toEqual(['LIVESTOW_PORT_8080_TCP is not a setting of livestow and is ignored']);
+  });
+});
+
+describe('secrets', () => {
+  const apiKey = 'sfk_canary1234';
+  const proxy = 'http://user:canary5678@proxy.example:3128';
+
+  test('print as [redacted] wherever they end up', async () => {
+    const loaded = await load({ env: { LIVESTOW_API_KEY: apiKey, LIVESTOW_PROXY: proxy } });
+    const { config } = loaded;
+    for (const text of [
+      inspect(config),
+      JSON.stringify(config),
+      `${String(config.apiKey)} ${String(config.proxy)}`,
+    ]) {
+      expect(text).toContain('[redacted]');
+      expect(text).not.toContain('canary');
+    }
+    expect(JSON.stringify(settingsInForce(loaded))).not.toContain('canary');
+    expect([config.apiKey?.reveal(), config.proxy?.reveal()]).toEqual([apiKey, proxy]);
+  });
+
+  test('are not quoted back when they are wrong', async () => {
+    const said = await complaint({ env: { LIVESTOW_PROXY: 'ftp://user:canary5678@proxy.example' } });
+    expect(said).toMatch(/^LIVESTOW_PROXY: proxy: the value is not http:/);
+    expect(said).not.toContain('canary');
+  });
+
+  test('have no flag', () => {
+    expect(aboutSetting('apiKey').flag).toBeUndefined();
+  });
+});
+
+describe('the commented example', () => {
+  test('is the defaults', async () => {
+    const folder = await mkdtemp(join(cwd, 'folder-'));
+    const file = join(folder, 'livestow.yaml');
+    await writeFile(file, exampleConfig());
+    expect((await load({ cwd: folder })).config).toEqual(
+      (await load({ cwd: folder, file: await yaml('') })).config,
+    );
+  });
+
+  test('names every setting, its flag and its variable', () => {
+    const text = exampleConfig();
+    for (const key of SETTING_KEYS) {
+      const { env, flag } = aboutSetting(key);
+      expect(text).toMatch(new RegExp(`^(# )?${key}:`, 'm'));
+      expect(text).toContain(env ?? key);
+      expect(text).toContain(flag ?? key);
+    }
+  });
+});
