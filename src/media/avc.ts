@@ -1,13 +1,23 @@
-/** H.264: parameter sets (ITU-T H.264 7.3.2.1), avcC (ISO/IEC 14496-15 5.3.3), and access units from Annex B. */
-import { annexBNals, BitReader, lengthPrefixed, malformed, unescaped } from './nal.ts';
+/** H.264: parameter sets (ITU-T H.264 7.3.2.1) and avcC (ISO/IEC 14496-15 5.3.3). */
+import { BitReader, malformed, type NalKind, unescaped } from './nal.ts';
 import type { VideoConfig } from './packet.ts';
 
-export const AVC_IDR = 5;
-export const AVC_SPS = 7;
-export const AVC_PPS = 8;
-export const AVC_AUD = 9;
-
-export const avcNalType = (nal: Buffer): number => nal[0]! & 0x1f;
+/** What a NAL unit is, by its first byte. */
+export function kindOfAvcNal(nal: Buffer): NalKind {
+  const type = nal[0]! & 0x1f;
+  switch (type) {
+    case 5:
+      return 'key';
+    case 7:
+      return 'sps';
+    case 8:
+      return 'pps';
+    case 9:
+      return 'aud';
+    default:
+      return type >= 1 && type < 5 ? 'picture' : 'other';
+  }
+}
 
 export interface AvcSps {
   profile: number;
@@ -175,33 +185,4 @@ export function buildAvcRecord(sps: readonly Buffer[], pps: readonly Buffer[]): 
     parts.push(Buffer.from([0xfc | chromaFormat, 0xf8 | (lumaBits - 8), 0xf8 | (chromaBits - 8), 0]));
   }
   return Buffer.concat(parts);
-}
-
-export interface AnnexBUnit {
-  /** Length-prefixed, without parameter sets and delimiters; empty when the unit has nothing else. */
-  data: Buffer;
-  key: boolean;
-  /** As they came, by kind. */
-  vps: Buffer[];
-  sps: Buffer[];
-  pps: Buffer[];
-}
-
-/** One Annex B access unit in the form that FLV and MP4 have. */
-export function avcUnitOfAnnexB(bytes: Buffer): AnnexBUnit {
-  const unit: AnnexBUnit = { data: bytes, key: false, vps: [], sps: [], pps: [] };
-  const kept: Buffer[] = [];
-  for (const nal of annexBNals(bytes)) {
-    const type = avcNalType(nal);
-    if (type === AVC_SPS) {
-      unit.sps.push(nal);
-    } else if (type === AVC_PPS) {
-      unit.pps.push(nal);
-    } else if (type !== AVC_AUD) {
-      unit.key ||= type === AVC_IDR;
-      kept.push(nal);
-    }
-  }
-  unit.data = lengthPrefixed(kept);
-  return unit;
 }

@@ -1,16 +1,28 @@
-/** H.265: parameter sets (ITU-T H.265 7.3.2), hvcC (ISO/IEC 14496-15 8.3.3), and access units from Annex B. */
-import type { AnnexBUnit } from './avc.ts';
-import { annexBNals, BitReader, lengthPrefixed, malformed, unescaped } from './nal.ts';
+/** H.265: parameter sets (ITU-T H.265 7.3.2) and hvcC (ISO/IEC 14496-15 8.3.3). */
+import { BitReader, malformed, type NalKind, unescaped } from './nal.ts';
 import type { VideoConfig } from './packet.ts';
 
-export const HEVC_VPS = 32;
-export const HEVC_SPS = 33;
-export const HEVC_PPS = 34;
-export const HEVC_AUD = 35;
+const HEVC_VPS = 32;
+const HEVC_SPS = 33;
+const HEVC_PPS = 34;
+const HEVC_AUD = 35;
 
-export const hevcNalType = (nal: Buffer): number => (nal[0]! >> 1) & 0x3f;
-/** IRAP pictures (BLA, IDR, CRA and the two reserved): a decoder may begin there. */
-export const isHevcKey = (type: number): boolean => type >= 16 && type <= 23;
+/** What a NAL unit is, by its first byte. IRAP pictures (16 to 23: BLA, IDR, CRA, reserved) are those to begin at. */
+export function kindOfHevcNal(nal: Buffer): NalKind {
+  const type = (nal[0]! >> 1) & 0x3f;
+  switch (type) {
+    case HEVC_VPS:
+      return 'vps';
+    case HEVC_SPS:
+      return 'sps';
+    case HEVC_PPS:
+      return 'pps';
+    case HEVC_AUD:
+      return 'aud';
+    default:
+      return type >= 32 ? 'other' : type >= 16 && type <= 23 ? 'key' : 'picture';
+  }
+}
 
 export interface HevcSps {
   /** The 12 bytes from general_profile_space to general_level_idc, as hvcC repeats them. */
@@ -160,25 +172,4 @@ export function buildHevcRecord(
     }
   }
   return Buffer.concat(parts);
-}
-
-/** One Annex B access unit in the form that FLV and MP4 have. */
-export function hevcUnitOfAnnexB(bytes: Buffer): AnnexBUnit {
-  const unit: AnnexBUnit = { data: bytes, key: false, vps: [], sps: [], pps: [] };
-  const kept: Buffer[] = [];
-  for (const nal of annexBNals(bytes)) {
-    const type = hevcNalType(nal);
-    if (type === HEVC_VPS) {
-      unit.vps.push(nal);
-    } else if (type === HEVC_SPS) {
-      unit.sps.push(nal);
-    } else if (type === HEVC_PPS) {
-      unit.pps.push(nal);
-    } else if (type !== HEVC_AUD) {
-      unit.key ||= isHevcKey(type);
-      kept.push(nal);
-    }
-  }
-  unit.data = lengthPrefixed(kept);
-  return unit;
 }

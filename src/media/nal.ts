@@ -5,6 +5,9 @@
  */
 import { LivestowError } from '../kernel/errors.ts';
 
+/** `key`: a coded picture that a decoder can begin at; `picture`: another one. */
+export type NalKind = 'vps' | 'sps' | 'pps' | 'aud' | 'key' | 'picture' | 'other';
+
 const START_CODE = Buffer.from([0, 0, 1]);
 
 /** The NAL units of an Annex B byte stream, without start codes and trailing zeros; empty ones left out. */
@@ -24,6 +27,15 @@ export function annexBNals(bytes: Buffer): Buffer[] {
     start = next;
   }
   return nals;
+}
+
+/** Whether a start code (of three bytes, or more zeros) lies at `from`, as far as there are bytes to tell. */
+export function startsWithStartCode(bytes: Buffer, from: number, end: number): boolean {
+  let at = from;
+  while (at < end && bytes[at] === 0) {
+    at++;
+  }
+  return at === end || (at - from >= 2 && bytes[at] === 1);
 }
 
 /** The NAL units of a length-prefixed payload; a length that goes beyond the payload ends it. */

@@ -2,10 +2,10 @@
  * What is in a recorded MPEG-TS segment, counted without looking into the pictures: PES packets, ADTS headers, the
  * first parameter sets. For muxers that put one picture into a PES packet, as ffmpeg's and mediabunny's do.
  */
-import { ADTS_HEADER_BYTES, adtsFrameBytes, adtsFrameTicks } from './aac.ts';
-import { AVC_IDR, AVC_SPS, avcNalType, parseAvcSps } from './avc.ts';
-import { HEVC_SPS, hevcNalType, isHevcKey, parseHevcSps } from './hevc.ts';
 import { isLivestowError } from '../kernel/errors.ts';
+import { ADTS_HEADER_BYTES, adtsFrameBytes, adtsFrameTicks } from './aac.ts';
+import { kindOfAvcNal, parseAvcSps } from './avc.ts';
+import { kindOfHevcNal, parseHevcSps } from './hevc.ts';
 import { annexBNals } from './nal.ts';
 import { msOfTicks, PesReader, type PesTimes, TickUnwrapper } from './ts-pes.ts';
 import { TsPacketReader, type TsStream } from './ts-packets.ts';
@@ -79,11 +79,11 @@ export function censusOfTs(segment: Buffer): TsCensus {
 function headFacts(codec: TsStream['codec'] | null, head: Buffer) {
   const facts = { width: 0, height: 0, startsWithKeyframe: false };
   for (const nal of annexBNals(head)) {
-    const type = codec === 'h265' ? hevcNalType(nal) : avcNalType(nal);
-    if (type === (codec === 'h265' ? HEVC_SPS : AVC_SPS)) {
+    const kind = codec === 'h265' ? kindOfHevcNal(nal) : kindOfAvcNal(nal);
+    if (kind === 'sps') {
       Object.assign(facts, sizeOf(codec, nal));
     }
-    facts.startsWithKeyframe ||= codec === 'h265' ? isHevcKey(type) : type === AVC_IDR;
+    facts.startsWithKeyframe ||= kind === 'key';
   }
   return facts;
 }
