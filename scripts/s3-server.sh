@@ -2,6 +2,7 @@
 # A real S3 server on loopback for tests: Ceph's radosgw over one monitor and one object daemon that keeps everything in
 # memory. Wrong secrets, tampered signatures, bad Content-MD5 and conditional writes are judged as AWS judges them.
 # About 170 MB of memory; any number of them run side by side, each in its own folder and on its own ports.
+# shellcheck disable=SC1091,SC2034 # what is set here is for server-life.sh, which shellcheck reads on its own
 set -euo pipefail
 SERVER_NAME=s3-server
 PACKAGES=(radosgw ceph-mon ceph-osd ceph-common)

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034 # chosen_port is for those who source this
 # The life of a real server for tests, whatever it is: packages, free ports, waiting, ending. Sourced by the scripts that
 # know one server each; they define SERVER_NAME, PACKAGES, PROGRAMS and the function launch FOLDER, which leaves one file
 # NAME.pid per process in FOLDER/run and writes what a client needs as JSON to FOLDER/server.json.
@@ -17,7 +18,7 @@ install_packages() {
   command -v apt-get >/dev/null || fail "needs ${PACKAGES[*]} (Debian's names); or name any other S3 server in LIVESTOW_TEST_S3"
   local sudo=()
   if [ "$(id -u)" != 0 ]; then
-    [ -n "${CI:-}" ] && sudo -n true 2>/dev/null || fail "run this once: sudo apt-get update && sudo ${apt[*]}"
+    { [ "${CI:-}" = true ] && sudo -n true 2>/dev/null; } || fail "run this once: sudo apt-get update && sudo ${apt[*]}"
     sudo=(sudo -n)
   fi
   say "installing ${PACKAGES[*]}"
@@ -31,7 +32,7 @@ install_packages() {
   { "${sudo[@]}" apt-get -q -o DPkg::Lock::Timeout=300 update \
     && "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "${apt[@]}" -o DPkg::Lock::Timeout=300; } >&2 || status=$?
   [ -z "$own_policy" ] || "${sudo[@]}" rm -f $policy
-  [ $status = 0 ] && installed || fail "could not install ${PACKAGES[*]}"
+  { [ $status = 0 ] && installed; } || fail "could not install ${PACKAGES[*]}"
 }
 
 # A free port outside the range from which the kernel picks ports for outgoing connections.
@@ -73,10 +74,9 @@ alive() {
 }
 
 stop() {
-  local pids
-  pids=$(alive "$1")
+  local pid
   # Nothing in there is worth a clean end.
-  [ -z "$pids" ] || kill -KILL $pids 2>/dev/null || true
+  for pid in $(alive "$1"); do kill -KILL "$pid" 2>/dev/null || true; done
   wait_for 10 gone "$1" || fail "some process of $1 does not end"
   rm -rf "$1"
 }

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # A real S3 server of the other kind on loopback for tests: OpenStack Swift with its s3api, the one that lacks conditional
 # writes and says so (501), answers unknown checksums with 501, and wants its deletes one by one.
+# shellcheck disable=SC1091,SC2034 # what is set here is for server-life.sh, which shellcheck reads on its own
 set -euo pipefail
 SERVER_NAME=swift-server
 PACKAGES=(python3-swift)
 PROGRAMS=(/usr/bin/python3)
 . "$(dirname "$0")/server-life.sh"
 
-installed() { /usr/bin/python3 -c 'import swift.proxy.server' 2>/dev/null; }
+installed() { /usr/bin/python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("swift") is None)' 2>/dev/null; }
 
 launch() {
   local folder=$1 ports=()
