@@ -54,7 +54,7 @@ export interface MediaClient {
   read(url: string, options: ReadOptions): Promise<Omit<MediaResponse, 'body'> & { bytes: Buffer }>;
 }
 
-/** What a failed request or body is to the rest of livestow; the signal's reason when that was why. */
+/** What a failed request or body is to the rest of livestow: the signal's reason when that was why, a bug as it is. */
 export function mediaError(error: unknown, url: string, signal?: AbortSignal): unknown {
   if (signal?.aborted) return signal.reason;
   if (isLivestowError(error)) return error;
