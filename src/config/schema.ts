@@ -160,7 +160,7 @@ export const settingsSchema = z.strictObject({
     description: 'Which of the offered streams is recorded; livestow variants shows the outcome.',
     form: 'a map of preferences',
   }),
-  uploads: wholeNumber(1, 64).prefault(4).register(about, {
+  uploads: wholeNumber(1, 64).prefault(8).register(about, {
     description: 'How many objects are sent to the store at once.',
     form: 'a whole number from 1 to 64',
     env: 'LIVESTOW_UPLOADS',

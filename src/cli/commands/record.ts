@@ -1,0 +1,117 @@
+/** `livestow record <handle>`: watches one creator and records every broadcast. */
+import { Command } from 'commander';
+import { composeRecorder } from '../../daemon/compose.ts';
+import { recordCreator, type CreatorOutcome } from '../../daemon/record-creator.ts';
+import type { LiveSession } from '../../daemon/record-room.ts';
+import { parseDurationMs } from '../../kernel/duration.ts';
+import { LivestowError } from '../../kernel/errors.ts';
+import { stopKind } from '../../kernel/stop-request.ts';
+import { defaultCadence, fixedCadence } from '../../watch/cadence.ts';
+import { action, examples, HANDLE_HELP, handleArgument, type CommandFactory } from '../command.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { statusLine } from '../status-line.ts';
+import { livestowVersion } from '../version.ts';
+
+interface RecordFlags {
+  once?: true;
+  wait: boolean;
+  maxDuration?: string;
+}
+
+/** How long shipping may go on after the end: `docs/operations.md` says so to the operator. */
+const PATIENCE_MS = { interrupt: 60_000, drain: 20_000, done: 15 * 60_000 } as const;
+
+export const recordCommand: CommandFactory = (context) =>
+  new Command('record')
+    .description('watches one creator and records every broadcast')
+    .argument('<handle>', HANDLE_HELP, handleArgument)
+    .option('--once', 'exit after the first broadcast is over and sealed in the store')
+    .option('--max-duration <duration>', 'end a recording after this long, and leave that room alone then')
+    .option('--no-wait', 'exit 4 if the creator is not live now')
+    .addHelpText(
+      'after',
+      `${examples('record alice', 'record @alice --once --no-wait', 'record alice --store "s3://lives/archive?endpoint=http://127.0.0.1:9000&pathStyle=true"')}
+
+Ctrl-C (SIGINT) ends the recording, ships and seals it, and exits 130. SIGTERM ships what it can and leaves
+the session open for the next start. A second signal stops at once; nothing recorded is lost then either,
+the next start ships it.`,
+    )
+    .action(
+      action(async (handle: string, flags: RecordFlags, command: Command): Promise<ExitCode> => {
+        const { config, warnings } = await context.loadConfig(command);
+        for (const warning of warnings) context.err.line(`warning: ${warning}`);
+        const maxDurationMs = maxDurationOf(flags);
+        const stop = context.stopSignal();
+        const status = statusLine(context);
+        const log = status.around(context.createLogger(config));
+        const { clock } = context;
+        const recorder = await composeRecorder({
+          config,
+          clock,
+          log,
+          version: livestowVersion(),
+          maxDurationMs,
+        });
+        let cancelPatience: (() => void) | null = null;
+        const limitPatience = (ms: number): void => {
+          cancelPatience?.();
+          cancelPatience = clock.after(ms, recorder.giveUp);
+        };
+        stop.addEventListener('abort', () => limitPatience(PATIENCE_MS[stopKind(stop) ?? 'interrupt']));
+        try {
+          const outcome = await recordCreator(
+            {
+              handle,
+              once: flags.once ?? false,
+              noWait: !flags.wait,
+              cadence:
+                config.pollIntervalMs === null ? defaultCadence() : fixedCadence(config.pollIntervalMs),
+              onLook: (look) => {
+                if (look.status !== 'live') status.waiting(handle, look.status);
+              },
+              onSession: (session: LiveSession) => status.follow(session),
+              onOver: () => {
+                if (flags.once && !stop.aborted) limitPatience(PATIENCE_MS.done);
+              },
+              onSealed: (manifest) => {
+                status.clear();
+                const { session, coverage, gaps } = manifest;
+                context.out.line(
+                  `${session} sealed: ${(coverage.recordedMs / 1000).toFixed(1)} s recorded, ${gaps.length} gaps, coverage ${(coverage.ratio * 100).toFixed(2)} %`,
+                );
+              },
+            },
+            recorder.deps,
+            stop,
+          );
+          return exitCodeFor(outcome, stop);
+        } finally {
+          (cancelPatience as (() => void) | null)?.();
+          status.clear();
+          await recorder.close();
+        }
+      }),
+    );
+
+function maxDurationOf({ maxDuration }: RecordFlags): number | null {
+  if (maxDuration === undefined) return null;
+  const ms = parseDurationMs(maxDuration);
+  if (ms !== undefined && ms > 0) return ms;
+  throw new LivestowError('USAGE', `--max-duration: not a duration: ${JSON.stringify(maxDuration)}`, {
+    hint: 'give a number and a unit, such as 90s, 30m, 2h or 1h30m',
+  });
+}
+
+function exitCodeFor(outcome: CreatorOutcome, stop: AbortSignal): ExitCode {
+  if (stopKind(stop) === 'drain') return EXIT.done;
+  switch (outcome.kind) {
+    case 'unsealed':
+      return EXIT.partly;
+    case 'not-live':
+      return EXIT.notLive;
+    case 'once':
+      return stop.aborted ? EXIT.interrupted : EXIT.done;
+    case 'stopped':
+      return EXIT.interrupted;
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * One live line on a terminal: what is being recorded, how much of it is shipped, what is missing. Elsewhere nothing; the
+ * log tells the same in events.
+ */
+import type { LiveSession } from '../daemon/record-room.ts';
+import { formatBytes, formatClockTime } from '../kernel/duration.ts';
+import { createLogger, type Logger, type LogLevel } from '../kernel/logger.ts';
+import type { CliContext } from './context.ts';
+
+const REFRESH_MS = 500;
+const CLEAR = '\r\u001B[2K';
+
+export interface StatusLine {
+  waiting(handle: string, status: 'offline' | 'not-found'): void;
+  follow(session: LiveSession): void;
+  clear(): void;
+  /** A logger whose lines do not run into the status line. */
+  around(log: Logger): Logger;
+}
+
+export function statusLine(context: CliContext): StatusLine {
+  const { err, clock } = context;
+  if (!err.isTerminal) {
+    return { waiting: () => {}, follow: () => {}, clear: () => {}, around: (log) => log };
+  }
+  let followed: LiveSession | null = null;
+  let text = '';
+  let cancel: (() => void) | null = null;
+  const draw = (next: string): void => {
+    text = next.slice(0, Math.max(20, (process.stderr.columns ?? 100) - 1));
+    process.stderr.write(`${CLEAR}${text}`);
+  };
+  const tick = (): void => {
+    if (followed) draw(describe(followed));
+    cancel = clock.after(REFRESH_MS, tick);
+  };
+  return {
+    waiting(handle, status) {
+      followed = null;
+      draw(`@${handle} ${status === 'offline' ? 'is not live' : 'was not found'}; looking again`);
+    },
+    follow(session) {
+      followed = session;
+      cancel ??= clock.after(0, tick);
+    },
+    clear() {
+      cancel?.();
+      cancel = null;
+      followed = null;
+      if (text !== '') process.stderr.write(CLEAR);
+      text = '';
+    },
+    around: (log) =>
+      createLogger({
+        level: log.level as LogLevel,
+        pretty: true,
+        destination: {
+          write: (line) => {
+            process.stderr.write(text === '' ? line : `${CLEAR}${line}${text}`);
+          },
+        },
+      }),
+  };
+}
+
+function describe({ handle, phase, progress, shipping }: LiveSession): string {
+  const { width, height, recordedMs, bytes, gaps } = progress;
+  const megabits = recordedMs > 0 ? ((bytes * 8) / recordedMs / 1000).toFixed(2) : '–';
+  return [
+    `@${handle} ${phase()}`,
+    width > 0 ? `${width}x${height}` : 'no picture yet',
+    `${megabits} Mbit/s`,
+    `recorded ${formatClockTime(recordedMs)} (${formatBytes(bytes)})`,
+    `shipped ${formatBytes(shipping.shippedBytes)}`,
+    `spool ${shipping.waitingObjects}`,
+    `gaps ${gaps}`,
+  ].join(' · ');
+}
