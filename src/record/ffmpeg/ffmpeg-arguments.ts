@@ -25,6 +25,10 @@ export const LIST_FD = 3;
 /** How far one stream may be behind the other before ffmpeg writes without it (its default of 10 s delays segments). */
 export const INTERLEAVE_MS = 2_000;
 
+const FRAGMENTED = '+empty_moov+default_base_moof+frag_discont';
+/** As HLS wants them: parameter sets in the init. */
+const TAGS = { h264: 'avc1', h265: 'hvc1' } as const;
+
 /** Every cut point is beyond it. */
 const AT_EVERY_MARK = '0.001';
 
@@ -39,19 +43,25 @@ export interface ArgumentsInput {
 }
 
 export function ffmpegArguments({ spec, originMs, segmentPattern }: ArgumentsInput): string[] {
-  return [
-    ...['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'repeat+level+warning'],
-    ...['-protocol_whitelist', 'pipe', '-fflags', '+noparse', '-fpsprobesize', '0'],
-    ...['-f', feedFormatOf(spec.video), '-i', 'pipe:0'],
-    ...(spec.video ? ['-map', '0:v:0'] : []),
-    ...(spec.audio ? ['-map', '0:a:0'] : []),
-    ...['-c', 'copy', '-copyts', '-avoid_negative_ts', 'disabled', '-map_metadata', '-1'],
-    ...['-max_interleave_delta', String(INTERLEAVE_MS * 1000)],
-    ...(spec.container === 'mpegts'
-      ? segmentsOf(spec, originMs, segmentPattern)
-      : fragmentsOf(spec, originMs)),
-  ];
+  const tracks = [...(spec.video ? ['-map', '0:v:0'] : []), ...(spec.audio ? ['-map', '0:a:0'] : [])];
+  const output =
+    spec.container === 'mpegts' ? segmentsOf(spec, originMs, segmentPattern) : fragmentsOf(spec, originMs);
+  return words(`
+    -hide_banner -nostdin -nostats -loglevel repeat+level+warning
+    -protocol_whitelist pipe -fflags +noparse -fpsprobesize 0
+    -f ${feedFormatOf(spec.video)} -i pipe:0
+  `).concat(
+    tracks,
+    words(`
+      -c copy -copyts -avoid_negative_ts disabled -map_metadata -1
+      -max_interleave_delta ${INTERLEAVE_MS * 1000}
+    `),
+    output,
+  );
 }
+
+/** Nothing that is put together here has a blank in it; what could have one is added as it is. */
+const words = (line: string): string[] => line.trim().split(/\s+/);
 
 function segmentsOf(spec: ArgumentsInput['spec'], originMs: number, pattern: string): string[] {
   const muxer = [
@@ -61,24 +71,21 @@ function segmentsOf(spec: ArgumentsInput['spec'], originMs: number, pattern: str
     // Continuity counters begin anew in each segment; readers of the joined stream are told.
     'mpegts_flags=+initial_discontinuity',
   ];
-  return [
-    ...['-f', 'segment', '-segment_format', 'mpegts', '-segment_format_options', muxer.join(':')],
-    ...['-segment_time', spec.video ? AT_EVERY_MARK : seconds(spec.segmentDurationMs)],
-    ...['-segment_start_number', String(spec.firstSegment)],
-    ...['-segment_list', `pipe:${LIST_FD}`, '-segment_list_type', 'csv'],
-    pattern,
-  ];
+  return words(`
+    -f segment -segment_format mpegts -segment_format_options ${muxer.join(':')}
+    -segment_time ${spec.video ? AT_EVERY_MARK : seconds(spec.segmentDurationMs)}
+    -segment_start_number ${spec.firstSegment} -segment_list pipe:${LIST_FD} -segment_list_type csv
+  `).concat(pattern);
 }
 
 function fragmentsOf({ video, segmentDurationMs }: ArgumentsInput['spec'], originMs: number): string[] {
-  // frag_discont: the first fragment's decode time is written as it is, not as zero.
-  const flags = `${video ? '+frag_keyframe' : ''}+empty_moov+default_base_moof+frag_discont`;
-  return [
-    ...(video
-      ? ['-tag:v', video.codec === 'h265' ? 'hvc1' : 'avc1', '-video_track_timescale', '90000']
-      : // Audio alone has no keyframes to cut at: a fragment is a segment.
-        ['-frag_duration', String(segmentDurationMs * 1000)]),
-    ...['-output_ts_offset', seconds(originMs), '-fflags', '+bitexact', '-use_editlist', '0'],
-    ...['-f', 'mp4', '-movflags', flags, '-flush_packets', '1', 'pipe:1'],
-  ];
+  // frag_discont: the first fragment's decode time is written as it is, not as zero. Audio alone has no keyframes to
+  // cut at: a fragment is a segment.
+  const cutting = video
+    ? `-movflags ${FRAGMENTED}+frag_keyframe -tag:v ${TAGS[video.codec]} -video_track_timescale 90000`
+    : `-movflags ${FRAGMENTED} -frag_duration ${segmentDurationMs * 1000}`;
+  return words(`
+    -f mp4 ${cutting} -use_editlist 0 -fflags +bitexact
+    -output_ts_offset ${seconds(originMs)} -flush_packets 1 pipe:1
+  `);
 }

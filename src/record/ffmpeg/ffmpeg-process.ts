@@ -95,11 +95,11 @@ export class FfmpegProcess {
     // EPIPE says no more than the exit does, which is awaited.
     this.#stdin.on('error', () => {});
     this.#kill = (signal) => void child.kill(signal);
-    const list = child.stdio[LIST_FD] as unknown as Readable;
+    const list: Readable = child.stdio[LIST_FD];
     const taken = Promise.allSettled([
       readLines(child.stderr, (line) => this.#onLogLine(line)),
-      readLines(list, options.onListLine),
-      readChunks(child.stdout, options.onOutput),
+      readLines(list, (line) => options.onListLine(line)),
+      readChunks(child.stdout, (chunk) => options.onOutput(chunk)),
     ]);
     this.exited = Promise.all([child as PromiseLike<RunResult>, taken]).then((ends) =>
       this.#concluded(...ends),

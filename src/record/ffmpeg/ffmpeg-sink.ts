@@ -10,6 +10,7 @@ import type { Logger } from '../../kernel/logger.ts';
 import { sessionKeys } from '../../layout/keys.ts';
 import type { MediaPacket } from '../../media/packet.ts';
 import type { EngineOutput, EpochSink, EpochSpec } from '../engine.ts';
+import { FeedPipe } from './feed-pipe.ts';
 import { createFeed, type Feed } from './feed.ts';
 import { ffmpegArguments, INTERLEAVE_MS } from './ffmpeg-arguments.ts';
 import type { FfmpegLogLine } from './ffmpeg-log.ts';
@@ -37,18 +38,25 @@ const HELD_BACK_MS = 2 * INTERLEAVE_MS;
 /** Samples in an AAC frame. */
 const AAC_FRAME = 1024;
 
+interface Running {
+  process: FfmpegProcess;
+  pipe: FeedPipe;
+  feed: Feed;
+}
+
 export class FfmpegSink implements EpochSink {
   readonly #options: SinkOptions;
   readonly #spec: EpochSpec;
   readonly #output: EngineOutput;
   readonly #ledger: GopLedger;
   readonly #fragments: FragmentWriter | undefined;
-  #running: { process: FfmpegProcess; feed: Feed } | undefined;
+  #running: Running | undefined;
   #failure: LivestowError | undefined;
   #ending: Promise<void> | undefined;
   /** Files being read back, one behind the other. */
   #closing: Promise<void> = Promise.resolve();
-  #closingCount = 0;
+  /** Output of ffmpeg that is being taken right now: while there is any, it is not ffmpeg that is late. */
+  #busy = 0;
   #nextSegment: number;
   /** The newest that may have a file. */
   #newestSegment: number;
@@ -82,18 +90,17 @@ export class FfmpegSink implements EpochSink {
       this.#running = this.#start(first);
       buffers.push(...this.#running.feed.header());
     }
-    const { process, feed } = this.#running;
+    const { process, pipe, feed } = this.#running;
     for (const packet of packets) buffers.push(...feed.buffersOf(packet, this.#account(packet)));
     try {
-      await process.write(buffers);
+      // A segment is due: what ffmpeg needs to close it shall not wait.
+      await pipe.push(buffers, this.#ledger.segmentIsDue);
     } catch (error) {
-      if (error instanceof ProcessStalled) this.#fail(error.message, { cause: error });
-      await this.#gone(process);
+      this.#onWriteError(error);
+      return this.#gone(process);
     }
     this.#checkOverdue();
-    if (this.#failure) {
-      await this.#gone(process);
-    }
+    if (this.#failure) return this.#gone(process);
   }
 
   end(): Promise<void> {
@@ -107,7 +114,7 @@ export class FfmpegSink implements EpochSink {
     if (this.#running) await this.#gone(this.#running.process).catch(() => {});
   }
 
-  #start(first: MediaPacket): { process: FfmpegProcess; feed: Feed } {
+  #start(first: MediaPacket): Running {
     const spec = this.#spec;
     const originMs = Math.floor(first.dtsMs) - (spec.video ? HEADROOM_MS : 0);
     const process = new FfmpegProcess({
@@ -121,10 +128,17 @@ export class FfmpegSink implements EpochSink {
       onListLine: (line) => this.#onListLine(line),
       onOutput: (chunk) => this.#onOutput(chunk),
     });
-    void process.exited.then((exit) => {
-      if (!this.#ending) this.#fail('ffmpeg ended by itself.', { context: contextOf(exit) });
-    });
-    return { process, feed: createFeed(spec, originMs) };
+    void this.#watch(process);
+    return {
+      process,
+      pipe: new FeedPipe(process, this.#options.clock),
+      feed: createFeed(spec, originMs),
+    };
+  }
+
+  async #watch(process: FfmpegProcess): Promise<void> {
+    const exit = await process.exited;
+    if (!this.#ending) this.#fail('ffmpeg ended by itself.', { context: contextOf(exit) });
   }
 
   /** Enters a packet in the books; true when ffmpeg shall take it for a keyframe. */
@@ -165,13 +179,13 @@ export class FfmpegSink implements EpochSink {
 
   async #onOutput(chunk: Buffer): Promise<void> {
     if (this.#failure) return;
-    this.#closingCount += 1;
+    this.#busy += 1;
     try {
       await this.#fragments?.push(chunk);
     } catch (error) {
       this.#fail('What ffmpeg wrote cannot be used.', { cause: error });
     } finally {
-      this.#closingCount -= 1;
+      this.#busy -= 1;
     }
   }
 
@@ -184,18 +198,21 @@ export class FfmpegSink implements EpochSink {
   }
 
   #readBack(n: number, last: boolean): void {
-    this.#closingCount += 1;
-    this.#closing = this.#closing
-      .then(async () => {
-        if (this.#failure) return;
-        this.#handOver(await this.#options.reader.read(n, this.#pathOf(n)), last);
-      })
-      .catch((error: unknown) => {
-        this.#fail(`Segment ${n} cannot be used.`, { cause: error });
-      })
-      .finally(() => {
-        this.#closingCount -= 1;
-      });
+    const before = this.#closing;
+    this.#closing = this.#readBackAfter(before, n, last);
+  }
+
+  async #readBackAfter(before: Promise<void>, n: number, last: boolean): Promise<void> {
+    this.#busy += 1;
+    try {
+      await before;
+      if (this.#failure) return;
+      this.#handOver(await this.#options.reader.read(n, this.#pathOf(n)), last);
+    } catch (error) {
+      this.#fail(`Segment ${n} cannot be used.`, { cause: error });
+    } finally {
+      this.#busy -= 1;
+    }
   }
 
   #handOver(census: SegmentCensus, last: boolean): void {
@@ -215,9 +232,10 @@ export class FfmpegSink implements EpochSink {
     }
     this.#nextSegment += 1;
     this.#overdueSince = undefined;
-    const { n, path, bytes, sha256, pictures, audioFrames } = census;
+    const { video: _, ...counted } = census;
     this.#output.onSegment({
-      ...{ n, path, bytes, sha256, pictures, audioFrames, ...unwrapped },
+      ...counted,
+      ...unwrapped,
       durationMs: fed.durationMs,
       fedPictures: fed.pictures,
       fedAudioFrames: fed.audioFrames,
@@ -240,7 +258,7 @@ export class FfmpegSink implements EpochSink {
   /** ffmpeg reads on and finishes nothing: it hangs, whatever it says. */
   #checkOverdue(): void {
     const now = this.#options.clock.monotonic();
-    if (this.#closingCount > 0 || this.#ledger.overdueMs <= HELD_BACK_MS) {
+    if (this.#busy > 0 || this.#ledger.overdueMs <= HELD_BACK_MS) {
       this.#overdueSince = undefined;
       return;
     }
@@ -255,8 +273,14 @@ export class FfmpegSink implements EpochSink {
       if (this.#failure) throw this.#failure;
       return;
     }
-    const { process } = this.#running;
+    const { process, pipe } = this.#running;
     if (this.#failure) return this.#gone(process);
+    try {
+      await pipe.flush();
+    } catch (error) {
+      this.#onWriteError(error);
+      return this.#gone(process);
+    }
     const exit = await process.stop();
     for (const [at, n] of this.#announcedLate.entries())
       this.#readBack(n, at === this.#announcedLate.length - 1);
@@ -277,6 +301,11 @@ export class FfmpegSink implements EpochSink {
     if (this.#failure) await this.#gone(process);
   }
 
+  #onWriteError(error: unknown): void {
+    // A process that is gone is told of with its exit.
+    if (error instanceof ProcessStalled) this.#fail(error.message, { cause: error });
+  }
+
   /** Notes why; the process is ended, and waited for by whoever meets the failure. */
   #fail(message: string, detail: { cause?: unknown; context?: Record<string, unknown> } = {}): void {
     if (this.#failure) return;
@@ -294,6 +323,7 @@ export class FfmpegSink implements EpochSink {
 
   /** Waits until nothing runs any more, tidies the folder, and throws the failure. */
   async #gone(process: FfmpegProcess): Promise<never> {
+    this.#running?.pipe.discardTimer();
     const exit = await process.kill();
     await this.#closing;
     await this.#fragments?.release();

@@ -65,7 +65,10 @@ export class SegmentReader {
       path,
       bytes: bytes.length,
       sha256: createHash('sha256').update(bytes).digest('hex'),
-      ...{ pictures, audioFrames, firstDtsMs: firstDtsMs ?? 0, lastDtsMs: lastDtsMs ?? 0 },
+      pictures,
+      audioFrames,
+      firstDtsMs: firstDtsMs ?? 0,
+      lastDtsMs: lastDtsMs ?? 0,
       video: codec === null ? undefined : { codec, width, height },
     };
   }
