@@ -10,7 +10,7 @@ import { accessUnitOfNals, ParameterSetFollower, splitAtDelimiters } from './acc
 import { annexBNals, startsWithStartCode } from './nal.ts';
 import type { MediaUnit } from './packet.ts';
 import { msOfTicks, PesReader, type PesTaker, type PesTimes, TickUnwrapper } from './ts-pes.ts';
-import { TsPacketReader, type TsStream } from './ts-packets.ts';
+import { notTs, TsPacketReader, type TsStream } from './ts-packets.ts';
 
 /** A picture, or a PES packet of sound, beyond this is a stream gone wrong. */
 const PES_BYTES_MAX = 16 * 1024 * 1024;
@@ -46,14 +46,12 @@ export class MpegTsDemuxer {
 
   /**
    * The segment (or the stream) ends here: gives what is complete. Reading may go on with another segment. Throws
-   * MEDIA_NOT_MEDIA when there was no packet at all.
+   * MEDIA_NOT_MEDIA when nothing in it says what the streams are.
    */
   flush(): MediaUnit[] {
     const strayBytes = this.#packets.reset();
-    if (this.#packets.packets === 0 && strayBytes + this.#packets.skippedBytes > 0) {
-      throw new LivestowError('MEDIA_NOT_MEDIA', 'There are no MPEG-TS packets in the body.', {
-        retryable: true,
-      });
+    if (!this.#packets.programKnown && strayBytes + this.#packets.skippedBytes > 0) {
+      throw notTs();
     }
     this.#video?.pictures.flush();
     this.#video?.pes.reset();

@@ -49,11 +49,15 @@ interface Channel {
 export class TsPacketReader {
   /** Jumps of a continuity counter that were not announced: packets were lost there. */
   continuityErrors = 0;
-  packets = 0;
   /** Bytes passed over to find sync. */
   skippedBytes = 0;
   /** Stream types of the program that are not read. */
   readonly ignoredTypes = new Set<number>();
+  /** Whether there was a table that says what the streams are: until then it may be anything. */
+  get programKnown(): boolean {
+    return this.#lastPmt.length > 0;
+  }
+
   readonly #take: TsPayloadTaker;
   #pat: Channel = channel(0);
   #pmt: Channel | undefined;
@@ -85,6 +89,9 @@ export class TsPacketReader {
 
   /** The stream ends or is cut here: counters may begin anew. Gives the bytes that were no whole packet. */
   reset(): number {
+    if (!this.#inSync) {
+      this.#packets(this.#held, 0, true);
+    }
     const left = this.#held.length;
     this.#held = Buffer.alloc(0);
     this.#inSync = false;
@@ -96,11 +103,11 @@ export class TsPacketReader {
     return left;
   }
 
-  #packets(bytes: Buffer, from: number): void {
+  #packets(bytes: Buffer, from: number, last = false): void {
     let at = from;
     for (;;) {
       if (!this.#inSync || (at < bytes.length && bytes[at] !== SYNC)) {
-        at = this.#search(bytes, at);
+        at = this.#search(bytes, at, last);
         if (!this.#inSync) {
           break;
         }
@@ -114,8 +121,8 @@ export class TsPacketReader {
     this.#held = bytes.subarray(at);
   }
 
-  /** Finds where three packets begin behind one another (fewer, where fewer bytes are there to tell). */
-  #search(bytes: Buffer, from: number): number {
+  /** Finds where three packets begin behind one another (fewer, where no more bytes are to come). */
+  #search(bytes: Buffer, from: number, last: boolean): number {
     const looksRight = (at: number): boolean => at >= bytes.length || bytes[at] === SYNC;
     this.#inSync = false;
     let at = bytes.indexOf(SYNC, from);
@@ -128,8 +135,7 @@ export class TsPacketReader {
     if (this.#searchedBytes > SEARCH_BYTES_MAX) {
       throw notTs();
     }
-    // A whole packet must be there before a first sync byte is believed: a page of text has a G, too.
-    if (found + PACKET_BYTES <= bytes.length) {
+    if (found + (last ? 1 : 3) * PACKET_BYTES <= bytes.length) {
       this.#inSync = true;
       this.#searchedBytes = 0;
     }
@@ -137,7 +143,6 @@ export class TsPacketReader {
   }
 
   #packet(bytes: Buffer, at: number): void {
-    this.packets++;
     const b1 = bytes[at + 1]!;
     const b3 = bytes[at + 3]!;
     const pid = ((b1 & 0x1f) << 8) | bytes[at + 2]!;
@@ -276,5 +281,5 @@ function joined(known: Channel | undefined, stream: TsStream | undefined): Chann
     : channel(stream.pid, stream);
 }
 
-const notTs = (): LivestowError =>
+export const notTs = (): LivestowError =>
   new LivestowError('MEDIA_NOT_MEDIA', 'There are no MPEG-TS packets in the body.', { retryable: true });
