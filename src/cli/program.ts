@@ -4,12 +4,15 @@ import { aboutSetting, SETTING_KEYS, settingJson } from '../config/schema.ts';
 import type { CommandFactory } from './command.ts';
 import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { recordCommand } from './commands/record.ts';
+import { sandboxCommand } from './commands/sandbox.ts';
 import type { CliContext } from './context.ts';
 import { livestowVersion } from './version.ts';
 
 /** In the order of the help; a factory for each file of `commands/`. */
 const COMMANDS: readonly (readonly [heading: string, factories: readonly CommandFactory[]])[] = [
-  ['Setting up:', [configCommand, doctorCommand]],
+  ['Recording:', [recordCommand]],
+  ['Setting up:', [configCommand, doctorCommand, sandboxCommand]],
 ];
 
 const INTRODUCTION =

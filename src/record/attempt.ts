@@ -4,8 +4,8 @@
  */
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError, type LivestowError } from '../kernel/errors.ts';
-import type { Timeline } from '../ingest/timeline.ts';
-import type { OpenSource } from '../ingest/source.ts';
+import type { Timeline, TimelineItem } from '../ingest/timeline.ts';
+import type { MediaSource, SourceItem } from '../ingest/source.ts';
 import type { GapCause } from '../model/causes.ts';
 import { variantLabel, type Variant } from '../model/variant.ts';
 import type { SessionRecording } from './session-recording.ts';
@@ -18,6 +18,8 @@ export interface AttemptOutcome {
   /** Of the error that ended it, if one did. */
   error: LivestowError | null;
 }
+
+export type OpenSource = (variant: Variant, signal: AbortSignal) => MediaSource;
 
 export interface AttemptDeps {
   openSource: OpenSource;
@@ -47,7 +49,8 @@ export async function attempt(variant: Variant, deps: AttemptDeps, signal: Abort
     for (;;) {
       const step = await source.next();
       if (step.done) {
-        ended = { cause: step.value.reason === 'frozen' ? 'stall' : 'connection-lost', error: null };
+        const silent = step.value.reason === 'frozen' || step.value.reason === 'stall';
+        ended = { cause: silent ? 'stall' : 'connection-lost', error: null };
         break;
       }
       const item = step.value;
@@ -55,7 +58,7 @@ export async function attempt(variant: Variant, deps: AttemptDeps, signal: Abort
         recording.event(item.event, item.detail);
         continue;
       }
-      const items = item.kind === 'media' ? timeline.push(item.units, item.arrivedAtMs) : timeline.connect(item.cause);
+      const items = onTimeline(timeline, item);
       const isNew = items.some(({ kind }) => kind === 'video' || kind === 'audio');
       if (isNew && !delivered) {
         delivered = true;
@@ -66,8 +69,8 @@ export async function attempt(variant: Variant, deps: AttemptDeps, signal: Abort
       watchdog.resume(isNew);
     }
   } catch (error) {
-    if (watchdog.signal.aborted) ended = { cause: 'stall', error: null };
-    else if (signal.aborted) ended = { cause: 'connection-lost', error: null };
+    if (signal.aborted) ended = { cause: 'connection-lost', error: null };
+    else if (watchdog.signal.aborted) ended = { cause: 'stall', error: null };
     else if (isLivestowError(error) && error.code.startsWith('MEDIA_')) ended = { cause: causeOf(error), error };
     else throw error;
   } finally {
@@ -75,6 +78,17 @@ export async function attempt(variant: Variant, deps: AttemptDeps, signal: Abort
   }
   await recording.take(timeline.finish(), label);
   return { ...ended, mediaMs: delivered ? Math.max(1, mediaMs()) : 0 };
+}
+
+function onTimeline(timeline: Timeline, item: Exclude<SourceItem, { kind: 'note' }>): TimelineItem[] {
+  switch (item.kind) {
+    case 'media':
+      return timeline.push(item.units, item.arrivedAtMs);
+    case 'discontinuity':
+      return timeline.connect('source-skip');
+    case 'missing':
+      return timeline.connect(item.cause);
+  }
 }
 
 function causeOf(error: LivestowError): GapCause {
@@ -114,8 +128,10 @@ class StallWatchdog {
     this.#paused = false;
   }
 
+  /** Also closes what the attempt may have left open. */
   stop(): void {
     this.#cancel();
+    this.#controller.abort();
   }
 
   readonly #check = (): void => {

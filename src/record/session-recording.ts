@@ -61,6 +61,7 @@ export class SessionRecording {
   #container: Container | null;
   #epoch: CurrentEpoch | null = null;
   #epochs = 0;
+  #lastCodec: Epoch['codec'] = 'none';
   #headNoted = false;
   #lastKey: string | null;
   #lastPictureMs: number | null = null;
@@ -76,6 +77,12 @@ export class SessionRecording {
     this.#tail = new TailWriter(deps.spool.tailFolder, deps.term, (error) => {
       deps.log.error({ err: error }, 'the raw tail cannot be written: a crash now would lose the open segment');
     });
+  }
+
+  /** Of the epoch being recorded, for a ranking that keeps to it. */
+  get codec(): 'h264' | 'h265' | null {
+    const codec = this.#epoch?.epoch.codec ?? this.#lastCodec;
+    return codec === 'none' ? null : codec;
   }
 
   /** UTC milliseconds of the end of the last picture in a closed segment. */
@@ -132,6 +139,11 @@ export class SessionRecording {
   /** No more media in this term: closes the last segment. */
   async end(): Promise<void> {
     this.#endEpoch();
+    this.#then(async () => {
+      const { mediaDueSinceMs, clock } = this.#deps;
+      if (this.#lastKey !== null || mediaDueSinceMs === null) return;
+      await this.#journalGap(mediaDueSinceMs, clock.now(), 'no-media');
+    });
     await this.#closing;
     await this.#tail.close();
     if (this.#failure) throw this.#failure.error;
@@ -175,6 +187,7 @@ export class SessionRecording {
     });
     const current: CurrentEpoch = { recorder, epoch, announced: false, gaps: [], chain: this.#closing };
     this.#epoch = current;
+    this.#lastCodec = epoch.codec;
     this.progress.width = epoch.width;
     this.progress.height = epoch.height;
     const { codec, width, height } = epoch;
@@ -272,7 +285,8 @@ export class SessionRecording {
     if (this.#headNoted) return;
     this.#headNoted = true;
     const { mediaDueSinceMs, lastSegmentKey } = this.#deps;
-    if (mediaDueSinceMs === null || this.#resumedUpToMs !== null) return;
+    const goesOn = lastSegmentKey !== null && this.#resumedUpToMs !== null;
+    if (mediaDueSinceMs === null || goesOn) return;
     await this.#journalGap(mediaDueSinceMs, firstPictureMs, lastSegmentKey === null ? 'found-late' : 'recorder-down');
   }
 

@@ -12,7 +12,7 @@
  * journal never names a segment that was not whole on disk, and a file that no journal names is a leftover.
  */
 import { EventEmitter } from 'node:events';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isMissing, syncFile, syncFolder, writeFileDurably } from '../kernel/files.ts';
 import type { JournalEntry } from '../model/manifest.ts';
@@ -32,6 +32,8 @@ interface SpoolEvents {
   object: [object: SpooledObject];
   /** A journal was cut and will not change any more. */
   journal: [ref: JournalRef];
+  /** No object will come any more. */
+  closing: [];
 }
 
 export class SessionSpool extends EventEmitter<SpoolEvents> {
@@ -135,6 +137,11 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
   async setAside(key: string): Promise<void> {
     await mkdir(join(this.folder, 'set-aside'), { recursive: true });
     await rename(this.pathOf(key), join(this.folder, 'set-aside', basename(key)));
+  }
+
+  /** Whether recorded media lies here that was not verified in the store. */
+  async holdsObjects(): Promise<boolean> {
+    return (await readdir(join(this.folder, 'segments'))).length > 0;
   }
 
   /** The session is sealed: nothing of it is needed here any more. */

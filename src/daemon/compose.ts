@@ -1,0 +1,112 @@
+/**
+ * The composition root: makes every stage from the settings and hands it what it needs. The only place, with `cli/`, that
+ * knows all of them.
+ */
+import PQueue from 'p-queue';
+import type { Config } from '../config/schema.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { findFfmpeg } from '../ffmpeg/capabilities.ts';
+import { makePoster } from '../ffmpeg/jobs.ts';
+import { openSource } from '../ingest/open-source.ts';
+import { LookupClient } from '../lookup/lookup-client.ts';
+import type { LiveRoom, Look } from '../model/look.ts';
+import type { Variant } from '../model/variant.ts';
+import { createNet } from '../net/net.ts';
+import { createFfmpegEngine } from '../record/ffmpeg/ffmpeg-engine.ts';
+import { openStore } from '../store/open-store.ts';
+import type { Store } from '../store/store.ts';
+import { preferringCodec } from '../variant/preferences.ts';
+import { rankVariants, type RankedVariant } from '../variant/rank.ts';
+import { variantsOf } from '../variant/variants-of.ts';
+import type { RoomDeps } from './record-room.ts';
+import { SessionPictures } from './session-pictures.ts';
+
+export interface Recorder {
+  deps: RoomDeps;
+  store: Store;
+  lookup: LookupClient;
+  look(handle: string, signal: AbortSignal): Promise<Look>;
+  rank(room: LiveRoom): RankedVariant[];
+  /** Ends all shipping; what is left stays in the spool. */
+  giveUp(): void;
+  close(): Promise<void>;
+}
+
+export interface ComposeOptions {
+  config: Config;
+  clock: Clock;
+  log: Logger;
+  version: string;
+  maxDurationMs?: number | null;
+  onShipped?: (key: string, tookMs: number) => void;
+}
+
+export async function composeRecorder({ config, clock, log, version, ...options }: ComposeOptions): Promise<Recorder> {
+  const ffmpeg = await findFfmpeg();
+  const net = createNet({ mediaHosts: config.mediaHosts, proxy: config.proxy?.reveal() ?? null });
+  const store = openStore(config.store, { logger: log, clock, putsAtOnce: config.uploads });
+  const lookup = new LookupClient({
+    apiKey: config.apiKey?.reveal(),
+    baseUrl: config.apiUrl,
+    dispatcher: net.api,
+    logger: log,
+    clock,
+  });
+  const giveUp = new AbortController();
+  const engine = createFfmpegEngine({ ffmpegPath: ffmpeg.path, clock, logger: log });
+  const canRecord = (variant: Variant): true | string =>
+    variant.codecFamily === 'h264' || variant.protocol === 'hls' || config.engine !== 'ffmpeg'
+      ? true
+      : 'h265 over FLV needs the builtin engine';
+  const rank = (room: LiveRoom, preferences = config.ranking): RankedVariant[] =>
+    rankVariants(variantsOf(room.streams), preferences, { canRecord });
+  const look = (handle: string, signal: AbortSignal): Promise<Look> => lookup.look(handle, { signal, fresh: true });
+
+  const deps: RoomDeps = {
+    spoolRoot: config.spool,
+    store,
+    uploads: new PQueue({ concurrency: config.uploads }),
+    clock,
+    log,
+    writer: { name: 'livestow', version },
+    settings: {
+      maxHoldMs: config.maxHoldMs,
+      sampleIntervalMs: config.sampleIntervalMs,
+      segmentDurationMs: config.segmentDurationMs,
+      stallTimeoutMs: config.stallTimeoutMs,
+      maxDurationMs: options.maxDurationMs ?? null,
+    },
+    openSource: (variant, signal) => openSource(variant, { media: net.media, clock }, signal),
+    look,
+    rank: (room, codec) => {
+      const preferences = codec === null ? config.ranking : preferringCodec(config.ranking, codec);
+      return rank(room, preferences)
+        .filter(({ verdict }) => verdict === 'ranked')
+        .map(({ variant }) => variant);
+    },
+    engineFor: () => engine,
+    pictures: new SessionPictures({
+      store,
+      clock,
+      read: (url, read) => net.media.read(url, read),
+      makePoster: (source, out, signal) => makePoster(source, out, { signal }),
+      signal: giveUp.signal,
+    }),
+    giveUp: giveUp.signal,
+    ...(options.onShipped ? { onShipped: options.onShipped } : {}),
+  };
+  return {
+    deps,
+    store,
+    lookup,
+    look,
+    rank: (room) => rank(room),
+    giveUp: () => giveUp.abort(),
+    close: async () => {
+      giveUp.abort();
+      await net.close();
+      store.close();
+    },
+  };
+}

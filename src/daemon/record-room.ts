@@ -1,0 +1,290 @@
+/**
+ * One session of one room, wired: open or resume it, record it, ship it, seal it. The stages know nothing of each other;
+ * this file hands what one gives to the next.
+ */
+import { readFile } from 'node:fs/promises';
+import type PQueue from 'p-queue';
+import { isoUtc, type Clock } from '../kernel/clock.ts';
+import { isMissing } from '../kernel/files.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { Timeline } from '../ingest/timeline.ts';
+import { foldSession } from '../layout/fold.ts';
+import { sessionKeys } from '../layout/keys.ts';
+import type { EndCause } from '../model/causes.ts';
+import type { LiveRoom, Look } from '../model/look.ts';
+import { FORMAT, type JournalEntry, type Manifest } from '../model/manifest.ts';
+import type { Variant, VariantLabel } from '../model/variant.ts';
+import type { OpenSource } from '../record/attempt.ts';
+import type { Engine, EpochSpec } from '../record/engine.ts';
+import { SessionRecorder } from '../record/session-recorder.ts';
+import { SessionRecording, type RecordingProgress } from '../record/session-recording.ts';
+import { SessionShipper, type ShipProgress } from '../ship/session-shipper.ts';
+import { readTail } from '../spool/tail.ts';
+import type { Store } from '../store/store.ts';
+import { openSession, openSessionOfRoom, type OpenSession } from './open-session.ts';
+import { RoomFile } from './room-file.ts';
+import type { SessionPictures } from './session-pictures.ts';
+
+export type LiveLook = Extract<Look, { status: 'live' }>;
+
+export interface RecorderSettings {
+  maxHoldMs: number;
+  sampleIntervalMs: number;
+  segmentDurationMs: number;
+  stallTimeoutMs: number;
+  maxDurationMs: number | null;
+}
+
+/** What the composition root gives to every session. */
+export interface RoomDeps {
+  spoolRoot: string;
+  store: Store;
+  uploads: PQueue;
+  clock: Clock;
+  log: Logger;
+  writer: { name: string; version: string };
+  settings: RecorderSettings;
+  openSource: OpenSource;
+  look(handle: string, signal: AbortSignal): Promise<Look>;
+  rank(room: LiveRoom, codec: 'h264' | 'h265' | null): Variant[];
+  engineFor(spec: EpochSpec, variant: VariantLabel): Engine;
+  pictures: SessionPictures;
+  /** Ends all shipping; what is left stays in the spool. */
+  giveUp: AbortSignal;
+  onShipped?: (key: string, tookMs: number) => void;
+}
+
+/** For a status line; the numbers move while it is recorded. */
+export interface LiveSession {
+  handle: string;
+  session: string;
+  phase(): 'recording' | 'holding' | 'ended';
+  progress: RecordingProgress;
+  shipping: ShipProgress;
+}
+
+export interface RoomOutcome {
+  session: string;
+  roomId: string;
+  /** Null: drained, the session goes on at the next start. */
+  endCause: EndCause | null;
+  nextLook: Look | null;
+  /** Resolves with the sealed manifest, or (drained) undefined once everything closed is shipped. */
+  finished: Promise<Manifest | undefined>;
+}
+
+/** Resolves when the recording is over; shipping and sealing may still go on. */
+export async function recordRoom(
+  handle: string,
+  look: LiveLook,
+  foundAtMs: number,
+  deps: RoomDeps,
+  stop: AbortSignal,
+  onSession?: (session: LiveSession) => void,
+): Promise<RoomOutcome> {
+  const open = await openSessionOfRoom(handle, look.room.roomId, foundAtMs, deps);
+  const term = await beginTerm(open, handle, { look, foundAtMs }, deps);
+  const { recording, timeline, shipper, roomFile } = term;
+  const note = (room: LiveRoom, seen: LiveLook): void => {
+    const at = isoUtc(deps.clock.now());
+    recording.note({ type: 'sample', at, viewers: room.viewerCount, enters: room.enterCount, title: room.title });
+    if (roomFile.add(seen, deps.clock.now())) term.saveRoomFile();
+  };
+  note(look.room, look);
+  const sessionCodec = term.container === null ? null : term.container === 'fmp4' ? 'h265' : 'h264';
+  const recorder = new SessionRecorder(look.room, {
+    recording,
+    timeline,
+    openSource: deps.openSource,
+    look: async (signal) => {
+      const seen = await deps.look(handle, signal);
+      const at = isoUtc(deps.clock.now());
+      recording.note({ type: 'credits', at, charged: seen.meta.creditsCharged, lookups: 1 });
+      return seen;
+    },
+    rank: (room) => deps.rank(room, sessionCodec ?? recording.codec),
+    onRoom: (room, seen) => {
+      if (seen.status === 'live') note(room, seen);
+    },
+    clock: deps.clock,
+    log: deps.log,
+    policy: { maxHoldMs: deps.settings.maxHoldMs, confirmMs: 10_000 },
+    stallMs: deps.settings.stallTimeoutMs,
+    sampleIntervalMs: deps.settings.sampleIntervalMs,
+    maxDurationMs: deps.settings.maxDurationMs,
+  });
+  onSession?.({
+    handle,
+    session: open.session,
+    phase: () => recorder.phase,
+    progress: recording.progress,
+    shipping: shipper.progress,
+  });
+  const outcome = await recorder.run(stop, open.term > 1 ? 'recorder-down' : 'found-late');
+  await recording.end();
+  const { session } = open;
+  const { roomId } = look.room;
+  if (outcome.kind === 'drained') {
+    return { session, roomId, endCause: null, nextLook: null, finished: term.drain().then(() => undefined) };
+  }
+  const { cause, nextLook } = outcome;
+  return { session, roomId, endCause: cause, nextLook, finished: term.seal(cause) };
+}
+
+/** Ships and seals a session that an earlier process left and that does not go on: its tail becomes segments first. */
+export async function finishSession(handle: string, session: string, deps: RoomDeps): Promise<Manifest> {
+  const open = await openSession(handle, session, deps);
+  const term = await beginTerm(open, handle, null, deps);
+  await term.recording.end();
+  const ended = open.earlier.entries.findLast((entry) => entry.type === 'end');
+  return term.seal(ended?.endCause ?? 'interrupted');
+}
+
+interface Term {
+  recording: SessionRecording;
+  timeline: Timeline;
+  shipper: SessionShipper;
+  roomFile: RoomFile;
+  container: 'mpegts' | 'fmp4' | null;
+  saveRoomFile(): void;
+  drain(): Promise<void>;
+  seal(cause: EndCause): Promise<Manifest>;
+}
+
+async function beginTerm(
+  open: OpenSession,
+  handle: string,
+  found: { look: LiveLook; foundAtMs: number } | null,
+  deps: RoomDeps,
+): Promise<Term> {
+  const { clock, store, uploads, settings, writer, giveUp } = deps;
+  const { spool, session, term, earlier } = open;
+  const log = deps.log.child({ handle, session, term });
+  const before = earlier.entries.length > 0 ? foldSession(earlier.entries, 0).manifest : null;
+  const last = before?.segments.at(-1);
+  const lastEndMs = last ? Date.parse(last.startsAt) + last.durationMs : null;
+
+  const shipper = new SessionShipper({
+    store,
+    spool,
+    queue: uploads,
+    clock,
+    log,
+    signal: giveUp,
+    ...(deps.onShipped ? { onShipped: deps.onShipped } : {}),
+  });
+  spool.beginTerm(term);
+  const now = clock.now();
+  await spool.append(termEntry(open, found, before, writer, now));
+  if (found) {
+    const { meta } = found.look;
+    await spool.append({ type: 'credits', at: isoUtc(now), charged: meta.creditsCharged, lookups: 1 });
+  }
+  await shipper.takeOver(earlier);
+  shipper.start();
+
+  const foundAtMs = before ? Date.parse(before.foundAt) : (found?.foundAtMs ?? now);
+  const startedAt = before ? before.room.startedAt : found?.look.room.startedAt;
+  const headNoted = before?.gaps.some(({ after }) => after === null) ?? false;
+  const headFromMs = headNoted ? null : startedAt ? Date.parse(startedAt) : foundAtMs;
+  const timeline = new Timeline(now - foundAtMs);
+  const recording = new SessionRecording({
+    spool,
+    timeline,
+    clock,
+    log,
+    term,
+    container: before?.container ?? null,
+    mediaDueSinceMs: lastEndMs ?? headFromMs,
+    lastSegmentKey: last?.key ?? null,
+    segmentDurationMs: settings.segmentDurationMs,
+    engineFor: deps.engineFor,
+  });
+  if (term > 1) recording.event('resumed', { term });
+  await resumeTail(open, before, timeline, recording);
+  const pictures = deps.pictures.begin({ spool, look: found?.look ?? null, log });
+
+  const roomText = await readFile(spool.filePath(sessionKeys.room), 'utf8').catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
+  const roomFile = new RoomFile(roomText);
+  let saving = Promise.resolve();
+  const saveRoomFile = (): void => {
+    saving = saving
+      .then(() => spool.writeFile(sessionKeys.room, roomFile.toString()))
+      .catch((error: unknown) => log.error({ err: error }, 'room.json cannot be written'));
+  };
+
+  return {
+    recording,
+    timeline,
+    shipper,
+    roomFile,
+    container: before?.container ?? null,
+    saveRoomFile,
+    drain: async () => {
+      await Promise.all([saving, pictures.finished()]);
+      await spool.cutJournal();
+      shipper.stop();
+      await shipper.drained();
+    },
+    seal: async (cause) => {
+      const files = await pictures.finished();
+      await saving;
+      if (found || roomText !== undefined) files.push(sessionKeys.room);
+      const endedAtMs = recording.lastPictureMs ?? lastEndMs ?? foundAtMs;
+      await spool.append({ type: 'end', at: isoUtc(clock.now()), endedAt: isoUtc(endedAtMs), endCause: cause });
+      const manifest = await shipper.seal(files);
+      await spool.remove();
+      log.info({ coverage: manifest.coverage, gaps: manifest.gaps.length, endCause: cause }, 'sealed');
+      return manifest;
+    },
+  };
+}
+
+function termEntry(
+  { session, term }: OpenSession,
+  found: { look: LiveLook; foundAtMs: number } | null,
+  before: Manifest | null,
+  writer: { name: string; version: string },
+  nowMs: number,
+): JournalEntry {
+  const base = { type: 'term' as const, at: isoUtc(nowMs), format: FORMAT, writer, session, term };
+  if (found) {
+    const { profile, room } = found.look;
+    const { handle, platformUserId, displayName } = profile;
+    return {
+      ...base,
+      creator: { handle, platformUserId, displayName },
+      room: { roomId: room.roomId, title: room.title, startedAt: room.startedAt },
+      foundAt: before?.foundAt ?? isoUtc(found.foundAtMs),
+    };
+  }
+  if (!before) throw new Error(`session ${session} has neither a look nor journals`);
+  return { ...base, creator: before.creator, room: before.room, foundAt: before.foundAt };
+}
+
+/** What the term before had received and not closed comes first in this one. */
+async function resumeTail(
+  { spool }: OpenSession,
+  before: Manifest | null,
+  timeline: Timeline,
+  recording: SessionRecording,
+): Promise<void> {
+  const tail = await readTail(spool.tailFolder);
+  if (!tail) return;
+  const closedDtsMs = (before?.segments ?? [])
+    .filter((segment) => segment.term >= tail.firstTerm)
+    .reduce((most, segment) => Math.max(most, segment.lastDtsMs), -Infinity);
+  const label: VariantLabel = before?.epochs.at(-1)?.variant ?? {
+    codecFamily: 'h264',
+    source: 'primary',
+    qualityKey: 'unknown',
+    protocol: 'flv',
+  };
+  const items = timeline.resume(tail.state, tail.units, closedDtsMs);
+  const endDtsMs = timeline.endDtsMs;
+  if (items.length > 0 && endDtsMs !== null) recording.resumedUpTo(endDtsMs);
+  await recording.take(items, label);
+}

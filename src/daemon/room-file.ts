@@ -1,0 +1,60 @@
+/**
+ * `room.json`: the look that began the session and each later one that changed something. Stream URLs are left out and
+ * the query strings of other URLs cut; viewer counts belong to the samples.
+ */
+import { bareUrl } from '../kernel/redact.ts';
+import { isoUtc } from '../kernel/clock.ts';
+import type { Look } from '../model/look.ts';
+
+type LiveLook = Extract<Look, { status: 'live' }>;
+
+const bare = (url: string | null): string | null => (url === null ? null : bareUrl(url));
+
+function recordOf({ profile, room, meta }: LiveLook) {
+  return {
+    profile: { ...profile, avatarUrl: bare(profile.avatarUrl) },
+    room: {
+      roomId: room.roomId,
+      title: room.title,
+      coverUrl: bare(room.coverUrl),
+      startedAt: room.startedAt,
+      streams: room.streams.map(({ codecFamily, source, qualityKey, qualityLabel, resolution, bitrateBps, ...urls }) => ({
+        codecFamily,
+        source,
+        qualityKey,
+        qualityLabel,
+        resolution,
+        bitrateBps,
+        protocols: [urls.flvUrl && 'flv', urls.hlsUrl && 'hls', urls.cmafUrl && 'cmaf'].filter(Boolean),
+      })),
+    },
+    requestId: meta.requestId,
+  };
+}
+
+export class RoomFile {
+  readonly #looks: ({ at: string } & ReturnType<typeof recordOf>)[] = [];
+  #last = '';
+
+  /** @param earlier the text that an earlier term wrote, if any */
+  constructor(earlier?: string) {
+    if (earlier === undefined) return;
+    const looks: unknown = (JSON.parse(earlier) as { looks?: unknown }).looks;
+    if (Array.isArray(looks)) this.#looks.push(...(looks as ({ at: string } & ReturnType<typeof recordOf>)[]));
+  }
+
+  /** True when the look changed something. */
+  add(look: LiveLook, atMs: number): boolean {
+    const record = recordOf(look);
+    const { requestId: _, ...content } = record;
+    const text = JSON.stringify(content);
+    if (text === this.#last) return false;
+    this.#last = text;
+    this.#looks.push({ at: isoUtc(atMs), ...record });
+    return true;
+  }
+
+  toString(): string {
+    return `${JSON.stringify({ looks: this.#looks }, null, 1)}\n`;
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * The still pictures of a session: the cover that the API names, the creator's avatar, and a poster made of the first
+ * segment. None of them may ever delay or fail a recording: what can't be had is left out.
+ */
+import { copyFile, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { isoUtc, type Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { avatarFile, contentTypeOf, creatorFile, sessionKeys } from '../layout/keys.ts';
+import type { Look } from '../model/look.ts';
+import type { SessionSpool, SpooledObject } from '../spool/session-spool.ts';
+import type { Store } from '../store/store.ts';
+
+const PICTURE_LIMIT_BYTES = 8 * 1024 * 1024;
+const FETCH_TIMEOUT_MS = 20_000;
+
+export interface PictureDeps {
+  store: Store;
+  clock: Clock;
+  /** A guarded fetch of a small body. */
+  read(url: string, options: { signal: AbortSignal; maxBytes: number; timeoutMs: number }): Promise<{ bytes: Buffer }>;
+  /** Writes the first picture of a media file or image as JPEG. */
+  makePoster(source: string, out: string, signal: AbortSignal): Promise<void>;
+  signal: AbortSignal;
+}
+
+export interface PicturesOfSession {
+  /** Resolves with the keys of those that lie in the spool's files. */
+  finished(): Promise<string[]>;
+}
+
+export class SessionPictures {
+  readonly #deps: PictureDeps;
+
+  constructor(deps: PictureDeps) {
+    this.#deps = deps;
+  }
+
+  /** @param context.look null when nobody looked (a recovery): what an earlier term fetched is used */
+  begin(context: {
+    spool: SessionSpool;
+    look: Extract<Look, { status: 'live' }> | null;
+    log: Logger;
+  }): PicturesOfSession {
+    const { spool, look, log } = context;
+    const tolerate = (what: string, work: Promise<void>): Promise<void> =>
+      work.catch((error: unknown) => log.debug({ err: error }, `no ${what} for this session`));
+    const works = [tolerate('poster', this.#poster(spool))];
+    if (look) {
+      works.push(tolerate('cover', this.#cover(spool, look.room.coverUrl)));
+      works.push(tolerate('avatar', this.#creator(spool.handle, look)));
+    }
+    return {
+      finished: async () => {
+        spool.emit('closing');
+        await Promise.all(works);
+        const keys: string[] = [];
+        for (const key of [sessionKeys.cover, sessionKeys.poster]) if (await exists(spool.filePath(key))) keys.push(key);
+        return keys;
+      },
+    };
+  }
+
+  /** Waits for the first segment (and its init), or for the session to close without one. */
+  async #poster(spool: SessionSpool): Promise<void> {
+    const out = spool.filePath(sessionKeys.poster);
+    if (await exists(out)) return;
+    const source = spool.filePath('poster-source');
+    const copied = await firstMedia(spool, source);
+    try {
+      if (copied) await this.#deps.makePoster(source, out, this.#deps.signal);
+    } finally {
+      await rm(source, { force: true });
+    }
+  }
+
+  async #cover(spool: SessionSpool, url: string | null): Promise<void> {
+    const out = spool.filePath(sessionKeys.cover);
+    if (url === null || (await exists(out))) return;
+    const picture = await this.#jpeg(url);
+    if (picture) await spool.writeFile(sessionKeys.cover, picture);
+  }
+
+  async #creator(handle: string, { profile }: Extract<Look, { status: 'live' }>): Promise<void> {
+    const { store, clock, signal } = this.#deps;
+    const { platformUserId, displayName } = profile;
+    const creator = { format: 'livestow/1', handle, platformUserId, displayName, updatedAt: isoUtc(clock.now()) };
+    const text = Buffer.from(`${JSON.stringify(creator, null, 1)}\n`);
+    await store.put(creatorFile(handle), { bytes: text }, { contentType: 'application/json', signal });
+    if (profile.avatarUrl === null) return;
+    const picture = await this.#jpeg(profile.avatarUrl);
+    const key = avatarFile(handle);
+    if (picture) await store.put(key, { bytes: picture }, { contentType: contentTypeOf(key), signal });
+  }
+
+  /** JPEG as it came; anything else is left out, since the archive's names say `.jpg`. */
+  async #jpeg(url: string): Promise<Buffer | undefined> {
+    const { read, signal } = this.#deps;
+    const { bytes } = await read(url, { signal, maxBytes: PICTURE_LIMIT_BYTES, timeoutMs: FETCH_TIMEOUT_MS });
+    return bytes[0] === 0xff && bytes[1] === 0xd8 ? bytes : undefined;
+  }
+}
+
+/** Copies the first segment, behind its init if it has one, before it is shipped and dropped. */
+function firstMedia(spool: SessionSpool, out: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    let init: string | null = null;
+    const onObject = ({ key }: SpooledObject): void => {
+      if (key.endsWith('-init.mp4')) {
+        init = key;
+        return;
+      }
+      stop();
+      joined(spool, init, key, out).then(() => resolve(true), reject);
+    };
+    const onClosing = (): void => {
+      stop();
+      resolve(false);
+    };
+    const stop = (): void => {
+      spool.off('object', onObject);
+      spool.off('closing', onClosing);
+    };
+    spool.on('object', onObject);
+    spool.on('closing', onClosing);
+  });
+}
+
+async function joined(spool: SessionSpool, init: string | null, segment: string, out: string): Promise<void> {
+  if (init === null) {
+    await copyFile(spool.pathOf(segment), out);
+    return;
+  }
+  await writeFile(out, Buffer.concat([await readFile(spool.pathOf(init)), await readFile(spool.pathOf(segment))]));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
