@@ -104,7 +104,8 @@ U
 }
 
 main() {
-  local folder=${2:-${TMPDIR:-/tmp}/livestow-$SERVER_NAME}
+  # Not local: what is trapped at the exit runs after this function is left.
+  folder=${2:-${TMPDIR:-/tmp}/livestow-$SERVER_NAME}
   case ${1:-} in
     install) install_packages ;;
     stop) stop "$folder" ;;

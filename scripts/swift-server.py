@@ -54,6 +54,8 @@ use = call:__main__:no_cache
 [filter:s3api]
 use = egg:swift#s3api
 location = us-east-1
+# So that a test of paging need not write a thousand objects, each of which costs this server 20 ms.
+max_bucket_listing = 100
 [filter:tempauth]
 use = egg:swift#tempauth
 user_test_livestow = livestow-test-secret .admin

@@ -15,7 +15,16 @@ export function isNothing(error: unknown): boolean {
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
 const DENIED = new Set(['EACCES', 'EPERM', 'EROFS']);
 /** The name is taken by the other kind of thing, or impossible here: waiting does not help. */
-const WRONG_NAME = new Set(['ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'ELOOP', 'EINVAL', 'ENOTSUP']);
+const WRONG_NAME = new Set([
+  'ENOTDIR',
+  'EISDIR',
+  'EEXIST',
+  'ENOTEMPTY',
+  'ENAMETOOLONG',
+  'ELOOP',
+  'EINVAL',
+  'ENOTSUP',
+]);
 
 /** A LivestowError for an error of the file system; anything else (an abort, one of ours) as it is. */
 export function directoryError(error: unknown, doing: string): unknown {
