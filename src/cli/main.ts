@@ -2,6 +2,7 @@
 /** argv → command → exit code. */
 import process from 'node:process';
 import { CommanderError } from 'commander';
+import { StopRequest } from '../kernel/stop-request.ts';
 import { createContext } from './context.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { errorText } from './output.ts';
@@ -16,6 +17,8 @@ try {
   if (error instanceof CommanderError) {
     // It has said already what was wrong; help and version that were asked for are no error.
     process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  } else if (error instanceof StopRequest) {
+    process.exitCode = error.kind === 'interrupt' ? EXIT.interrupted : EXIT.done;
   } else {
     const level = program.opts<{ logLevel?: string }>().logLevel ?? process.env['LIVESTOW_LOG_LEVEL'];
     context.err.line(errorText(error, level === 'debug' || level === 'trace'));

@@ -1,0 +1,114 @@
+/** `livestow sandbox`: the simulated world in the foreground, for trying livestow without a key, an account or a creator. */
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { parse } from 'yaml';
+import { ZodError } from 'zod';
+import { LivestowError, messageOf } from '../../kernel/errors.ts';
+import { stopKind } from '../../kernel/stop-request.ts';
+import type { Sandbox, SandboxOptions } from '../../sandbox/sandbox.ts';
+import { action, examples, JSON_OPTION, type CommandFactory } from '../command.ts';
+import type { CliContext } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+
+interface SandboxFlags {
+  port: number;
+  media: string;
+  json?: true;
+}
+
+/** Who is live when no scenario says otherwise. */
+const SOMEBODY: SandboxOptions['scenario'] = {
+  creators: { alice: { liveAtMs: 0, variants: [{ media: 'portrait', protocols: ['flv', 'hls'] }] } },
+};
+
+export const sandboxCommand: CommandFactory = (context) =>
+  new Command('sandbox')
+    .description('runs a simulated lookup API and live CDN on this machine, and prints their addresses')
+    .argument(
+      '[scenario]',
+      'YAML or JSON file: who is live when, and what goes wrong (default: @alice is live)',
+    )
+    .option('--port <port>', 'on 127.0.0.1; any free one by default', portArgument, 0)
+    .option('--media <dir>', 'where its media is kept once it is made', mediaFolder(context))
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('sandbox', 'sandbox scenario.yaml --port 8080'))
+    .action(
+      action(async (file: string | undefined, flags: SandboxFlags) => {
+        const stop = context.stopSignal();
+        const scenario = file === undefined ? SOMEBODY : await readScenario(resolve(context.cwd, file));
+        const { createSandbox } = await import('../../sandbox/sandbox.ts');
+        const sandbox = await createSandbox({
+          scenario: scenario ?? {},
+          media: flags.media,
+          port: flags.port,
+          signal: stop,
+          onProgress: progressIn(context),
+        }).catch((error: unknown) => {
+          throw error instanceof ZodError ? badScenario(file, error) : error;
+        });
+        try {
+          announce(context, sandbox, flags);
+          if (!stop.aborted) await once(stop, 'abort');
+        } finally {
+          await sandbox.close();
+        }
+        return stopKind(stop) === 'drain' ? EXIT.done : EXIT.interrupted;
+      }),
+    );
+
+/** Making the media takes half a minute the first time, so it is kept. */
+function mediaFolder({ env }: CliContext): string {
+  return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'livestow', 'sandbox');
+}
+
+function portArgument(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('A port is a number up to 65535.');
+  return port;
+}
+
+async function readScenario(path: string): Promise<NonNullable<SandboxOptions['scenario']>> {
+  try {
+    return parse(await readFile(path, 'utf8')) as NonNullable<SandboxOptions['scenario']>;
+  } catch (error) {
+    throw new LivestowError('USAGE', `${path} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function badScenario(file: string | undefined, { issues }: ZodError): LivestowError {
+  const [issue] = issues;
+  return new LivestowError('USAGE', `${file ?? 'the scenario'}: ${issue?.path.join('.')}: ${issue?.message}`);
+}
+
+function progressIn({ err }: CliContext): NonNullable<SandboxOptions['onProgress']> {
+  const told = new Set<string>();
+  return ({ name }) => {
+    if (!told.has(name)) err.line(`making the media "${name}" (once)`);
+    told.add(name);
+  };
+}
+
+function announce({ out }: CliContext, sandbox: Sandbox, { json }: SandboxFlags): void {
+  const { apiUrl, apiKey } = sandbox;
+  const creators = Object.keys(sandbox.state().creators);
+  const environment = {
+    LIVESTOW_API_URL: apiUrl,
+    LIVESTOW_API_KEY: apiKey,
+    LIVESTOW_MEDIA_HOSTS: '127.0.0.1',
+  };
+  if (json) return out.json({ apiUrl, apiKey, creators, environment });
+  out.line(
+    `The sandbox is on at ${apiUrl} with ${creators.map((handle) => `@${handle}`).join(', ') || 'nobody'}.`,
+  );
+  out.line('In another terminal:\n');
+  out.line(
+    `  export ${Object.entries(environment)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(' ')}`,
+  );
+  out.line(`  livestow record ${creators[0] ?? 'alice'} --once\n`);
+  out.line(`Faults by HTTP: ${apiUrl}/_sandbox/state and the others. Ctrl-C ends it.`);
+}
