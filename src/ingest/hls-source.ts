@@ -40,9 +40,9 @@ export async function* openHlsSource(url: string, deps: SourceDeps, signal: Abor
       }
       if (missedMs > 0) yield missing(missedMs, false);
 
-      const turn = poller.window.next;
+      const turn = poller.window.take();
       if (turn === undefined) {
-        if (poller.window.exhausted) return { reason: 'endlist' };
+        if (poller.window.ended) return { reason: 'endlist' };
         if (poller.frozen) return { reason: 'frozen' };
         await poller.wait();
         continue;
@@ -89,7 +89,6 @@ export async function* openHlsSource(url: string, deps: SourceDeps, signal: Abor
         }
         const units = demuxer.flush();
         if (units.length > 0) yield { kind: 'media', units, arrivedAtMs: clock.now(), bytes: 0 };
-        poller.window.done(turn, true);
         return undefined;
       } catch (error) {
         const known = mediaError(error, segment.url, signal);
@@ -109,7 +108,6 @@ export async function* openHlsSource(url: string, deps: SourceDeps, signal: Abor
     }
     // Half a picture at its end must not come out as one.
     demuxer = new MpegTsDemuxer();
-    poller.window.done(turn, receivedBytes > 0);
     yield missing(turn.segment.durationMs, receivedBytes > 0);
     return failure;
   }

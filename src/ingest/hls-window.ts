@@ -25,8 +25,6 @@ export class HlsWindow {
   #turn: number | undefined;
   #generation = 0;
   #ended = false;
-  /** A discontinuity of a segment that was never handed out. */
-  #pendingDiscontinuity = false;
 
   update(playlist: HlsMediaPlaylist): WindowChange {
     const first = playlist.segments[0]?.sequence;
@@ -58,12 +56,12 @@ export class HlsWindow {
     return { changed, missedMs: Math.round(missed * meanMs), restarted };
   }
 
-  /** The segment whose turn it is, when the playlist has it. */
-  get next(): Turn | undefined {
+  /** The segment whose turn it is, when the playlist has it; the next is the one behind it. */
+  take(): Turn | undefined {
     const segment = this.#segments.find(({ sequence }) => sequence === this.#turn);
     if (segment === undefined) return undefined;
-    const discontinuity = segment.discontinuity || this.#pendingDiscontinuity;
-    return { generation: this.#generation, segment: { ...segment, discontinuity } };
+    this.#turn = segment.sequence + 1;
+    return { generation: this.#generation, segment };
   }
 
   /** As the latest playlist has it (its address may have a new signature); undefined when it is not offered any more. */
@@ -72,20 +70,8 @@ export class HlsWindow {
     return this.#segments.find(({ sequence }) => sequence === segment.sequence);
   }
 
-  /** Its turn is over; `had`: it was handed out. */
-  done({ generation, segment }: Turn, had: boolean): void {
-    // While it was fetched the window may have moved beyond it, and its turn with it.
-    if (generation === this.#generation && this.#turn === segment.sequence) this.#turn += 1;
-    this.#pendingDiscontinuity = !had && segment.discontinuity;
-  }
-
   /** The list is complete: reading it again is of no use. */
   get ended(): boolean {
     return this.#ended;
-  }
-
-  /** Complete, and every segment had its turn. */
-  get exhausted(): boolean {
-    return this.#ended && this.next === undefined;
   }
 }
