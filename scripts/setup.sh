@@ -126,7 +126,9 @@ how_to_install() {
 
 # --- ffmpeg ------------------------------------------------------------------------------------------------------
 
-has_ffmpeg() { has "${LIVESTOW_FFMPEG:-ffmpeg}" && has "${LIVESTOW_FFPROBE:-ffprobe}"; }
+has_ffmpeg() {
+  has "${LIVESTOW_FFMPEG:-ffmpeg}" && { has ffprobe || [ -x "$(dirname "${LIVESTOW_FFMPEG:-ffmpeg}")/ffprobe" ]; }
+}
 
 install_ffmpeg() { has_ffmpeg || apt_install ffmpeg; }
 

@@ -151,7 +151,7 @@ function unknownKeys(file: ConfigFile): Problem[] {
 }
 
 /** Variables that the project's own tests and scripts read. */
-const NOT_SETTINGS = /^LIVESTOW_(?:TEST_\w+|LONG|FFMPEG|FFPROBE|CHROMIUM)$/;
+const NOT_SETTINGS = /^LIVESTOW_(?:TEST_\w+|LONG|FFMPEG|CHROMIUM)$/;
 
 /**
  * A near miss of a known name is an error. Another name is not: orchestrators make variables of the service's name

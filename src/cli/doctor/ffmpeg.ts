@@ -1,19 +1,39 @@
 /** ffmpeg and what it can do. */
-import { execa } from 'execa';
-import type { Check } from './finding.ts';
+import { findFfmpeg, type FfmpegCapabilities, type HevcInFlv } from '../../ffmpeg/capabilities.ts';
+import type { Check, Finding } from './finding.ts';
 
 export const checkFfmpeg =
   (env: Readonly<Record<string, string | undefined>>): Check =>
   async (signal) => {
-    const { stdout } = await execa(env['LIVESTOW_FFMPEG'] ?? 'ffmpeg', ['-version'], {
-      cancelSignal: signal,
-      stdin: 'ignore',
-    });
-    return [
-      {
-        check: 'ffmpeg',
-        status: 'ok',
-        found: /^ffmpeg version (\S+)/.exec(stdout)?.[1] ?? 'of unknown version',
-      },
-    ];
+    const ffmpeg = await findFfmpeg(env, signal);
+    return [versionFinding(ffmpeg), probeFinding(ffmpeg)];
   };
+
+/** livestow reads FLV itself, so that no ffmpeg stands between it and h265; worth knowing all the same. */
+const READS_HEVC: Record<HevcInFlv, string> = {
+  none: 'does not read h265 in FLV itself',
+  enhanced: 'reads h265 in enhanced FLV',
+  legacy: 'reads h265 in FLV',
+};
+
+function versionFinding({ ffmpegPath, version, lacks, readsHevcInFlv }: FfmpegCapabilities): Finding {
+  if (lacks.length > 0) {
+    return {
+      check: 'ffmpeg',
+      status: 'fail',
+      found: `${version} lacks ${lacks.join(', ')}`,
+      advice: `install the full ffmpeg 5.1 or later of your system (this one is ${ffmpegPath})`,
+    };
+  }
+  return { check: 'ffmpeg', status: 'ok', found: `${version}, ${READS_HEVC[readsHevcInFlv]}` };
+}
+
+function probeFinding({ ffprobePath }: FfmpegCapabilities): Finding {
+  if (ffprobePath !== undefined) return { check: 'ffprobe', status: 'ok', found: ffprobePath };
+  return {
+    check: 'ffprobe',
+    status: 'warn',
+    found: 'was not found beside ffmpeg nor on the PATH',
+    advice: 'install it for export and verify; it comes with ffmpeg on most systems',
+  };
+}
