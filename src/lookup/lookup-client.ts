@@ -14,8 +14,8 @@ import { CreditLedger } from './credit-ledger.ts';
 import { CREDITS_PROBE_MS, KeyGate } from './key-gate.ts';
 import { chargeOf, parseErrorResponse, parseLookResponse } from './lookup-response.ts';
 
-export const DEFAULT_API_URL = 'https://api.socialfetch.dev';
-export const LOOK_TIMEOUT_MS = 15_000;
+const DEFAULT_API_URL = 'https://api.socialfetch.dev';
+const LOOK_TIMEOUT_MS = 15_000;
 /** Far beyond any real answer (about 20 KB). */
 const MAX_ANSWER_BYTES = 2 * 1024 * 1024;
 /** How much of an answer that was not understood is kept for the log. */

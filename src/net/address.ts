@@ -20,7 +20,7 @@ export function isPublicAddress(literal: string): boolean {
 }
 
 /** A host as the URL parser spells it: lower case, canonical IPv4, IPv6 without brackets. */
-export function canonicalHost(host: string): string | undefined {
+function canonicalHost(host: string): string | undefined {
   const bare = host.trim();
   // The URL parser takes `*.example.com`, which would then quietly match nothing.
   if (!/^[\p{L}\p{N}.:[\]_-]+$/u.test(bare)) return undefined;

@@ -17,7 +17,7 @@ const options = {
 const PROXY_PROTOCOLS = new Set(['http:', 'https:', 'socks5:']);
 
 /** Throws CONFIG for a proxy URL of another kind, without quoting it: it may carry a password. */
-export function requireProxyUrl(text: string): string {
+function requireProxyUrl(text: string): string {
   if (!URL.canParse(text) || !PROXY_PROTOCOLS.has(new URL(text).protocol) || new URL(text).hostname === '') {
     throw new LivestowError('CONFIG', 'LIVESTOW_PROXY is not a proxy URL', {
       hint: 'use http://host:port, https://host:port or socks5://host:port, with user:password@ where it is needed',

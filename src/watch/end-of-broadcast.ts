@@ -11,7 +11,7 @@
 import type { Look } from '../model/look.ts';
 
 /** Two looks that say offline must be at least this far apart. */
-export const CONFIRM_AFTER_MS = 10_000;
+const CONFIRM_AFTER_MS = 10_000;
 
 export interface EndEvidence {
   /** Monotonic time of the first look of the present run that said offline. */

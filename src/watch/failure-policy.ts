@@ -7,7 +7,7 @@ import { backoffMs, retryAfterMsOf, type Backoff } from '../kernel/backoff.ts';
 import { isLivestowError } from '../kernel/errors.ts';
 
 const TROUBLE: Backoff = { baseMs: 1_000, maxMs: 60_000 };
-export const CREDITS_PAUSE_MS = 15 * 60_000;
+const CREDITS_PAUSE_MS = 15 * 60_000;
 
 export type AfterFailure =
   /** The error is for whoever started the watch. */

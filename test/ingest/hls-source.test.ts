@@ -27,8 +27,11 @@ function playlist({
   uri = (n) => `${n}.ts?sign=s3cret`,
 }: Listed): string {
   const lines = ['#EXTM3U', '#EXT-X-VERSION:4', '#EXT-X-TARGETDURATION:1', `#EXT-X-MEDIA-SEQUENCE:${from}`];
-  for (let n = from; n < from + count; n += 1)
-    lines.push(...(tags[n] ? [tags[n]] : []), '#EXTINF:1.0,100%', uri(n));
+  for (let n = from; n < from + count; n += 1) {
+    const tag = tags[n];
+    if (tag !== undefined) lines.push(tag);
+    lines.push('#EXTINF:1.0,100%', uri(n));
+  }
   return [...lines, ...(ended ? ['#EXT-X-ENDLIST'] : []), ''].join('\n');
 }
 

@@ -20,7 +20,7 @@ export const STREAM = {
   bitrate: 2_500_000,
 };
 
-export const LIVE = {
+const LIVE = {
   roomId: '7301',
   title: 'hello',
   coverUrl: null,
