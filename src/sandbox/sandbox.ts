@@ -12,7 +12,7 @@ import { apiRuleSchema, type ApiRuleInput } from './api-rules.ts';
 import { serveControl } from './control.ts';
 import type { FaultInput, FaultType } from './faults.ts';
 import type { FiredFault, SandboxEvent, Truth } from './ledger.ts';
-import { imagePath } from './media/folder.ts';
+import { defaultMediaFolder, imagePath } from './media/folder.ts';
 import { MediaLibrary } from './media/library.ts';
 import { prepareMedia, type PrepareProgress } from './media/prepare.ts';
 import { mediaOf, scenarioSchema, type ScenarioInput } from './scenario.ts';
@@ -21,8 +21,8 @@ import { World } from './world.ts';
 
 export interface SandboxOptions {
   scenario?: ScenarioInput;
-  /** Cache folder of the media; what is missing in it is made. */
-  media: string;
+  /** Cache folder of the media, `defaultMediaFolder()` unless told; what is missing in it is made. */
+  media?: string;
   clock?: Clock;
   /** On 127.0.0.1; any free one unless told. */
   port?: number;
@@ -73,7 +73,7 @@ class LoopbackSandbox implements Sandbox {
 
   constructor(options: SandboxOptions) {
     this.#options = options;
-    this.#library = new MediaLibrary(options.media);
+    this.#library = new MediaLibrary(options.media ?? defaultMediaFolder());
     this.#server = createServer((request, response) => {
       this.#serve(request, response).catch(() => response.destroy());
     });
@@ -160,7 +160,8 @@ class LoopbackSandbox implements Sandbox {
   }
 
   async #load(names: ReturnType<typeof mediaOf>): Promise<void> {
-    const { media: folder, ffmpeg, signal, onProgress } = this.#options;
+    const { ffmpeg, signal, onProgress } = this.#options;
+    const { folder } = this.#library;
     await prepareMedia({
       folder,
       names,
@@ -186,7 +187,7 @@ class LoopbackSandbox implements Sandbox {
     const image = /^\/images\/(avatar|cover)\.jpg$/.exec(url.pathname)?.[1];
     if (image === 'avatar' || image === 'cover') {
       response.writeHead(200, { 'content-type': 'image/jpeg' });
-      await pipeline(createReadStream(imagePath(this.#options.media, image)), response).catch(() => {});
+      await pipeline(createReadStream(imagePath(this.#library.folder, image)), response).catch(() => {});
       return;
     }
     response.writeHead(404, { 'content-type': 'text/plain' }).end('nothing here\n');

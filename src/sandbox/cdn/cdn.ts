@@ -1,15 +1,20 @@
 /** The live CDN: lets requests in or not, and keeps its open connections going. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../kernel/clock.ts';
-import type { ScheduledFault } from '../broadcast.ts';
+import type { Broadcast, ScheduledFault } from '../broadcast.ts';
 import type { SimulatedCreator } from '../creators.ts';
 import type { Ledger } from '../ledger.ts';
 import type { MediaLibrary } from '../media/library.ts';
-import type { Scenario } from '../scenario.ts';
+import type { Scenario, ScenarioVariant } from '../scenario.ts';
 import { WEB_PAGE } from '../web-page.ts';
 import { Addresses, parseStreamPath, type StreamAddress } from './addresses.ts';
 import { admit, type Admission } from './admission.ts';
 import { FlvConnection } from './flv-connection.ts';
+import { HlsStream } from './hls-stream.ts';
+
+/** What `cmafUrl` leads to: a manifest that names no media, for nothing here can record DASH. */
+const DASH_MANIFEST =
+  '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="dynamic" profiles="urn:mpeg:dash:profile:isoff-live:2011"/>\n';
 
 type Admitted = Extract<Admission, { admitted: true }>;
 
@@ -21,6 +26,7 @@ export class Cdn {
   readonly #clock: Clock;
   readonly #addresses = new Addresses();
   readonly #connections = new Set<FlvConnection>();
+  readonly #hlsStreams = new Map<Broadcast, Map<ScenarioVariant, HlsStream>>();
 
   constructor(deps: {
     scenario: Scenario;
@@ -95,8 +101,12 @@ export class Cdn {
   ): void {
     if (address.file === 'stream.flv') {
       this.#openFlv(request, response, admitted);
+    } else if (address.file === 'index.m3u8') {
+      this.#hlsStream(admitted).servePlaylist(response);
+    } else if (address.file === 'index.mpd') {
+      response.writeHead(200, { 'content-type': 'application/dash+xml' }).end(DASH_MANIFEST);
     } else {
-      response.writeHead(404).end();
+      this.#hlsStream(admitted).serveSegment(response, address.file.sequence, admitted.roomId);
     }
   }
 
@@ -130,6 +140,21 @@ export class Cdn {
     const connection = new FlvConnection(deps);
     this.#connections.add(connection);
     connection.pump();
+  }
+
+  #hlsStream({ broadcast, variant }: Admitted): HlsStream {
+    const streams = this.#hlsStreams.get(broadcast) ?? new Map<ScenarioVariant, HlsStream>();
+    this.#hlsStreams.set(broadcast, streams);
+    const deps = {
+      broadcast,
+      variant,
+      ledger: this.#ledger,
+      library: this.#library,
+      window: this.#scenario.hlsWindow,
+    };
+    const stream = streams.get(variant) ?? new HlsStream(deps);
+    streams.set(variant, stream);
+    return stream;
   }
 
   #refuse(
