@@ -16,20 +16,20 @@ const READS_HEVC: Record<HevcInFlv, string> = {
   legacy: 'reads h265 in FLV',
 };
 
-function versionFinding({ ffmpegPath, version, lacks, readsHevcInFlv }: FfmpegCapabilities): Finding {
+function versionFinding({ path, version, lacks, readsHevcInFlv }: FfmpegCapabilities): Finding {
   if (lacks.length > 0) {
     return {
       check: 'ffmpeg',
       status: 'fail',
       found: `${version} lacks ${lacks.join(', ')}`,
-      advice: `install the full ffmpeg 5.1 or later of your system (this one is ${ffmpegPath})`,
+      advice: `install the full ffmpeg 5.1 or later of your system (this one is ${path})`,
     };
   }
   return { check: 'ffmpeg', status: 'ok', found: `${version}, ${READS_HEVC[readsHevcInFlv]}` };
 }
 
-function probeFinding({ ffprobePath }: FfmpegCapabilities): Finding {
-  if (ffprobePath !== undefined) return { check: 'ffprobe', status: 'ok', found: ffprobePath };
+function probeFinding({ probePath }: FfmpegCapabilities): Finding {
+  if (probePath !== undefined) return { check: 'ffprobe', status: 'ok', found: probePath };
   return {
     check: 'ffprobe',
     status: 'warn',
