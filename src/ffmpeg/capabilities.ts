@@ -16,9 +16,9 @@ export const FFMPEG_VARIABLE = 'LIVESTOW_FFMPEG';
 export type HevcInFlv = 'none' | 'enhanced' | 'legacy';
 
 export interface FfmpegCapabilities {
-  ffmpegPath: string;
+  path: string;
   /** Undefined when there is none: probing and export are not to be had then. */
-  ffprobePath: string | undefined;
+  probePath: string | undefined;
   /** As it calls itself: `5.1.9-0+deb12u1`, `n7.1`, `N-118000-g…`. */
   version: string;
   /** Major and minor of libavformat, which builds from a snapshot have too. */
@@ -46,17 +46,17 @@ export async function findFfmpeg(
   env: Record<string, string | undefined> = process.env,
   signal?: AbortSignal,
 ): Promise<FfmpegCapabilities> {
-  const ffmpegPath = env[FFMPEG_VARIABLE]?.trim() || 'ffmpeg';
+  const path = env[FFMPEG_VARIABLE]?.trim() || 'ffmpeg';
   const run = (binary: string, ...args: string[]): Promise<string | undefined> =>
     outputOf(binary, args, env, signal);
-  const head = await run(ffmpegPath, '-version');
+  const head = await run(path, '-version');
   const version = head === undefined ? undefined : parseVersion(head);
-  if (!version) throw await missing(ffmpegPath);
-  const [ffprobePath, demuxers, muxers, protocols] = await Promise.all([
-    findFfprobe(ffmpegPath, run),
-    run(ffmpegPath, '-hide_banner', '-demuxers'),
-    run(ffmpegPath, '-hide_banner', '-muxers'),
-    run(ffmpegPath, '-hide_banner', '-protocols'),
+  if (!version) throw await missing(path);
+  const [probePath, demuxers, muxers, protocols] = await Promise.all([
+    findFfprobe(path, run),
+    run(path, '-hide_banner', '-demuxers'),
+    run(path, '-hide_banner', '-muxers'),
+    run(path, '-hide_banner', '-protocols'),
   ]);
   const found = {
     demuxers: parseFormats(demuxers ?? ''),
@@ -64,8 +64,8 @@ export async function findFfmpeg(
     protocols: parseInputProtocols(protocols ?? ''),
   };
   return {
-    ffmpegPath,
-    ffprobePath,
+    path,
+    probePath,
     ...version,
     readsHevcInFlv: hevcInFlvOf(version.libavformat),
     ...found,
