@@ -3,7 +3,7 @@
  * What is counted is what `moov`, `tfhd`, `tfdt` and `trun` say; samples are not looked into, and edit lists are not
  * applied: times are those of the media time line.
  */
-import { LivestowError } from '../kernel/errors.ts';
+import { bounded, type Box, boxesIn, childOf, notMp4, whole } from './mp4-boxes.ts';
 
 export type Fmp4Part = { kind: 'init'; data: Buffer } | { kind: 'fragment'; data: Buffer };
 
@@ -300,47 +300,3 @@ function runOf(bytes: Buffer, trun: Box, defaultDuration: number, defaultFlags: 
   }
   return { samples, firstFlags, ticks, lastDuration };
 }
-
-/** A box's type and where its content lies. */
-interface Box {
-  type: string;
-  from: number;
-  end: number;
-}
-
-const whole = (bytes: Buffer): Box => ({ type: '', from: 0, end: bytes.length });
-
-function* boxesIn(bytes: Buffer, parent: Box): Generator<Box> {
-  let at = parent.from;
-  while (at + 8 <= parent.end) {
-    const small = bytes.readUInt32BE(at);
-    const head = small === 1 ? 16 : 8;
-    const size = small === 1 ? bytes.readUInt32BE(at + 8) * 2 ** 32 + bytes.readUInt32BE(at + 12) : small;
-    if (size < head || at + size > parent.end) {
-      throw notMp4('a box is longer than what it lies in');
-    }
-    yield { type: bytes.toString('latin1', at + 4, at + 8), from: at + head, end: at + size };
-    at += size;
-  }
-}
-
-/** The first box at the end of this path. */
-function childOf(bytes: Buffer, parent: Box, ...path: string[]): Box | undefined {
-  let box: Box | undefined = parent;
-  for (const type of path) {
-    box = box && [...boxesIn(bytes, box)].find((child) => child.type === type);
-  }
-  return box;
-}
-
-/** A read beyond the bytes is the file's fault, not ours. */
-function bounded<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw error instanceof RangeError ? notMp4('it is cut short') : error;
-  }
-}
-
-const notMp4 = (what: string): LivestowError =>
-  new LivestowError('MEDIA_NOT_MEDIA', `The fragmented MP4 cannot be read: ${what}.`);

@@ -1,8 +1,9 @@
 /** Media made by the real ffmpeg, and what the real ffprobe says of it. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import { isLivestowError } from '../../src/kernel/errors.ts';
 import { aacConfigOfRecord } from '../../src/media/aac.ts';
 import { avcConfigOfRecord } from '../../src/media/avc.ts';
@@ -10,6 +11,7 @@ import { hevcConfigOfRecord } from '../../src/media/hevc.ts';
 import type { AudioConfig, MediaPacket, VideoConfig } from '../../src/media/packet.ts';
 
 export const folder = mkdtempSync(join(tmpdir(), 'livestow-media-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 export function ffmpeg(args: readonly string[], input?: Buffer): Buffer {
   return execFileSync('ffmpeg', ['-v', 'error', '-y', ...args], {
