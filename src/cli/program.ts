@@ -5,13 +5,15 @@ import type { CommandFactory } from './command.ts';
 import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { recordCommand } from './commands/record.ts';
+import { recoverCommand } from './commands/recover.ts';
+import { variantsCommand } from './commands/variants.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
 import type { CliContext } from './context.ts';
 import { livestowVersion } from './version.ts';
 
 /** In the order of the help; a factory for each file of `commands/`. */
 const COMMANDS: readonly (readonly [heading: string, factories: readonly CommandFactory[]])[] = [
-  ['Recording:', [recordCommand]],
+  ['Recording:', [recordCommand, variantsCommand, recoverCommand]],
   ['Setting up:', [configCommand, doctorCommand, sandboxCommand]],
 ];
 

@@ -90,7 +90,7 @@ export async function composeRecorder({ config, clock, log, version, ...options 
       store,
       clock,
       read: (url, read) => net.media.read(url, read),
-      makePoster: (source, out, signal) => makePoster(source, out, { signal }),
+      makePoster: (source, out, signal) => makePoster(source, out, { ffmpegPath: ffmpeg.path, signal }),
       signal: giveUp.signal,
     }),
     giveUp: giveUp.signal,
