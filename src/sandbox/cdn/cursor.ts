@@ -72,3 +72,21 @@ export class Cursor {
     }
   }
 }
+
+/**
+ * The first position from `limitMs` on at which no picture is left out of those shown before the last one: where an
+ * encoder ends that puts out what it holds.
+ */
+export function wholeEndMs(track: Track, limitMs: number): number {
+  const cursor = new Cursor(track, gopAt(limitMs));
+  const first = cursor.number;
+  let [last, count] = [first - 1, 0];
+  while (cursor.dtsMs < limitMs || last - first + 1 > count) {
+    if (cursor.tag.kind === 'video') {
+      last = Math.max(last, cursor.number);
+      count += 1;
+    }
+    cursor.advance();
+  }
+  return cursor.dtsMs;
+}

@@ -5,6 +5,7 @@ import type { Ledger } from '../ledger.ts';
 import { GOP_MS } from '../media/grid.ts';
 import type { MediaLibrary } from '../media/library.ts';
 import type { ScenarioVariant } from '../scenario.ts';
+import { wholeEndMs } from './cursor.ts';
 import { segmentMedia, type SegmentMedia } from './hls-segment.ts';
 import { hlsTimeline, type HlsSegment } from './hls-timeline.ts';
 import { MpegTsWriter } from './mpegts.ts';
@@ -117,7 +118,9 @@ export class HlsStream {
       return known;
     }
     const track = this.#library.track(segment.media, 'legacy');
-    const media = segmentMedia(track, segment.gop, segment.toMs, segment.shiftMs);
+    const end = this.#broadcast.end();
+    const toMs = segment.toMs === end?.atMs ? wholeEndMs(track, segment.toMs) : segment.toMs;
+    const media = segmentMedia(track, segment.gop, toMs, segment.shiftMs);
     const made = { data: this.#writer.segment(track.codec, media.pieces), media };
     this.#made.set(segment.sequence, made);
     this.#made.delete(segment.sequence - this.#window * (1 + WINDOWS_KEPT));
