@@ -141,7 +141,7 @@ export const settingsSchema = z.strictObject({
     flag: '--segment-duration',
     value: 'duration',
   }),
-  stallTimeout: duration(1_000).prefault('10s').register(about, {
+  stallTimeout: duration(1_000).prefault('4s').register(about, {
     description: 'How long a connection may be silent before it is given up for a new one.',
     form: DURATION_FORM,
     env: 'LIVESTOW_STALL_TIMEOUT',
