@@ -9,7 +9,7 @@ import {
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
 } from '@aws-sdk/client-s3';
-import { isLivestowError } from '../kernel/errors.ts';
+import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import { readDigest } from './body.ts';
 import { checkKey, checkPrefix, isKey } from './key.ts';
 import { S3Calls, unlessAborted, sendOptions } from './s3-calls.ts';
@@ -160,11 +160,19 @@ export class S3Store implements Store {
       const page = await this.#calls.call(`listing ${prefix}`, signal, (client) =>
         client.send(command, sendOptions(signal)),
       );
+      // Whatever XML or HTML says 200, the SDK reads; a portal's log-in page must not pass for an empty archive.
+      if (page.Name === undefined && page.IsTruncated === undefined) throw notS3(prefix);
       yield page;
       token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
     } while (token !== undefined);
   }
 }
+
+const notS3 = (prefix: string): LivestowError =>
+  new LivestowError('STORE_UNAVAILABLE', `listing ${prefix}: the answer is not a listing`, {
+    hint: 'Check the endpoint: something other than an S3 server answers there.',
+    retryable: true,
+  });
 
 /** The body as it comes; when it breaks off, an error that a reader of any store can understand. */
 function speakingOurErrors(body: Readable, doing: string, signal: AbortSignal | undefined): Readable {
