@@ -44,6 +44,8 @@ export interface SessionSpec {
   foundAtMs?: number;
   title?: string | null;
   epochs?: Size[];
+  /** As the first epoch's codec has it, unless told. */
+  container?: EpochSpec['container'];
   /** Unsealed as a recorder leaves it that is still at work, or as one that crashed before its first manifest. */
   state?: 'sealed' | 'recording' | 'crashed';
   /** Of the manifest's creator, when it has another name by now. */
@@ -100,7 +102,7 @@ export async function buildSession(store: Store, spec: SessionSpec = {}): Promis
   let shipped = 0;
   let startMs = 0;
   const epochs = spec.epochs ?? [PORTRAIT, LANDSCAPE];
-  const container = epochs[0]?.codec === 'h265' ? 'fmp4' : 'mpegts';
+  const container = spec.container ?? (epochs[0]?.codec === 'h265' ? 'fmp4' : 'mpegts');
   for (const [i, size] of epochs.entries()) {
     const number = i + 1;
     const codec = size.codec ?? 'h264';

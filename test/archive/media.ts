@@ -58,7 +58,7 @@ async function make(spec: EpochSpec, folder: string): Promise<MadeEpoch> {
   const muxer =
     spec.container === 'mpegts'
       ? `-f segment -segment_time ${GOP_SECONDS} -segment_format mpegts`
-      : '-movflags +frag_keyframe+empty_moov+default_base_moof -f mp4';
+      : '-movflags +frag_keyframe+empty_moov+default_base_moof+frag_discont+negative_cts_offsets -use_editlist 0 -video_track_timescale 90000 -f mp4';
   const options = [
     `-nostdin -v error -f lavfi -i testsrc2=size=${spec.width}x${spec.height}:rate=${FPS}:duration=${spec.seconds}`,
     `-f lavfi -i sine=frequency=440:sample_rate=44100:duration=${spec.seconds}`,

@@ -1,0 +1,99 @@
+/**
+ * One session over HTTP, read-only: its playlists (made from the manifest, so that they are there even where the bucket
+ * lacks them) and the objects that the manifest names. Nothing else can be reached: a path is looked up among those
+ * names and never becomes a key itself.
+ */
+import { Readable } from 'node:stream';
+import { Hono, type Context } from 'hono';
+import { isLivestowError } from '../kernel/errors.ts';
+import { contentTypeOf, sessionKeys } from '../layout/keys.ts';
+import { epochPlaylist, sessionPlaylist } from '../layout/playlist.ts';
+import type { ArchivedFile, Manifest } from '../model/manifest.ts';
+import type { Store } from '../store/store.ts';
+import { parseRange } from './byte-range.ts';
+import { keyIn, type SessionRef } from './session-reader.ts';
+import type { WatchedSession } from './watched-session.ts';
+
+/** Pages elsewhere and players may read it: whoever knows the address was given it. */
+const FOR_PLAYERS = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Expose-Headers': 'Content-Length, Content-Range',
+  'Cross-Origin-Resource-Policy': 'cross-origin',
+};
+
+export function sessionRoutes(store: Store, ref: SessionRef, session: WatchedSession): Hono {
+  const routes = new Hono();
+  routes.options('*', (c) => {
+    const headers = { 'Access-Control-Allow-Methods': 'GET, HEAD', 'Access-Control-Allow-Headers': 'Range' };
+    return c.body(null, 204, { ...FOR_PLAYERS, ...headers });
+  });
+  routes.get('/about.json', async (c) =>
+    c.json(aboutOf(ref, await session.manifest()), 200, { 'Cache-Control': 'no-store' }),
+  );
+  routes.get('/:playlist{(?:index|epoch-[0-9]+-[0-9]+)\\.m3u8}', async (c) => {
+    const text = playlistOf(await session.manifest(), c.req.param('playlist'));
+    if (text === undefined) return c.notFound();
+    const headers = { 'Content-Type': contentTypeOf(sessionKeys.playlist), 'Cache-Control': 'no-store' };
+    return c.body(text, 200, { ...FOR_PLAYERS, ...headers });
+  });
+  routes.get('/:key{.+}', async (c) => {
+    const object = objectNamed(await session.manifest(), c.req.param('key'));
+    return object === undefined ? c.notFound() : sendObject(c, store, ref, object);
+  });
+  routes.onError((error, c) => {
+    if (isLivestowError(error, 'NOT_FOUND', 'STORE_NOT_FOUND')) return c.text('not found\n', 404);
+    if (isLivestowError(error)) return c.text(`${error.message}\n`, 502);
+    throw error;
+  });
+  return routes;
+}
+
+/** What the player's page shows. */
+function aboutOf(ref: SessionRef, manifest: Manifest): Record<string, unknown> {
+  const { creator, room, foundAt, endedAt, sealedAt, epochs, gaps, coverage } = manifest;
+  return { ...ref, creator, room, foundAt, endedAt, sealedAt, epochs, gaps, coverage };
+}
+
+function playlistOf(manifest: Manifest, name: string): string | undefined {
+  const isSealed = manifest.sealedAt !== null;
+  if (name === sessionKeys.playlist) return sessionPlaylist(manifest, isSealed);
+  const epoch = manifest.epochs.find(({ term, epoch }) => sessionKeys.epochPlaylist(term, epoch) === name);
+  return epoch && epochPlaylist(manifest, epoch, isSealed || epoch !== manifest.epochs.at(-1));
+}
+
+function objectNamed({ epochs, segments, files }: Manifest, key: string): ArchivedFile | undefined {
+  const init = epochs.find((epoch) => epoch.init === key);
+  if (init) return { key, bytes: init.initBytes ?? 0, sha256: init.initSha256 ?? '' };
+  return segments.find((segment) => segment.key === key) ?? files.find((file) => file.key === key);
+}
+
+async function sendObject(
+  c: Context,
+  store: Store,
+  ref: SessionRef,
+  object: ArchivedFile,
+): Promise<Response> {
+  const { key, bytes, sha256 } = object;
+  const range = parseRange(c.req.header('Range'), bytes);
+  const headers = {
+    ...FOR_PLAYERS,
+    'Content-Type': contentTypeOf(key),
+    'Accept-Ranges': 'bytes',
+    ETag: `"${sha256}"`,
+    'Cache-Control': 'private, max-age=86400, immutable',
+  };
+  if (range === 'unsatisfiable')
+    return c.body(null, 416, { ...FOR_PLAYERS, 'Content-Range': `bytes */${bytes}` });
+  const isPart = range !== 'whole';
+  const length = isPart ? range.end - range.start + 1 : bytes;
+  const answer = {
+    ...headers,
+    'Content-Length': String(length),
+    ...(isPart ? { 'Content-Range': `bytes ${range.start}-${range.end}/${bytes}` } : {}),
+  };
+  const status = isPart ? 206 : 200;
+  // Hono answers HEAD by GET and drops the body: nothing may be opened for it.
+  if (c.req.method === 'HEAD') return c.body(null, status, answer);
+  const body = await store.get(keyIn(ref, key), isPart ? { range } : {});
+  return c.body(Readable.toWeb(body) as ReadableStream, status, answer);
+}
