@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { aboutSetting, SETTING_KEYS, settingJson } from '../config/schema.ts';
 import type { CommandFactory } from './command.ts';
 import { configCommand } from './commands/config.ts';
+import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { recordCommand } from './commands/record.ts';
 import { recoverCommand } from './commands/recover.ts';
@@ -14,7 +15,7 @@ import { livestowVersion } from './version.ts';
 /** In the order of the help; a factory for each file of `commands/`. */
 const COMMANDS: readonly (readonly [heading: string, factories: readonly CommandFactory[]])[] = [
   ['Recording:', [recordCommand, variantsCommand, recoverCommand]],
-  ['Setting up:', [configCommand, doctorCommand, sandboxCommand]],
+  ['Setting up:', [configCommand, doctorCommand, sandboxCommand, demoCommand]],
 ];
 
 const INTRODUCTION =

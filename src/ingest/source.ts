@@ -25,7 +25,6 @@ export const SOURCE_ENDS = {
   'end-tag': 'the encoder said that the stream is over, and the connection closed',
   endlist: 'the playlist says that it is complete',
   frozen: 'the playlist does not change any more',
-  stall: 'no media came for too long',
 } as const;
 
 export interface SourceEnd {

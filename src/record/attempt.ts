@@ -49,8 +49,7 @@ export async function attempt(variant: Variant, deps: AttemptDeps, signal: Abort
     for (;;) {
       const step = await source.next();
       if (step.done) {
-        const silent = step.value.reason === 'frozen' || step.value.reason === 'stall';
-        ended = { cause: silent ? 'stall' : 'connection-lost', error: null };
+        ended = { cause: step.value.reason === 'frozen' ? 'stall' : 'connection-lost', error: null };
         break;
       }
       const item = step.value;

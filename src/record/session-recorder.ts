@@ -229,7 +229,8 @@ export class SessionRecorder {
       onRoom(seen.room, seen);
       this.#apply({ type: 'look', says: 'same-room', cached });
     } else if (seen.status === 'live') {
-      if (!cached) this.#nextLook = seen;
+      // While media flows it may be old by the time the session ends.
+      if (!cached && this.#state.phase === 'holding') this.#nextLook = seen;
       this.#apply({ type: 'look', says: 'other-room', cached });
     } else if (seen.status === 'offline') {
       this.#apply({ type: 'look', says: 'offline', cached });

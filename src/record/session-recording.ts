@@ -17,6 +17,8 @@ import type { ClosedInit, ClosedSegment, Engine, EpochSpec } from './engine.ts';
 import { EpochRecorder } from './epoch-recorder.ts';
 
 const SPOOL_RETRY_MS = 1_000;
+/** The API's clock and ours agree no better than this. */
+const HEAD_TOLERANCE_MS = 100;
 
 export interface RecordingProgress {
   width: number;
@@ -286,7 +288,7 @@ export class SessionRecording {
     this.#headNoted = true;
     const { mediaDueSinceMs, lastSegmentKey } = this.#deps;
     const goesOn = lastSegmentKey !== null && this.#resumedUpToMs !== null;
-    if (mediaDueSinceMs === null || goesOn) return;
+    if (mediaDueSinceMs === null || goesOn || firstPictureMs - mediaDueSinceMs < HEAD_TOLERANCE_MS) return;
     await this.#journalGap(mediaDueSinceMs, firstPictureMs, lastSegmentKey === null ? 'found-late' : 'recorder-down');
   }
 

@@ -1,7 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openFlvSource } from '../../src/ingest/flv-source.ts';
-import { withStallWatchdog } from '../../src/ingest/stall-watchdog.ts';
 import type { LivestowError } from '../../src/kernel/errors.ts';
 import { encodeFlvTag, FLV_HEADER } from '../../src/media/flv.ts';
 import { serve } from '../net/servers.ts';
@@ -152,22 +151,6 @@ describe('when it is stopped', () => {
       expect(item.kind).toBe('media');
       break;
     }
-    await server.closed;
-  });
-
-  test('by the watchdog, when nothing comes any more', async () => {
-    await using server = await holding();
-    const { units, end } = await readOut(
-      withStallWatchdog((signal) => openFlvSource(server.url, deps, signal), {
-        stallMs: 10_000,
-        clock,
-        signal: never,
-      }),
-      clock,
-    );
-    expect(end).toEqual({ reason: 'stall' });
-    expect(pictures(units)).toEqual(allPictures.slice(0, pictures(units).length));
-    expect(clock.pendingMs).toEqual([]);
     await server.closed;
   });
 });

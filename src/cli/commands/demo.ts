@@ -1,0 +1,166 @@
+/**
+ * `livestow demo`: the main job on a simulated creator, end to end, with no key and no account: found, recorded through a
+ * few faults, shipped to a folder, sealed, read back. Done only when the archive verifies.
+ */
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { startPlayer } from '../../archive/player-server.ts';
+import { verifySession } from '../../archive/verify.ts';
+import type { Config } from '../../config/schema.ts';
+import { Secret } from '../../config/secret.ts';
+import { composeRecorder } from '../../daemon/compose.ts';
+import { recordCreator } from '../../daemon/record-creator.ts';
+import { findFfmpeg } from '../../ffmpeg/capabilities.ts';
+import { formatBytes } from '../../kernel/duration.ts';
+import { LivestowError } from '../../kernel/errors.ts';
+import type { Manifest } from '../../model/manifest.ts';
+import { demoScenario } from '../../sandbox/default-scenario.ts';
+import { createSandbox, type Sandbox } from '../../sandbox/sandbox.ts';
+import { openStore } from '../../store/open-store.ts';
+import { fixedCadence } from '../../watch/cadence.ts';
+import { action, type CommandFactory } from '../command.ts';
+import type { CliContext } from '../context.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { statusLine } from '../status-line.ts';
+import { livestowVersion } from '../version.ts';
+
+const HANDLE = 'alice';
+const POLL_MS = 1_000;
+const STALL_MS = 3_000;
+
+export const demoCommand: CommandFactory = (context) =>
+  new Command('demo')
+    .description('records a simulated creator through a few faults, and verifies the archive')
+    .option('--keep-open', 'leave the player running at the end')
+    .option('--dir <dir>', 'where the archive is put', 'livestow-demo')
+    .addHelpText('after', '\nNo key, no account, nothing outside this machine. Takes about a minute.')
+    .action(
+      action(async (flags: { keepOpen?: true; dir: string }, command: Command): Promise<ExitCode> => {
+        const { config } = await context.loadConfig(command);
+        const stop = context.stopSignal();
+        const told = new Set<string>();
+        const sandbox = await createSandbox({
+          scenario: {},
+          signal: stop,
+          onProgress: ({ name }) => {
+            if (!told.has(name)) say(context, `making the simulated media "${name}" (once)`);
+            told.add(name);
+          },
+        });
+        try {
+          const folder = join(context.cwd, flags.dir);
+          const manifest = await record(context, demoConfig(config, sandbox, folder), sandbox, stop);
+          if (!manifest) return stop.aborted ? EXIT.interrupted : EXIT.failed;
+          return await readBack(context, folder, manifest, flags.keepOpen ?? false, stop);
+        } finally {
+          await sandbox.close();
+        }
+      }),
+    );
+
+function demoConfig(config: Config, sandbox: Sandbox, folder: string): Config {
+  return {
+    ...config,
+    apiKey: new Secret(sandbox.apiKey),
+    apiUrl: sandbox.apiUrl,
+    mediaHosts: ['127.0.0.1'],
+    proxy: null,
+    store: join(folder, 'archive'),
+    spool: join(folder, 'spool'),
+    pollIntervalMs: POLL_MS,
+    stallTimeoutMs: STALL_MS,
+  };
+}
+
+async function record(
+  context: CliContext,
+  config: Config,
+  sandbox: Sandbox,
+  stop: AbortSignal,
+): Promise<Manifest | undefined> {
+  const status = statusLine(context);
+  const log = status.around(context.createLogger({ ...config, logLevel: config.logLevel === 'info' ? 'error' : config.logLevel }));
+  const { clock } = context;
+  const recorder = await composeRecorder({ config, clock, log, version: livestowVersion() });
+  let sealed: Manifest | undefined;
+  let unsubscribe = (): void => {};
+  try {
+    say(context, `Waiting for @${HANDLE}, who goes live on a simulated CDN with a guest, a drop and a stall …`);
+    await sandbox.setScenario(demoScenario);
+    unsubscribe = sandbox.subscribe((event) => {
+      if (event.type === 'fault') say(context, `  the simulated CDN: ${event.fault}`);
+    });
+    await recordCreator(
+      {
+        handle: HANDLE,
+        once: true,
+        noWait: false,
+        cadence: fixedCadence(POLL_MS),
+        onSession: (session) => {
+          say(context, `@${HANDLE} is live: recording ${session.session}`);
+          status.follow(session);
+        },
+        onOver: () => say(context, 'The broadcast is over; shipping and sealing what was recorded …'),
+        onSealed: (manifest) => {
+          sealed = manifest;
+        },
+      },
+      recorder.deps,
+      stop,
+    );
+  } finally {
+    unsubscribe();
+    status.clear();
+    await recorder.close();
+  }
+  return sealed;
+}
+
+async function readBack(
+  context: CliContext,
+  folder: string,
+  manifest: Manifest,
+  keepOpen: boolean,
+  stop: AbortSignal,
+): Promise<ExitCode> {
+  const { out, clock } = context;
+  const location = join(folder, 'archive');
+  const store = openStore(location);
+  const ref = { handle: HANDLE, session: manifest.session };
+  try {
+    say(context, 'Verifying: every object is read back, hashed and decoded …');
+    const ffmpeg = await findFfmpeg();
+    const { ok, findings, segments, pictures, bytes } = await verifySession(store, ref, {
+      depth: 'decode',
+      ffmpeg: ffmpeg.path,
+      signal: stop,
+    });
+    if (!ok) {
+      for (const { kind, key } of findings) out.line(`  ${kind}: ${key}`);
+      throw new LivestowError('STORE_CORRUPT', 'the archive of the demo does not verify', {
+        hint: 'this is a bug, or a disk that fails; run it again with --log-level debug',
+      });
+    }
+    const { coverage, gaps, epochs } = manifest;
+    out.line(`\nSealed and verified: ${pictures} pictures in ${segments} segments (${formatBytes(bytes)}), ${epochs.length} epochs.`);
+    out.line(`Recorded ${(coverage.recordedMs / 1000).toFixed(1)} s of ${(coverage.liveMs / 1000).toFixed(1)} s:`);
+    for (const { from, ms, cause } of gaps) out.line(`  missing ${(ms / 1000).toFixed(1)} s from ${from}: ${cause}`);
+    out.line(`\nIt lies in ${join(location, 'creators', HANDLE, manifest.session)}`);
+    out.line('Browse it:');
+    const at = `--store ${JSON.stringify(location)}`;
+    out.line(`  scripts/livestow ls ${at}`);
+    out.line(`  scripts/livestow play @${HANDLE} ${at}`);
+    out.line(`  scripts/livestow export @${HANDLE} -o alice.mp4 ${at}`);
+    if (!keepOpen) return EXIT.done;
+    const player = await startPlayer(store, ref, { port: 0, clock });
+    out.line(`\nThe player: ${player.pageUrl}  (Ctrl-C ends it)`);
+    if (!stop.aborted) await once(stop, 'abort');
+    await player.close();
+    return EXIT.done;
+  } finally {
+    store.close();
+  }
+}
+
+const say = ({ err }: CliContext, text: string): void => err.line(text);
