@@ -25,6 +25,9 @@ export const LIST_FD = 3;
 /** How far one stream may be behind the other before ffmpeg writes without it (its default of 10 s delays segments). */
 export const INTERLEAVE_MS = 2_000;
 
+/** The headers say all; ffmpeg would look for a first sound for up to 90 s of FLV. */
+const ANALYZE_MS = 1_000;
+
 const FRAGMENTED = '+empty_moov+default_base_moof+frag_discont';
 /** As HLS wants them: parameter sets in the init. */
 const TAGS = { h264: 'avc1', h265: 'hvc1' } as const;
@@ -48,7 +51,7 @@ export function ffmpegArguments({ spec, originMs, segmentPattern }: ArgumentsInp
     spec.container === 'mpegts' ? segmentsOf(spec, originMs, segmentPattern) : fragmentsOf(spec, originMs);
   return words(`
     -hide_banner -nostdin -nostats -loglevel repeat+level+warning
-    -protocol_whitelist pipe -fflags +noparse -fpsprobesize 0
+    -protocol_whitelist pipe -fflags +noparse -fpsprobesize 0 -analyzeduration ${ANALYZE_MS * 1000}
     -f ${feedFormatOf(spec.video)} -i pipe:0
   `).concat(
     tracks,

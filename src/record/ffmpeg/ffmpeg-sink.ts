@@ -19,6 +19,7 @@ import { FragmentWriter } from './fragment-writer.ts';
 import { GopLedger } from './gop-ledger.ts';
 import type { SegmentCensus, SegmentReader } from './segment-census.ts';
 import { parseListLine } from './segment-list.ts';
+import { checkPictures, verifiedSegment } from './verified-segment.ts';
 
 export interface SinkOptions {
   ffmpegPath: string;
@@ -31,8 +32,6 @@ export interface SinkOptions {
 
 /** Sound may begin before the pictures do; no time fed to ffmpeg is below zero. */
 const HEADROOM_MS = 10_000;
-/** A file's first picture is this close to where it was fed, or the time line is broken. */
-const TIMELINE_TOLERANCE_MS = 2_000;
 /** ffmpeg may hold this much back before a segment that is complete counts as overdue. */
 const HELD_BACK_MS = 2 * INTERLEAVE_MS;
 /** Samples in an AAC frame. */
@@ -161,8 +160,11 @@ export class FfmpegSink implements EpochSink {
       segmentPath: (n) => this.#pathOf(n),
       firstSegment,
       onInit: (init, tracks) => {
-        const found = tracks.find((track) => track.kind === 'video');
-        this.#checkVideo(found, init.path);
+        checkPictures(
+          init.path,
+          tracks.find((track) => track.kind === 'video'),
+          video,
+        );
         this.#output.onInit(init);
       },
       onFragment: async (n, groups) => {
@@ -222,37 +224,11 @@ export class FfmpegSink implements EpochSink {
         `ffmpeg wrote segment ${census.n} where ${this.#nextSegment} was due.`,
       );
     }
-    if (census.pictures > 0) this.#checkVideo(census.video, census.path);
     const fed = this.#ledger.close(census, last);
-    const unwrapped = unwrap(census, fed.firstDtsMs);
-    if (Math.abs(unwrapped.firstDtsMs - fed.firstDtsMs) > TIMELINE_TOLERANCE_MS) {
-      throw new LivestowError('ENGINE', 'A segment is not on the time line that was fed.', {
-        context: { n: census.n, firstDtsMs: unwrapped.firstDtsMs, fedDtsMs: fed.firstDtsMs },
-      });
-    }
+    const segment = verifiedSegment(census, fed, this.#spec.video);
     this.#nextSegment += 1;
     this.#overdueSince = undefined;
-    const { video: _, ...counted } = census;
-    this.#output.onSegment({
-      ...counted,
-      ...unwrapped,
-      durationMs: fed.durationMs,
-      fedPictures: fed.pictures,
-      fedAudioFrames: fed.audioFrames,
-    });
-  }
-
-  #checkVideo(found: SegmentCensus['video'], path: string): void {
-    const { video } = this.#spec;
-    const same =
-      video === null
-        ? found === undefined
-        : found?.codec === video.codec && found.width === video.width && found.height === video.height;
-    if (same) return;
-    const describe = (v: SegmentCensus['video'] | null) => (v ? `${v.codec} ${v.width}x${v.height}` : 'none');
-    throw new LivestowError('ENGINE', `${basename(path)} has the wrong pictures.`, {
-      context: { found: describe(found), expected: describe(video) },
-    });
+    this.#output.onSegment(segment);
   }
 
   /** ffmpeg reads on and finishes nothing: it hangs, whatever it says. */
@@ -360,15 +336,3 @@ const contextOf = (exit: ProcessExit): Record<string, unknown> => ({
   ...(exit.failure === undefined ? {} : { failure: messageOf(exit.failure) }),
   log: exit.log,
 });
-
-/** MPEG-TS counts 33 bits at 90 kHz. */
-const TS_WRAP_MS = 2 ** 33 / 90;
-
-/** The census's times on the session's time line: the turn of the 33 bits is the one nearest to what was fed. */
-function unwrap(census: SegmentCensus, fedDtsMs: number): { firstDtsMs: number; lastDtsMs: number } {
-  const turnMs = Math.round((fedDtsMs - census.firstDtsMs) / TS_WRAP_MS) * TS_WRAP_MS;
-  return {
-    firstDtsMs: Math.round(census.firstDtsMs + turnMs),
-    lastDtsMs: Math.round(census.lastDtsMs + turnMs),
-  };
-}

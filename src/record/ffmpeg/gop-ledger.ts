@@ -12,6 +12,8 @@ import type { AudioPacket, VideoPacket } from '../../media/packet.ts';
 
 export interface FedSegment {
   firstDtsMs: number;
+  /** Of the pictures; where there are none, of the sound as the file has it. */
+  lastDtsMs: number;
   durationMs: number;
   pictures: number;
   audioFrames: number;
@@ -127,6 +129,7 @@ export class GopLedger {
         : this.#takeAudio(found.audioFrames, endMs, this.#options.audioSlackMs);
     return {
       firstDtsMs: entry.firstDtsMs,
+      lastDtsMs: entry.lastDtsMs,
       durationMs: Math.round(endMs - entry.firstDtsMs),
       pictures: entry.pictures,
       audioFrames,
@@ -140,7 +143,13 @@ export class GopLedger {
     if (firstDtsMs === undefined) throw new RangeError('A segment was written that nothing was fed for.');
     const audioFrames = this.#takeAudio(found.audioFrames, found.lastDtsMs + audioFrameMs / 2, 0);
     const nextDtsMs = this.#audio[0] ?? found.lastDtsMs + audioFrameMs;
-    return { firstDtsMs, durationMs: Math.round(nextDtsMs - firstDtsMs), pictures: 0, audioFrames };
+    return {
+      firstDtsMs,
+      lastDtsMs: found.lastDtsMs,
+      durationMs: Math.round(nextDtsMs - firstDtsMs),
+      pictures: 0,
+      audioFrames,
+    };
   }
 
   /** Strikes out the frames that the segment accounts for and says how many they were. */
