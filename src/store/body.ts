@@ -8,8 +8,9 @@ import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { Body, Store } from './store.ts';
 
-/** Big enough that hashing costs few turns of the event loop, small enough that one turn is about a millisecond. */
 const READ_CHUNK_BYTES = 1024 * 1024;
+/** Read into again and again: fresh memory for each chunk would cost more than hashing it. */
+const DIGEST_CHUNK_BYTES = 256 * 1024;
 
 export interface Digest {
   bytes: number;
@@ -29,6 +30,20 @@ export async function digestOf(parts: AsyncIterable<Uint8Array>): Promise<Digest
     bytes += part.byteLength;
   }
   return { bytes, sha256: hash.digest('hex') };
+}
+
+/** Of an open local file, from its beginning. Leaves it open. */
+export async function digestFile(file: FileHandle, signal?: AbortSignal): Promise<Digest> {
+  const chunk = Buffer.allocUnsafeSlow(DIGEST_CHUNK_BYTES);
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for (;;) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await file.read(chunk, 0, chunk.byteLength, bytes);
+    if (bytesRead === 0) return { bytes, sha256: hash.digest('hex') };
+    hash.update(chunk.subarray(0, bytesRead));
+    bytes += bytesRead;
+  }
 }
 
 /** An open local file from its beginning; the signal's reason when that aborts. Leaves it open. */

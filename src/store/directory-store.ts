@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { LivestowError } from '../kernel/errors.ts';
 import { isMissing, syncFolder } from '../kernel/files.ts';
-import { checkDigest, digestOf, readLocal, sha256Of, unreadable, type Digest } from './body.ts';
+import { checkDigest, digestFile, sha256Of, unreadable, type Digest } from './body.ts';
 import { directoryError, errnoOf, isNothing } from './directory-errors.ts';
 import { DirectoryFolders, temporaryName } from './directory-folders.ts';
 import { walkFolders, walkKeys } from './directory-walk.ts';
@@ -203,7 +203,7 @@ async function fill(path: string, body: Body, signal?: AbortSignal): Promise<Dig
   );
   const handle = await open(path, 'r');
   try {
-    const digest = await digestOf(readLocal(handle, signal));
+    const digest = await digestFile(handle, signal);
     await handle.sync();
     return digest;
   } finally {

@@ -11,7 +11,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { HeadObjectCommand, PutObjectCommand, type PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
-import { bodySize, digestOf, openSource, readBody, readLocal, type Digest } from './body.ts';
+import { bodySize, digestFile, openSource, readBody, type Digest } from './body.ts';
 import { sendOptions, type S3Calls } from './s3-calls.ts';
 import { uploadInParts } from './s3-multipart.ts';
 import type { Body, FileBody, ObjectInfo, PutOptions } from './store.ts';
@@ -195,7 +195,7 @@ export async function headObject(
 async function fileSha256(path: string, signal: AbortSignal | undefined): Promise<string> {
   const file = await openSource(path);
   try {
-    return (await digestOf(readLocal(file, signal))).sha256;
+    return (await digestFile(file, signal)).sha256;
   } finally {
     await file.close();
   }
