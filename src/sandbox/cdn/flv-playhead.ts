@@ -75,8 +75,8 @@ export class FlvPlayhead {
       }
       this.#round = undefined;
       this.#shiftMs = round.shiftBeforeMs;
-      this.#cursor.toGop(round.toGop);
-      this.skipToEdge(round.untilMs);
+      // The next keyframe, so that timestamps go on.
+      this.#cursor.toGop(Math.max(round.toGop, gopAt(round.untilMs) + 1));
     }
     this.#gather(limitMs, batch);
   }
