@@ -35,6 +35,9 @@ export async function s3Server(name: RealServer): Promise<S3Server> {
 /** The location to test against in place of radosgw, undefined when none was named. */
 export const otherServer = process.env['LIVESTOW_TEST_S3'];
 
+/** Whether radosgw and Swift are to be tested against: always in CI, and elsewhere unless another server was named. */
+export const ownServers = otherServer === undefined || process.env['CI'] === 'true';
+
 /** A place of its own on the server that was named, or on radosgw. What most tests want. */
 export async function s3Bucket(): Promise<S3Bucket> {
   return otherServer === undefined ? bucketOn('radosgw') : placeOnOther(otherServer);
