@@ -16,6 +16,7 @@
 import { isConfig, type AudioConfig, type MediaPacket, type MediaUnit, type VideoConfig } from '../media/packet.ts';
 import type { GapCause } from '../model/causes.ts';
 import { RecentKeyframes } from './recent-keyframes.ts';
+import { sameConfig } from './same-config.ts';
 
 /** Where the line begins, so that sound a little ahead of the first picture stays positive. */
 const FIRST_DTS_MS = 60_000;
@@ -274,8 +275,9 @@ export class Timeline {
   #place(join: Join, lead: Held): void {
     const track = this.#trackOf(lead.packet);
     const leadIsCut = (lead.packet.kind === 'video' && lead.packet.key) || !this.#videoConfig;
-    let begins = join.kind === 'connection' && this.#configChanged();
     const before = this.#recordedBefore(lead);
+    // Where the same pictures come again, a change (the sound's) waits for the next keyframe that is new.
+    let begins = join.kind === 'connection' && before === undefined && this.#configChanged();
     if (!track) {
       this.#offsetMs = this.#firstDtsMs - lead.packet.dtsMs;
       this.#walls = [{ fromDtsMs: 0, wallMs: Infinity }];
@@ -402,8 +404,3 @@ const newTrack = (packet: MediaPacket): Track => ({
   frameMs: packet.kind === 'video' ? 33 : 23,
   dropping: false,
 });
-
-function sameConfig(a: VideoConfig | AudioConfig | null, b: VideoConfig | AudioConfig | null): boolean {
-  if (a === null || b === null) return a === b;
-  return a.kind === b.kind && a.codec === b.codec && a.record.equals(b.record);
-}

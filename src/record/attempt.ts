@@ -36,12 +36,8 @@ export interface AttemptDeps {
 export async function attempt(variant: Variant, deps: AttemptDeps, signal: AbortSignal): Promise<AttemptOutcome> {
   const { timeline, recording } = deps;
   const label = variantLabel(variant);
-  const fromMs = timeline.endDtsMs;
+  let fromMs = timeline.endDtsMs;
   const watchdog = new StallWatchdog(deps.clock, deps.stallMs);
-  const mediaMs = (): number => {
-    const toMs = timeline.endDtsMs;
-    return toMs === null ? 0 : Math.max(0, toMs - (fromMs ?? toMs - 1));
-  };
   let delivered = false;
   let ended: { cause: GapCause; error: LivestowError | null };
   try {
@@ -61,6 +57,7 @@ export async function attempt(variant: Variant, deps: AttemptDeps, signal: Abort
       const isNew = items.some(({ kind }) => kind === 'video' || kind === 'audio');
       if (isNew && !delivered) {
         delivered = true;
+        fromMs ??= timeline.endDtsMs;
         deps.onMedia();
       }
       watchdog.pause();
@@ -76,7 +73,8 @@ export async function attempt(variant: Variant, deps: AttemptDeps, signal: Abort
     watchdog.stop();
   }
   await recording.take(timeline.finish(), label);
-  return { ...ended, mediaMs: delivered ? Math.max(1, mediaMs()) : 0 };
+  const mediaMs = (timeline.endDtsMs ?? 0) - (fromMs ?? 0);
+  return { ...ended, mediaMs: delivered ? Math.max(1, mediaMs) : 0 };
 }
 
 function onTimeline(timeline: Timeline, item: Exclude<SourceItem, { kind: 'note' }>): TimelineItem[] {
