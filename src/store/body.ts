@@ -22,7 +22,7 @@ export const bodySize = (body: Body): number => ('bytes' in body ? body.bytes.by
 
 export const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-export async function digestOf(parts: AsyncIterable<Uint8Array>): Promise<Digest> {
+async function digestOf(parts: AsyncIterable<Uint8Array>): Promise<Digest> {
   const hash = createHash('sha256');
   let bytes = 0;
   for await (const part of parts) {

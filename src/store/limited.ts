@@ -3,7 +3,7 @@ import PQueue from 'p-queue';
 import type { Store } from './store.ts';
 
 /** With segments of 2 MB, enough to fill a fast line; at worst 128 MiB of memory. */
-export const DEFAULT_PUTS_AT_ONCE = 8;
+const DEFAULT_PUTS_AT_ONCE = 8;
 
 export function limited(store: Store, putsAtOnce = DEFAULT_PUTS_AT_ONCE): Store {
   const queue = new PQueue({ concurrency: putsAtOnce });

@@ -15,7 +15,7 @@ export interface RetryPolicy {
   longestDelayMs: number;
 }
 
-export const DEFAULT_RETRY_POLICY: RetryPolicy = { tries: 4, firstDelayMs: 500, longestDelayMs: 15_000 };
+const DEFAULT_RETRY_POLICY: RetryPolicy = { tries: 4, firstDelayMs: 500, longestDelayMs: 15_000 };
 
 export interface RetryDeps {
   clock: Clock;

@@ -16,10 +16,10 @@ import { sendOptions, type S3Calls } from './s3-calls.ts';
 import { uploadInParts } from './s3-multipart.ts';
 import type { Body, FileBody, ObjectInfo, PutOptions } from './store.ts';
 
-export const SINGLE_PUT_BYTES = 16 * 1024 * 1024;
+const SINGLE_PUT_BYTES = 16 * 1024 * 1024;
 
 /** Object metadata (`x-amz-meta-…`). */
-export const SHA256_METADATA = 'sha256';
+const SHA256_METADATA = 'sha256';
 const WRITE_METADATA = 'livestow-write';
 
 export interface PutDeps {

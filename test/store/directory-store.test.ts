@@ -105,7 +105,7 @@ describe('a directory store', () => {
   test('a writer killed at any moment leaves whole objects only', async () => {
     const folder = join(root, 'killed');
     for (const objects of [1, 3, 9]) {
-      const writer = fork(join(import.meta.dirname, 'endless-writer.ts'), [folder], {
+      const writer = fork(join(import.meta.dirname, '../fixtures/endless-writer.ts'), [folder], {
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       });
       for (let n = 0; n < objects; n += 1) await once(writer, 'message');
