@@ -1,5 +1,10 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { exportSession } from '../../src/archive/export.ts';
 import { startPlayer, type PlayerServer } from '../../src/archive/player-server.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { openBrowser } from './browser.ts';
@@ -97,6 +102,25 @@ test('the same in fragmented MP4', async () => {
   const played = await onPage({ roomId: 'mp4', container: 'fmp4' }, playToEnd);
   expect(played.sizes).toEqual(['180x320', '320x180']);
   expect(played.endedAt).toBeCloseTo(10, 0);
+});
+
+test('the exported MP4 plays to its end', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'livestow-export-'));
+  const page = await browser.newPage();
+  try {
+    const built = await buildSession(temp.store, { roomId: 'export' });
+    const out = join(folder, 'tea.mp4');
+    await exportSession(temp.store, built, { out, force: false, ffmpegPath: 'ffmpeg' });
+    await page.goto(pathToFileURL(out).href);
+    const played = await playToEnd(page);
+    expect(played.sizes).toEqual(['180x320', '320x180']);
+    expect(played.duration).toBeCloseTo(10, 0);
+    expect(played.endedAt).toBeCloseTo(played.duration, 1);
+    expect(played.decoded).toBeGreaterThan(140);
+  } finally {
+    await page.close();
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 test('the page says what it plays, in the creator’s words and as text only', async () => {
