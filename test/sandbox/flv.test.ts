@@ -163,7 +163,7 @@ describe('silence', () => {
         durationMs: 14_000,
         faults: [{ type: 'stall', scope: 'source', forMs: 6_000, atMs: 3_000 }],
       },
-      { speed: 10 },
+      { speed: 5 },
     );
     const { flvUrl } = await streamOf(sandbox, 'alice');
     const first = receive(flvUrl!);

@@ -18,7 +18,8 @@ export interface Beat {
   beat: number;
   /** When it begins: exact to about 3 ms when the beat before it is heard too. */
   fromMs: number;
-  toMs: number;
+  /** How long, however its timestamps lie: 533 ms when all of it is there, but for the first and the last. */
+  heardMs: number;
   /** The beat before it is heard right before it, so `fromMs` is its real beginning. */
   whole: boolean;
 }
@@ -124,7 +125,7 @@ function beatsOf(samples: Int16Array, timeMs: (sample: number) => number): Beat[
     const begin = follows
       ? changeBetween(samples, before.beat, beat, before.end - WINDOW_SAMPLES, from + WINDOW_SAMPLES)
       : from;
-    return { beat, fromMs: timeMs(begin), toMs: timeMs(end - 1), whole: follows };
+    return { beat, fromMs: timeMs(begin), heardMs: ((end - begin) * 1_000) / SAMPLE_RATE, whole: follows };
   });
 }
 

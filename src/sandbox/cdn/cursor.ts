@@ -47,12 +47,21 @@ export class Cursor {
       this.#index = 0;
       this.#loop += 1;
     }
+    this.#passUnmade();
   }
 
   toGop(gop: number, track: Track = this.#track): void {
     this.#track = track;
     this.#loop = Math.floor(gop / LOOP_GOPS);
     this.#index = track.gopStarts[gop % LOOP_GOPS]!;
+    this.#passUnmade();
+  }
+
+  /** Before the first round there is none. */
+  #passUnmade(): void {
+    while (this.number < 0) {
+      this.#index += 1;
+    }
   }
 
   /** Passes over what the encoder never made. */

@@ -7,14 +7,14 @@ import { encodeFlvTag, FlvTagReader, type FlvTag } from '../../media/flv.ts';
 import { unitOfFlvTag } from '../../media/flv-units.ts';
 import { isConfig, type AudioConfig, type VideoConfig } from '../../media/packet.ts';
 import { mediaPath } from './folder.ts';
-import { GOP_PICTURES, LOOP_GOPS, PICTURES_PER_SECOND, REORDER_MS } from './grid.ts';
+import { GOP_PICTURES, LOOP_FRAMES, LOOP_GOPS, LOOP_MS, PICTURES_PER_SECOND, REORDER_MS } from './grid.ts';
 import { RECIPES, type MediaName } from './recipes.ts';
 
 export interface TrackTag {
   kind: 'video' | 'audio';
   /** Within the loop. */
   dtsMs: number;
-  /** Picture or AAC frame, within the loop. */
+  /** Picture or AAC frame, within the loop; negative for the last frames of the round before. */
   number: number;
   key: boolean;
   /** Where the encoded tag lies in `bytes`. */
@@ -80,11 +80,16 @@ function trackOf(name: MediaName, source: readonly FlvTag[]): Track {
         ...place,
       });
     } else {
-      index.push({ kind: 'audio', number: frames++, key: false, ...place });
+      // Sound is as late as the pictures' reordering, so the last frames belong to the next round.
+      const over = unit.dtsMs >= LOOP_MS;
+      const dtsMs = unit.dtsMs - (over ? LOOP_MS : 0);
+      index.push({ kind: 'audio', number: frames - (over ? LOOP_FRAMES : 0), key: false, ...place, dtsMs });
+      frames += 1;
     }
     pieces.push(encoded);
     length += encoded.length;
   }
+  index.sort((a, b) => a.dtsMs - b.dtsMs);
   if (!script || !audioHeader || !audioConfig) {
     throw new Error(`The sandbox's media ${name} is damaged; delete its folder to have it made again.`);
   }
