@@ -14,6 +14,7 @@ export const FINDINGS = {
     meaning: 'the journals cannot be read, or say something else than the sealed manifest',
     damage: true,
   },
+  begun: { meaning: 'it has media, and neither a manifest nor journals yet', damage: false },
   garbled: {
     meaning:
       'it decodes, with complaints or without its first pictures: as a rule the broadcast itself was so',

@@ -2,7 +2,7 @@
  * Reads a session back from the store and compares it with its manifest. Nothing is changed. Of an unsealed session
  * what its journals know so far is verified; what is newer than they are is no finding.
  */
-import { isLivestowError, messageOf } from '../kernel/errors.ts';
+import { isLivestowError, messageOf, type LivestowError } from '../kernel/errors.ts';
 import { parseJournalKey, parseSegmentKey, sessionKeys } from '../layout/keys.ts';
 import type { ArchivedFile, Epoch, Manifest } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
@@ -32,8 +32,7 @@ export interface Verification extends SessionRef {
 }
 
 /**
- * Throws NOT_FOUND, MANIFEST when nothing says what should be there, FFMPEG_MISSING, what the store throws, and the
- * signal's reason.
+ * Throws NOT_FOUND, FFMPEG_MISSING, what the store throws, and the signal's reason.
  */
 export async function verifySession(
   store: Store,
@@ -50,14 +49,21 @@ export async function verifySession(
 }
 
 async function verify(store: Store, ref: SessionRef, options: VerifyOptions): Promise<Verification> {
-  const { signal } = options;
+  const { depth, signal } = options;
   // Listed first: what comes while this runs is not taken for stray.
   const listed = await listSession(store, ref, signal);
-  const opened = await openSession(store, ref, { signal });
+  const opened = await openSession(store, ref, { signal }).catch((error: unknown) => {
+    if (isLivestowError(error, 'MANIFEST')) return unreadable(error, listed);
+    throw error;
+  });
+  if ('kind' in opened) {
+    const nothing = { sealed: false, segments: 0, pictures: 0, bytes: 0 };
+    return { ...ref, ...nothing, depth, ok: !opened.damage, findings: [opened] };
+  }
   const { manifest } = opened;
   const findings = [
     ...(await verifyRecords(store, opened, signal)),
-    ...(options.depth === 'sizes'
+    ...(depth === 'sizes'
       ? objectsOf(manifest).map((said) => compareSize(said, listed.get(said.key)))
       : await verifyContents(store, ref, manifest, options)),
     ...derivedMissing(manifest, listed),
@@ -66,13 +72,23 @@ async function verify(store: Store, ref: SessionRef, options: VerifyOptions): Pr
   return {
     ...ref,
     sealed: manifest.sealedAt !== null,
-    depth: options.depth,
+    depth,
     segments: manifest.segments.length,
     pictures: manifest.segments.reduce((sum, segment) => sum + segment.pictures, 0),
     bytes: totalBytes(manifest),
     ok: !findings.some(({ damage }) => damage),
     findings,
   };
+}
+
+/** Nothing says what should be there: no wonder in the first seconds of a recording. */
+function unreadable(error: LivestowError, listed: ReadonlyMap<string, number>): Finding {
+  const isRecorded = [...listed.keys()].some(
+    (key) => key === sessionKeys.manifest || key.startsWith('journal/'),
+  );
+  return isRecorded
+    ? finding('manifest', sessionKeys.manifest, error.message)
+    : finding('begun', sessionKeys.manifest);
 }
 
 /** Sizes by key within the session. */

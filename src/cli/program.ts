@@ -5,9 +5,14 @@ import type { CommandFactory } from './command.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { exportCommand } from './commands/export.ts';
+import { lsCommand } from './commands/ls.ts';
+import { playCommand } from './commands/play.ts';
 import { recordCommand } from './commands/record.ts';
 import { recoverCommand } from './commands/recover.ts';
+import { showCommand } from './commands/show.ts';
 import { variantsCommand } from './commands/variants.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
 import type { CliContext } from './context.ts';
 import { livestowVersion } from './version.ts';
@@ -15,6 +20,7 @@ import { livestowVersion } from './version.ts';
 /** In the order of the help; a factory for each file of `commands/`. */
 const COMMANDS: readonly (readonly [heading: string, factories: readonly CommandFactory[]])[] = [
   ['Recording:', [recordCommand, variantsCommand, recoverCommand]],
+  ['The archive:', [lsCommand, showCommand, playCommand, exportCommand, verifyCommand]],
   ['Setting up:', [configCommand, doctorCommand, sandboxCommand, demoCommand]],
 ];
 

@@ -228,6 +228,23 @@ describe('the manifest and the journals', () => {
     expect(kinds(await verify(built, { depth: 'sizes' }))).toHaveLength(5);
   });
 
+  test('neither manifest nor journals can be read', async () => {
+    const built = await build();
+    await truncate(pathOf(built, 'manifest.json'), 200);
+    await writeFile(pathOf(built, 'journal/0001-000001.ndjson'), 'what?\n');
+    expect(await verify(built)).toMatchObject({ ok: false, segments: 0, findings: [{ kind: 'manifest' }] });
+  });
+
+  test('neither is there in the first seconds of a recording', async () => {
+    const built = { handle: 'alice', session: '20261122T140307Z-first' };
+    const key = `creators/alice/${built.session}/segments/0001-0001-000001.ts`;
+    await temp.store.put(key, { bytes: Buffer.from('x') });
+    expect(await verifySession(temp.store, built, OPTIONS)).toMatchObject({
+      ok: true,
+      findings: [{ kind: 'begun' }],
+    });
+  });
+
   test.each([
     ['gone', async (folder: string) => rm(folder, { recursive: true })],
     ['torn', async (folder: string) => writeFile(join(folder, '0001-000001.ndjson'), 'what?\n')],

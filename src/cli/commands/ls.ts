@@ -1,0 +1,74 @@
+/** `livestow ls [handle]`: what the bucket holds, newest first. */
+import { Command } from 'commander';
+import { listSessions, type CatalogueEntry } from '../../archive/catalogue.ts';
+import { formatBytes, formatClockTime } from '../../kernel/duration.ts';
+import { withArchive } from '../archive-command.ts';
+import {
+  action,
+  examples,
+  HANDLE_HELP,
+  handleArgument,
+  JSON_OPTION,
+  type CommandFactory,
+} from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+import { shortTime, table } from '../table.ts';
+
+const HEADINGS = ['SESSION', 'CREATOR', 'FOUND (UTC)', 'LENGTH', 'SIZE', 'COVERAGE', 'GAPS', 'STATE'];
+const NUMBERS = new Set([3, 4, 5, 6]);
+
+export const lsCommand: CommandFactory = (context) =>
+  new Command('ls')
+    .description('lists the sessions of the archive, newest first')
+    .argument(
+      '[handle]',
+      `${HANDLE_HELP}; sessions under an earlier handle of the same account are listed too`,
+      handleArgument,
+    )
+    .option(...JSON_OPTION)
+    .addHelpText('after', examples('ls', 'ls alice', 'ls --json | jq -r .session'))
+    .action(
+      action((handle: string | undefined, { json }: { json?: true }, command: Command) =>
+        withArchive(context, command, async ({ store, signal }) => {
+          const entries = await listSessions(store, { handle, signal });
+          if (json) for (const entry of entries) context.out.jsonLine(printable(entry));
+          else if (entries.length > 0)
+            context.out.line(table([HEADINGS, ...entries.map(row)], NUMBERS).join('\n'));
+          else
+            context.err.line(
+              `no sessions${handle === undefined ? '' : ` of @${handle}`} in ${store.description}`,
+            );
+          return EXIT.done;
+        }),
+      ),
+    );
+
+type State = 'sealed' | 'unsealed' | 'unreadable';
+
+const stateOf = ({ summary }: CatalogueEntry): State =>
+  summary === null ? 'unreadable' : summary.sealedAt === null ? 'unsealed' : 'sealed';
+
+/** The handle is that of the session's folder, also where the creator has another one by now. */
+const printable = (entry: CatalogueEntry): Record<string, unknown> => ({
+  ...entry.summary,
+  session: entry.session,
+  handle: entry.handle,
+  state: stateOf(entry),
+  problem: entry.problem,
+});
+
+function row(entry: CatalogueEntry): string[] {
+  const { session, handle, summary } = entry;
+  if (summary === null)
+    return [session, `@${handle}`, '', '', '', '', '', `unreadable: ${entry.problem ?? ''}`];
+  return [
+    session,
+    `@${handle}`,
+    shortTime(summary.foundAt),
+    formatClockTime(summary.recordedMs),
+    formatBytes(summary.bytes),
+    `${(Math.floor(summary.coverageRatio * 1000) / 10).toFixed(1)} %`,
+    String(summary.gaps),
+    stateOf(entry),
+  ];
+}
