@@ -1,48 +1,45 @@
 /** `livestow sandbox`: the simulated world in the foreground, for trying livestow without a key, an account or a creator. */
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { parse } from 'yaml';
 import { ZodError } from 'zod';
 import { LivestowError, messageOf } from '../../kernel/errors.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import type { Sandbox, SandboxOptions } from '../../sandbox/sandbox.ts';
+import type { ScenarioInput } from '../../sandbox/scenario.ts';
 import { action, examples, JSON_OPTION, type CommandFactory } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 
 interface SandboxFlags {
   port: number;
-  media: string;
+  media?: string;
   json?: true;
 }
-
-/** Who is live when no scenario says otherwise. */
-const SOMEBODY: SandboxOptions['scenario'] = {
-  creators: { alice: { liveAtMs: 0, variants: [{ media: 'portrait', protocols: ['flv', 'hls'] }] } },
-};
 
 export const sandboxCommand: CommandFactory = (context) =>
   new Command('sandbox')
     .description('runs a simulated lookup API and live CDN on this machine, and prints their addresses')
     .argument(
       '[scenario]',
-      'YAML or JSON file: who is live when, and what goes wrong (default: @alice is live)',
+      'YAML or JSON file: who is live when, and what goes wrong (default: five creators, each with a trouble of their own)',
     )
     .option('--port <port>', 'on 127.0.0.1; any free one by default', portArgument, 0)
-    .option('--media <dir>', 'where its media is kept once it is made', mediaFolder(context))
+    .option('--media <dir>', 'where its media is kept once it is made (half a minute, the first time)')
     .option(...JSON_OPTION)
     .addHelpText('after', examples('sandbox', 'sandbox scenario.yaml --port 8080'))
     .action(
       action(async (file: string | undefined, flags: SandboxFlags) => {
         const stop = context.stopSignal();
-        const scenario = file === undefined ? SOMEBODY : await readScenario(resolve(context.cwd, file));
         const { createSandbox } = await import('../../sandbox/sandbox.ts');
+        const { defaultScenario } = await import('../../sandbox/default-scenario.ts');
+        const scenario =
+          file === undefined ? defaultScenario : await readScenario(resolve(context.cwd, file));
         const sandbox = await createSandbox({
-          scenario: scenario ?? {},
-          media: flags.media,
+          scenario,
+          ...(flags.media === undefined ? {} : { media: flags.media }),
           port: flags.port,
           signal: stop,
           onProgress: progressIn(context),
@@ -59,20 +56,16 @@ export const sandboxCommand: CommandFactory = (context) =>
       }),
     );
 
-/** Making the media takes half a minute the first time, so it is kept. */
-function mediaFolder({ env }: CliContext): string {
-  return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'livestow', 'sandbox');
-}
-
 function portArgument(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('A port is a number up to 65535.');
   return port;
 }
 
-async function readScenario(path: string): Promise<NonNullable<SandboxOptions['scenario']>> {
+/** Checked by the sandbox itself. */
+async function readScenario(path: string): Promise<ScenarioInput> {
   try {
-    return parse(await readFile(path, 'utf8')) as NonNullable<SandboxOptions['scenario']>;
+    return (parse(await readFile(path, 'utf8')) ?? {}) as ScenarioInput;
   } catch (error) {
     throw new LivestowError('USAGE', `${path} cannot be read: ${messageOf(error)}`, { cause: error });
   }

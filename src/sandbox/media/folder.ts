@@ -5,17 +5,16 @@
 import { randomUUID } from 'node:crypto';
 import { access, mkdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join, sep } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { ImageName, MediaName } from './recipes.ts';
 
 /** Raise when a file that is already in someone's cache would no longer do. */
 const RECIPE_VERSION = 1;
 
-/** In a checkout its own `.cache`; for an installed package the user's cache folder. */
+/** In a checkout, which runs from `src`, its own `.cache`; for a built package the user's cache folder. */
 export function defaultMediaFolder(): string {
-  if (!import.meta.dirname.includes(`${sep}node_modules${sep}`)) {
-    return join(import.meta.dirname, '..', '..', '..', '.cache', 'sandbox-media');
-  }
+  const base = join(import.meta.dirname, '..', '..');
+  if (basename(base) === 'src') return join(base, '..', '.cache', 'sandbox-media');
   return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'livestow', 'sandbox-media');
 }
 
