@@ -1,0 +1,191 @@
+/** What every sealed session must be, whatever happened while it was recorded. */
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as HLS from 'hls-parser';
+import { expect } from 'vitest';
+import { decodeJournal } from '../../src/layout/journal.ts';
+import { foldSession } from '../../src/layout/fold.ts';
+import { decodeSummary } from '../../src/layout/manifest.ts';
+import type { EndCause, GapCause } from '../../src/model/causes.ts';
+import type { Range } from '../../src/sandbox/ranges.ts';
+import { pictureMs } from '../../src/sandbox/media/grid.ts';
+import { misfitMs, segmentsOf, type SessionAccount } from './account.ts';
+import type { World } from './world.ts';
+
+/** A gap may begin and end this far from where the media really did. */
+const GAP_TOLERANCE_MS = 150;
+/** A frame of sound, and the rounding of timestamps. */
+const STEP_TOLERANCE_MS = 25;
+
+export interface Expected {
+  endCause?: EndCause;
+  /** `h264 360x640`, in order. */
+  epochs?: string[];
+  /** In order; none unless told. */
+  gaps?: GapCause[];
+  /** How far from the truth a gap may lie, where a recorder can't know better. */
+  gapToleranceMs?: number;
+  /**
+   * Wall-clock times at which livestow was killed or hung up: what the CDN had sent within the time before, and until it
+   * noticed, may be lacking.
+   */
+  cutAtMs?: number[];
+  cutLossMs?: number;
+}
+
+const SMALL = 'h264 360x640';
+
+/** Holds the session against what the sandbox sent. */
+export function expectFaithful(world: World, session: SessionAccount, expected: Expected = {}): void {
+  const { manifest, pictures, sound } = session;
+  expect(manifest.sealedAt).not.toBeNull();
+  expect(manifest.endCause).toBe(expected.endCause ?? 'room-ended');
+  expect(session.untrue).toEqual([]);
+  expect(session.miscounted).toEqual([]);
+  expect(session.epochs.flatMap(({ errors }) => errors)).toEqual([]);
+
+  expect(session.sent.pictures).toBeGreaterThan(60);
+  expect(pictures).toMatchObject({ repeats: 0, garbled: 0, backwards: 0 });
+  expect(sound).toMatchObject({ foreign: 0, repeats: 0, backwards: 0 });
+  expect(beyondCuts(world, session.lacking.pictures, (number) => pictureMs(number), expected)).toEqual([]);
+  expect(beyondCuts(world, session.lacking.sound, (frame) => (frame * 1_024_000) / 44_100, expected)).toEqual(
+    [],
+  );
+  expect(session.outOfStepMs).toBeLessThan(STEP_TOLERANCE_MS);
+
+  const epochs = manifest.epochs.map(({ codec, width, height }) => `${codec} ${width}x${height}`);
+  expect(epochs).toEqual(expected.epochs ?? [SMALL]);
+  expect(session.epochs.map(({ decodedAs }) => decodedAs)).toEqual(epochs);
+  expectGaps(session, expected);
+}
+
+function beyondCuts(
+  world: World,
+  lacking: readonly Range[],
+  positionMs: (number: number) => number,
+  { cutAtMs = [], cutLossMs = 300 }: Expected,
+): Range[] {
+  return lacking.filter(([first, last]) => {
+    const [fromMs, toMs] = [first, last].map((number) => world.wentLiveAtMs + positionMs(number));
+    return !cutAtMs.some((atMs) => fromMs! >= atMs - cutLossMs && toMs! <= atMs + cutLossMs);
+  });
+}
+
+/** The manifest's gaps are the holes that there are, no more and no fewer, each with its cause and its place. */
+function expectGaps({ manifest, holes }: SessionAccount, { gaps = [], gapToleranceMs }: Expected): void {
+  const story = JSON.stringify({ gaps: manifest.gaps, holes }, null, 1);
+  expect(
+    manifest.gaps.map(({ cause }) => cause),
+    story,
+  ).toEqual(gaps);
+  expect(manifest.gaps.length, story).toBe(holes.length);
+  const tolerance = gapToleranceMs ?? GAP_TOLERANCE_MS;
+  for (const [i, gap] of manifest.gaps.entries()) {
+    const { from, to } = misfitMs(gap, holes[i]!);
+    expect(Math.abs(from), story).toBeLessThanOrEqual(tolerance);
+    expect(Math.abs(to), story).toBeLessThanOrEqual(tolerance);
+    expect(gap.after, story).toBe(holes[i]!.after);
+    expect(gap.ms).toBe(Date.parse(gap.to) - Date.parse(gap.from));
+  }
+  const gapsMs = manifest.gaps.reduce((sum, { ms }) => sum + ms, 0);
+  const recordedMs = manifest.segments.reduce((sum, { durationMs }) => sum + durationMs, 0);
+  expect(manifest.coverage.recordedMs).toBe(recordedMs);
+  expect(manifest.coverage.liveMs).toBe(recordedMs + gapsMs);
+}
+
+/** Everything that the contract lays out is there, can be read, and says the same as the manifest. */
+export async function expectLaidOut({ folder, keys, archive, manifest }: SessionAccount): Promise<void> {
+  const epochPlaylists = manifest.epochs.map(
+    ({ term, epoch }) => `epoch-${String(term).padStart(4, '0')}-${String(epoch).padStart(4, '0')}.m3u8`,
+  );
+  const files = ['room.json', 'samples.ndjson', 'events.ndjson', 'cover.jpg', 'poster.jpg'];
+  const derived = ['manifest.json', 'summary.json', 'index.m3u8', ...epochPlaylists];
+  const inits = manifest.epochs.flatMap(({ init }) => init ?? []);
+  const journals = keys.filter((key) => key.startsWith('journal/'));
+  expect(manifest.files.map(({ key }) => key).sort()).toEqual([...files].sort());
+  expect([...keys].sort()).toEqual(
+    [...files, ...derived, ...inits, ...journals, ...manifest.segments.map(({ key }) => key)].sort(),
+  );
+  expect(journals.every((key) => /^journal\/\d{4}-\d{6}\.ndjson$/.test(key))).toBe(true);
+  expect(archive.keys).toEqual(
+    expect.arrayContaining([
+      'creators/alice/creator.json',
+      'creators/alice/avatar.jpg',
+      `index/sessions/${manifest.session}~alice.json`,
+    ]),
+  );
+
+  const read = (key: string): Promise<string> => readFile(join(folder, key), 'utf8');
+  const entries = (
+    await Promise.all(journals.map(async (key) => decodeJournal(await read(key), key)))
+  ).flat();
+  const folded = foldSession(entries, 0).manifest;
+  expect([folded.segments, folded.gaps, folded.files]).toEqual([
+    manifest.segments,
+    manifest.gaps,
+    manifest.files,
+  ]);
+
+  expect((await stat(join(folder, 'summary.json'))).size).toBeLessThanOrEqual(4_096);
+  const summary = decodeSummary(await read('summary.json'), 'summary.json');
+  expect(summary).toMatchObject({
+    session: manifest.session,
+    sealedAt: manifest.sealedAt,
+    poster: 'poster.jpg',
+  });
+
+  const whole = await segmentsListed(await read('index.m3u8'));
+  expect(whole).toEqual(manifest.segments.map(({ key }) => key));
+  for (const [i, epoch] of manifest.epochs.entries()) {
+    const own = segmentsOf(manifest, epoch).map(({ key }) => key);
+    expect(await segmentsListed(await read(epochPlaylists[i]!))).toEqual(own);
+  }
+
+  const room = await read('room.json');
+  expect(room).toContain(manifest.room.roomId);
+  expect(room).not.toMatch(/\.flv|\.m3u8|\?/);
+  const samples = linesOf(await read('samples.ndjson'));
+  expect(samples[0]).toMatchObject({
+    title: manifest.room.title,
+    viewers: expect.any(Number),
+    enters: expect.any(Number),
+  });
+  const events = linesOf(await read('events.ndjson'));
+  expect(events.map(({ event }) => event)).toEqual(expect.arrayContaining(['attempt', 'media', 'epoch']));
+  for (const picture of ['cover.jpg', 'poster.jpg']) {
+    expect((await readFile(join(folder, picture))).subarray(0, 2).toString('hex')).toBe('ffd8');
+  }
+}
+
+/** The URIs of a complete playlist. */
+async function segmentsListed(text: string): Promise<string[]> {
+  const playlist = HLS.parse(text);
+  if (playlist.isMasterPlaylist) throw new Error('a master playlist');
+  const media = playlist as HLS.types.MediaPlaylist;
+  expect([media.endlist, media.playlistType]).toEqual([true, 'VOD']);
+  const target = media.targetDuration;
+  expect(media.segments.every(({ duration }) => Math.round(duration) <= target)).toBe(true);
+  return media.segments.map(({ uri }) => uri);
+}
+
+const linesOf = (text: string): Record<string, unknown>[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+/** Nothing is left: no secret written anywhere, nothing in the spool, no process. */
+export async function expectNothingLeft(world: World): Promise<void> {
+  expect(await world.leaks()).toEqual([]);
+  expect(await world.leftInSpool()).toEqual([]);
+  expect(await world.leftRunning()).toEqual([]);
+}
+
+/** The only session of the world, sealed, held against the truth in every respect. */
+export async function expectFaithfulSession(world: World, expected: Expected = {}): Promise<SessionAccount> {
+  const session = await world.session();
+  expectFaithful(world, session, expected);
+  await expectLaidOut(session);
+  await expectNothingLeft(world);
+  return session;
+}

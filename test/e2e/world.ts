@@ -1,0 +1,186 @@
+/**
+ * A simulated world and the real command in it: the sandbox in this process, livestow in a process of its own, with an
+ * archive (a folder, or a bucket of a real S3 server) and a spool that are gone when the test is over.
+ */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { SandboxEvent } from '../../src/sandbox/ledger.ts';
+import type { ScenarioInput } from '../../src/sandbox/scenario.ts';
+import type { S3Bucket } from '../support/s3-servers.ts';
+import { accountSession, type SessionAccount } from './account.ts';
+import { copyOfBucket, copyOfFolder, filesIn, filesThatSay, type ArchiveCopy } from './archive-copy.ts';
+import { LivestowProcess } from './livestow-process.ts';
+import { runningProcesses, type RunningProcess } from './processes.ts';
+
+/** What must never be written anywhere. */
+export const API_KEY = 'sfk_canary_4f1d0c7b';
+
+type CreatorInput = NonNullable<ScenarioInput['creators']>[string];
+
+export interface WorldPlan {
+  /** Alice, who goes live when the test says so. */
+  alice?: CreatorInput;
+  scenario?: ScenarioInput;
+  bucket?: S3Bucket;
+  env?: Record<string, string>;
+}
+
+export class World implements AsyncDisposable {
+  readonly sandbox: Sandbox;
+  readonly folder: string;
+  readonly runs: LivestowProcess[] = [];
+  readonly #plan: WorldPlan;
+  /** Wall-clock time at which the scenario began. */
+  readonly #beganAtMs: number;
+
+  private constructor(plan: WorldPlan, sandbox: Sandbox, folder: string) {
+    this.#plan = plan;
+    this.sandbox = sandbox;
+    this.folder = folder;
+    this.#beganAtMs = Date.now() - sandbox.state().nowMs;
+  }
+
+  static async open(plan: WorldPlan = {}): Promise<World> {
+    const folder = await mkdtemp(join(tmpdir(), 'livestow-e2e-'));
+    const sandbox = await createSandbox({
+      scenario: {
+        apiKey: API_KEY,
+        ...plan.scenario,
+        creators: { alice: { variants: [{ media: 'small' }], ...plan.alice }, ...plan.scenario?.creators },
+      },
+    });
+    return new World(plan, sandbox, folder);
+  }
+
+  get spool(): string {
+    return join(this.folder, 'spool');
+  }
+
+  /** The command, with the settings of this world in its environment and nothing else of ours. */
+  livestow(...args: string[]): LivestowProcess {
+    const { bucket, env } = this.#plan;
+    const { PATH, HOME, TMPDIR } = process.env;
+    const run = new LivestowProcess(args, {
+      cwd: this.folder,
+      env: {
+        PATH,
+        HOME,
+        ...(TMPDIR === undefined ? {} : { TMPDIR }),
+        LIVESTOW_API_KEY: API_KEY,
+        LIVESTOW_API_URL: this.sandbox.apiUrl,
+        LIVESTOW_STORE: bucket?.url ?? `file://${this.folder}/archive`,
+        LIVESTOW_SPOOL: this.spool,
+        LIVESTOW_MEDIA_HOSTS: '127.0.0.1',
+        LIVESTOW_POLL_INTERVAL: '500ms',
+        LIVESTOW_SEGMENT_DURATION: '2s',
+        ...bucket?.env,
+        ...env,
+      },
+    });
+    this.runs.push(run);
+    return run;
+  }
+
+  /** Records Alice's next broadcast, which begins as soon as the command has looked for the first time. */
+  async record(...args: string[]): Promise<LivestowProcess> {
+    const run = this.livestow('record', 'alice', '--once', ...args);
+    await this.lookups(1);
+    this.sandbox.goLive('alice');
+    return run;
+  }
+
+  /** The `count`th look of this handle, past or to come. */
+  async lookups(count: number, handle = 'alice'): Promise<void> {
+    let seen = 0;
+    await this.happens(
+      `look ${count}`,
+      (event) => event.type === 'lookup' && event.handle === handle && ++seen >= count,
+    );
+  }
+
+  /** The keyframe of this GOP (or a later one) went out to Alice's audience, on a connection later than `after`. */
+  async gopSent(gop: number, after = 0): Promise<void> {
+    await this.happens(
+      `GOP ${gop}`,
+      (event) => event.type === 'gop' && event.picture >= gop * 64 && event.transfer > after,
+    );
+  }
+
+  /** The first event, past or to come, that the predicate is true of. */
+  happens(what: string, predicate: (event: SandboxEvent) => boolean): Promise<SandboxEvent> {
+    const limit = AbortSignal.timeout(120_000);
+    return this.sandbox.waitFor(predicate, limit).catch(() => {
+      throw new Error(`${what} never came:\n${this.runs.map((run) => run.tellAll()).join('\n')}`);
+    });
+  }
+
+  /** When Alice's first broadcast began, wall clock. */
+  get wentLiveAtMs(): number {
+    const live = this.sandbox.events.find(({ type }) => type === 'live');
+    if (!live) throw new Error('Alice has not been live');
+    return this.#beganAtMs + live.atMs;
+  }
+
+  async archive(): Promise<ArchiveCopy> {
+    const { bucket } = this.#plan;
+    if (!bucket) return copyOfFolder(join(this.folder, 'archive'));
+    const copy = join(this.folder, 'fetched');
+    await rm(copy, { recursive: true, force: true });
+    await mkdir(copy);
+    return copyOfBucket(bucket, copy);
+  }
+
+  /** All sessions of the archive, oldest first, each accounted for against what the sandbox sent. */
+  async sessions(): Promise<SessionAccount[]> {
+    const archive = await this.archive();
+    const manifests = archive.keys.filter((key) => /^creators\/[^/]+\/[^/]+\/manifest\.json$/.test(key));
+    const truth = this.sandbox.truth('alice');
+    return Promise.all(
+      manifests.map((key) =>
+        accountSession(archive, key.slice(0, -'/manifest.json'.length), truth, this.wentLiveAtMs),
+      ),
+    );
+  }
+
+  /** The only session there is. */
+  async session(): Promise<SessionAccount> {
+    const sessions = await this.sessions();
+    if (sessions.length !== 1) {
+      throw new Error(`${sessions.length} sessions:\n${this.runs.map((run) => run.tellAll()).join('\n')}`);
+    }
+    return sessions[0]!;
+  }
+
+  /** Places where something stands that must not: the key, a signed URL, the S3 secret. */
+  async leaks(): Promise<string[]> {
+    const { bucket } = this.#plan;
+    const secrets = [API_KEY, 'sign=', ...(bucket ? [bucket.credentials.secretAccessKey] : [])];
+    const said = this.runs.map(({ stdout, stderr }) => stdout + stderr).join('\n');
+    return [
+      ...secrets.filter((secret) => said.includes(secret)).map((secret) => `said: ${secret}`),
+      ...(await filesThatSay((await this.archive()).folder, secrets)),
+      ...(await filesThatSay(this.spool, secrets)),
+    ];
+  }
+
+  /** What is left in the spool beside locks. */
+  async leftInSpool(): Promise<string[]> {
+    return (await filesIn(this.spool)).filter((path) => !/(^|\/)lock\.sqlite/.test(path));
+  }
+
+  /** Processes that have to do with this world. */
+  async leftRunning(): Promise<RunningProcess[]> {
+    const pids = new Set(this.runs.map(({ pid }) => pid));
+    return (await runningProcesses()).filter(
+      ({ pid, parent, args }) => pids.has(pid) || pids.has(parent) || args.includes(this.folder),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const run of this.runs) await run[Symbol.asyncDispose]();
+    await this.sandbox.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
