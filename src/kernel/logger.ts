@@ -3,7 +3,7 @@
  * pino-pretty; everything else gets one JSON object a line.
  */
 import { pino, type DestinationStream, type Logger } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 import { LivestowError } from './errors.ts';
 import { scrub } from './redact.ts';
 
@@ -24,6 +24,13 @@ function describeError(error: unknown): Record<string, unknown> {
   };
 }
 
+/** One line each; what is the same in every line of one recorder is left out. */
+const FOR_PEOPLE = {
+  singleLine: true,
+  translateTime: 'SYS:HH:MM:ss',
+  ignore: 'pid,hostname,session,term,event',
+} as const;
+
 export function createLogger(options: {
   level: LogLevel;
   pretty?: boolean;
@@ -31,12 +38,12 @@ export function createLogger(options: {
   destination?: DestinationStream;
 }): Logger {
   const sink: DestinationStream = options.destination ?? { write: (line) => void process.stderr.write(line) };
-  const out: DestinationStream = options.pretty
-    ? pretty({ destination: { write: (line: string) => sink.write(line) } as never, ignore: 'pid,hostname', colorize: process.stderr.isTTY })
-    : sink;
+  const format = options.pretty
+    ? prettyFactory({ ...FOR_PEOPLE, colorize: process.stderr.isTTY })
+    : (line: string): string => line;
   return pino(
     { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: describeError } },
-    { write: (line: string) => void out.write(scrub(line)) },
+    { write: (line: string) => void sink.write(format(scrub(line))) },
   );
 }
 

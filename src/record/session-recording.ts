@@ -129,7 +129,7 @@ export class SessionRecording {
   }
 
   event(event: string, detail: Extract<JournalEntry, { type: 'event' }>['detail'] = {}): void {
-    this.#deps.log.info({ event, ...detail }, 'event');
+    this.#deps.log.info({ event, ...detail }, event);
     this.#journal({ type: 'event', at: this.#now(), event, detail });
   }
 
@@ -221,7 +221,7 @@ export class SessionRecording {
     if (ms <= 0) return;
     const gap: Gap = { after: this.#lastKey, from: isoUtc(fromMs), to: isoUtc(fromMs + ms), ms, cause };
     this.progress.gaps += 1;
-    this.#deps.log.warn({ gap }, 'media is missing');
+    this.#deps.log.warn({ gap }, `${(ms / 1000).toFixed(1)} s are missing: ${cause}`);
     await this.#append({ type: 'gap', at: this.#now(), gap });
   }
 
