@@ -26,8 +26,9 @@ const PICTURE_BYTES = CODE_BITS * CODE_ROWS;
 export async function readPictures(
   source: MediaSource,
 ): Promise<{ pictures: ReadPicture[]; errors: string[] }> {
-  const asTheyCome = ['-map', '0:v:0', '-vf', FILTER, '-fps_mode', 'passthrough', '-f', 'rawvideo'];
-  const { output, log, errors } = await decode(source, asTheyCome);
+  // A fine time base: in one of a picture's length two pictures may fall on one tick, and one of them is left out.
+  const asTheyCome = ['-fps_mode', 'passthrough', '-enc_time_base', '1:90000', '-f', 'rawvideo'];
+  const { output, log, errors } = await decode(source, ['-map', '0:v:0', '-vf', FILTER, ...asTheyCome]);
   const times = log.flatMap((line) => {
     const time = /showinfo.* n: *\d+ pts: *\S+ +pts_time:(\S+)/.exec(line)?.[1];
     return time === undefined ? [] : [Number(time) * 1_000];
