@@ -1,5 +1,6 @@
 /** Who is in the world, and what each of them broadcasts now. */
 import { createHash } from 'node:crypto';
+import { LivestowError } from '../kernel/errors.ts';
 import { Broadcast, gopAt, gopStartMs } from './broadcast.ts';
 import { faultSchema, type Fault, type FaultInput } from './faults.ts';
 import type { Ledger } from './ledger.ts';
@@ -78,11 +79,11 @@ export class SimulatedCreator {
     return this.#broadcast;
   }
 
-  /** Now, or at its own time. Throws when the creator never went live. */
+  /** Now, or at its own time. Throws USAGE when the creator never went live. */
   inject(input: FaultInput): Fault {
     const fault = faultSchema.parse(input);
     if (!this.#broadcast) {
-      throw new Error(`${this.handle} is not live: nothing can go wrong yet.`);
+      throw new LivestowError('USAGE', `${this.handle} was never live: nothing can go wrong yet.`);
     }
     this.#broadcast.schedule(fault);
     return fault;

@@ -82,7 +82,10 @@ class LoopbackSandbox implements Sandbox {
   async start(scenario: ScenarioInput, port: number): Promise<void> {
     await this.setScenario(scenario);
     this.#server.listen(port, '127.0.0.1');
-    await once(this.#server, 'listening');
+    await once(this.#server, 'listening').catch((error: unknown) => {
+      this.#world?.close();
+      throw error;
+    });
   }
 
   get apiUrl(): string {

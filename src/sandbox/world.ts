@@ -1,5 +1,6 @@
 /** One scenario being played: its clock, its creators, its lookup API and its CDN. A new scenario is a new world. */
 import type { Clock } from '../kernel/clock.ts';
+import { LivestowError } from '../kernel/errors.ts';
 import { Cdn } from './cdn/cdn.ts';
 import { startTicker } from './cdn/ticker.ts';
 import { creatorsOf, type SimulatedCreator } from './creators.ts';
@@ -31,11 +32,11 @@ export class World {
     this.#stopTicker = startTicker(clock, () => this.#tick());
   }
 
-  /** Throws for a handle that the scenario has not. */
+  /** Throws NOT_FOUND. */
   creator(handle: string): SimulatedCreator {
     const creator = this.creators.get(handle.replace(/^@/, '').toLowerCase());
     if (!creator) {
-      throw new Error(`No creator ${JSON.stringify(handle)} is in the scenario.`);
+      throw new LivestowError('NOT_FOUND', `No creator ${JSON.stringify(handle)} is in the scenario.`);
     }
     return creator;
   }

@@ -27,9 +27,10 @@ test('stops when it is told to, and leaves nothing half made', async () => {
   expect(left.filter((name) => name.includes('small') || name.includes('.part'))).toEqual([]);
 });
 
-test('a missing ffmpeg is an error', async () => {
+test('a missing ffmpeg is an error, and so is one that fails', async () => {
   const folder = await scratchFolder();
-  await expect(prepareMedia({ folder, names: ['sound'], ffmpeg: '/nonexistent/ffmpeg' })).rejects.toThrow(
-    'ENOENT',
-  );
+  const missing = prepareMedia({ folder, names: ['sound'], ffmpeg: '/nonexistent/ffmpeg' });
+  await expect(missing).rejects.toMatchObject({ code: 'FFMPEG_MISSING' });
+  const failing = prepareMedia({ folder, names: ['sound'], ffmpeg: 'false' });
+  await expect(failing).rejects.toMatchObject({ code: 'FFMPEG_FAILED' });
 });

@@ -6,8 +6,8 @@
 const PACKET_BYTES = 188;
 const PID_PAT = 0;
 const PID_PMT = 0x1000;
-export const PID_VIDEO = 0x100;
-export const PID_AUDIO = 0x101;
+const PID_VIDEO = 0x100;
+const PID_AUDIO = 0x101;
 const STREAM_TYPE = { h264: 0x1b, h265: 0x24, aac: 0x0f } as const;
 const STREAM_ID_VIDEO = 0xe0;
 const STREAM_ID_AUDIO = 0xc0;

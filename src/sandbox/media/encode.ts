@@ -1,5 +1,6 @@
 /** The ffmpeg runs that make raw material: pictures with their numbers as MP4, the sound as ADTS, and two still images. */
-import { execa } from 'execa';
+import { execa, ExecaError } from 'execa';
+import { LivestowError } from '../../kernel/errors.ts';
 import {
   FRAME_SAMPLES,
   GOP_PICTURES,
@@ -11,6 +12,12 @@ import {
 import { CODE_BITS, CODE_ROWS, codeBlockPixels, encodePictureCode } from './picture-code.ts';
 import { AUDIO_BITRATE_BPS, type ImageName, type RECIPES } from './recipes.ts';
 import { tonePcm } from './tone-code.ts';
+
+/** Sources of a run that read standard input get it from here. */
+interface RunOptions {
+  input?: Buffer;
+  onOutput?: (text: string) => void;
+}
 
 export interface EncodeOptions {
   ffmpeg: string;
@@ -29,27 +36,24 @@ const PRIMING_FRAMES = 1;
 /** What of the encoded sound is the loop: LOOP_FRAMES frames from this one on. */
 export const FIRST_LOOP_FRAME = PRIMING_FRAMES + RUN_UP_FRAMES;
 
-export async function encodeSound(path: string, { ffmpeg, signal }: EncodeOptions): Promise<void> {
-  const pcm = tonePcm(-RUN_UP_FRAMES * FRAME_SAMPLES, (LOOP_FRAMES + 2 * RUN_UP_FRAMES) * FRAME_SAMPLES);
-  const input = ['-f', 's16le', '-ar', String(SAMPLE_RATE), '-ac', '1', '-i', 'pipe:0'];
+export async function encodeSound(path: string, options: EncodeOptions): Promise<void> {
+  const input = tonePcm(-RUN_UP_FRAMES * FRAME_SAMPLES, (LOOP_FRAMES + 2 * RUN_UP_FRAMES) * FRAME_SAMPLES);
+  const source = ['-f', 's16le', '-ar', String(SAMPLE_RATE), '-ac', '1', '-i', 'pipe:0'];
   const output = ['-ac', '2', '-c:a', 'aac', '-b:a', String(AUDIO_BITRATE_BPS), '-f', 'adts', path];
-  await execa(ffmpeg, [...QUIET, ...input, ...output], {
-    input: pcm,
-    ...(signal ? { cancelSignal: signal } : {}),
-  });
+  await runFfmpeg([...source, ...output], options, { input });
 }
 
 /** `onPicture` hears how many pictures are done. */
 export async function encodePictures(
   path: string,
   recipe: PictureRecipe,
-  { ffmpeg, signal, onPicture }: EncodeOptions & { onPicture?: (done: number) => void },
+  options: EncodeOptions & { onPicture?: (done: number) => void },
 ): Promise<void> {
   const { width, height } = recipe;
   const block = codeBlockPixels(width);
-  const codes = Buffer.concat(Array.from({ length: LOOP_PICTURES }, (_, n) => encodePictureCode(n)));
+  const input = Buffer.concat(Array.from({ length: LOOP_PICTURES }, (_, n) => encodePictureCode(n)));
   const rate = String(PICTURES_PER_SECOND);
-  const codeInput = [
+  const codes = [
     '-f',
     'rawvideo',
     '-pix_fmt',
@@ -59,35 +63,20 @@ export async function encodePictures(
     '-framerate',
     rate,
   ];
-  const child = execa(
-    ffmpeg,
-    [
-      ...QUIET,
-      '-progress',
-      'pipe:1',
-      ...codeInput,
-      '-i',
-      'pipe:0',
-      '-f',
-      'lavfi',
-      '-i',
-      `testsrc2=size=${width}x${height}:rate=${rate}`,
-      '-filter_complex',
-      `[0]scale=${CODE_BITS * block}:${CODE_ROWS * block}:flags=neighbor[code];[1][code]overlay=0:0:shortest=1,format=yuv420p`,
-      ...codecArguments(recipe),
-      '-f',
-      'mp4',
-      path,
-    ],
-    { input: codes, buffer: { stdout: false }, ...(signal ? { cancelSignal: signal } : {}) },
-  );
-  child.stdout.on('data', (text: Buffer) => {
-    const done = [...text.toString().matchAll(/^frame=(\d+)/gm)].at(-1)?.[1];
+  const scene = ['-f', 'lavfi', '-i', `testsrc2=size=${width}x${height}:rate=${rate}`];
+  const enlarged = `scale=${CODE_BITS * block}:${CODE_ROWS * block}:flags=neighbor`;
+  const filter = ['-filter_complex', `[0]${enlarged}[code];[1][code]overlay=0:0:shortest=1,format=yuv420p`];
+  const sources = ['-progress', 'pipe:1', ...codes, '-i', 'pipe:0', ...scene];
+  const onOutput = (text: string) => {
+    const done = [...text.matchAll(/^frame=(\d+)/gm)].at(-1)?.[1];
     if (done !== undefined) {
-      onPicture?.(Number(done));
+      options.onPicture?.(Number(done));
     }
+  };
+  await runFfmpeg([...sources, ...filter, ...codecArguments(recipe), '-f', 'mp4', path], options, {
+    input,
+    onOutput,
   });
-  await child;
 }
 
 /** Closed GOPs of one length and two B pictures, in either codec. */
@@ -130,12 +119,37 @@ const IMAGE_SOURCES: Record<ImageName, string> = {
   cover: 'testsrc2=size=360x640:rate=1',
 };
 
-export async function encodeImage(
-  path: string,
-  name: ImageName,
-  { ffmpeg, signal }: EncodeOptions,
-): Promise<void> {
+export async function encodeImage(path: string, name: ImageName, options: EncodeOptions): Promise<void> {
   const output = ['-frames:v', '1', '-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p', '-f', 'mjpeg', path];
-  const args = [...QUIET, '-f', 'lavfi', '-i', IMAGE_SOURCES[name], ...output];
-  await execa(ffmpeg, args, signal ? { cancelSignal: signal } : {});
+  await runFfmpeg(['-f', 'lavfi', '-i', IMAGE_SOURCES[name], ...output], options);
+}
+
+/** Throws FFMPEG_MISSING, FFMPEG_FAILED, or the signal's reason. */
+async function runFfmpeg(
+  args: string[],
+  { ffmpeg, signal }: EncodeOptions,
+  { input, onOutput }: RunOptions = {},
+): Promise<void> {
+  const child = execa(ffmpeg, [...QUIET, ...args], {
+    buffer: { stdout: false },
+    ...(input ? { input } : { stdin: 'ignore' as const }),
+    ...(signal ? { cancelSignal: signal } : {}),
+  });
+  child.stdout.on('data', (text: Buffer) => onOutput?.(text.toString()));
+  try {
+    await child;
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof ExecaError && error.code === 'ENOENT') {
+      throw new LivestowError('FFMPEG_MISSING', `ffmpeg was not found (tried ${JSON.stringify(ffmpeg)}).`, {
+        hint: 'The sandbox makes its media with ffmpeg: install it, or name one that is there.',
+        cause: error,
+      });
+    }
+    throw new LivestowError('FFMPEG_FAILED', "ffmpeg could not make the sandbox's media.", {
+      hint: 'It needs libx264, libx265 and the AAC encoder: `ffmpeg -encoders` lists what yours has.',
+      context: { stderr: error instanceof ExecaError ? String(error.stderr).slice(-500) : '' },
+      cause: error,
+    });
+  }
 }

@@ -24,7 +24,7 @@ export const soundPath = (folder: string): string => join(folder, `v${RECIPE_VER
 export const imagePath = (folder: string, name: ImageName): string =>
   join(folder, `v${RECIPE_VERSION}`, `${name}.jpg`);
 
-export async function exists(path: string): Promise<boolean> {
+async function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,

@@ -1,6 +1,7 @@
 /** Makes what is missing in the cache folder. Idempotent; safe when several processes do it at once. */
 import { rm, writeFile } from 'node:fs/promises';
 import PQueue from 'p-queue';
+import { FFMPEG_VARIABLE } from '../../ffmpeg/capabilities.ts';
 import { encodeImage, encodePictures, encodeSound } from './encode.ts';
 import { imagePath, makeOnce, mediaPath, soundPath } from './folder.ts';
 import { LOOP_PICTURES } from './grid.ts';
@@ -17,7 +18,7 @@ export interface PrepareOptions {
   folder: string;
   /** All, unless told. */
   names?: readonly MediaName[];
-  /** The executable; `ffmpeg` unless told. */
+  /** The executable; `LIVESTOW_FFMPEG` or `ffmpeg` unless told. */
   ffmpeg?: string;
   signal?: AbortSignal;
   /** Only called for what has to be made. */
@@ -27,9 +28,15 @@ export interface PrepareOptions {
 /** Two at once: the source of the pictures is one thread, the encoder another. */
 const ENCODERS_AT_ONCE = 2;
 
-/** Rejects when ffmpeg is missing or fails, or the signal aborts. */
+/** Rejects with FFMPEG_MISSING, FFMPEG_FAILED, or the signal's reason. */
 export async function prepareMedia(options: PrepareOptions): Promise<void> {
-  const { folder, names = MEDIA_NAMES, ffmpeg = 'ffmpeg', signal, onProgress } = options;
+  const {
+    folder,
+    names = MEDIA_NAMES,
+    ffmpeg = process.env[FFMPEG_VARIABLE] || 'ffmpeg',
+    signal,
+    onProgress,
+  } = options;
   const encode = { ffmpeg, ...(signal ? { signal } : {}) };
   await makeOnce(soundPath(folder), (path) => encodeSound(path, encode));
   const queue = new PQueue({ concurrency: ENCODERS_AT_ONCE });

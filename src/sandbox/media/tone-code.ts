@@ -7,7 +7,7 @@ import { LOOP_PICTURES, PICTURES_PER_SECOND, SAMPLE_RATE } from './grid.ts';
 
 export const BEAT_PICTURES = 16;
 export const LOOP_BEATS = LOOP_PICTURES / BEAT_PICTURES;
-export const BEAT_SAMPLES = (SAMPLE_RATE * BEAT_PICTURES) / PICTURES_PER_SECOND;
+const BEAT_SAMPLES = (SAMPLE_RATE * BEAT_PICTURES) / PICTURES_PER_SECOND;
 
 export const LOW_TONES_HZ: readonly number[] = Array.from({ length: 16 }, (_, i) => 400 + 100 * i);
 export const HIGH_TONES_HZ: readonly number[] = Array.from({ length: 12 }, (_, i) => 2_500 + 150 * i);
