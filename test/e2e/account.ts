@@ -55,6 +55,8 @@ export interface SessionAccount {
   sound: { frames: number; foreign: number; repeats: number; backwards: number };
   /** The largest distance between a frame of sound and the pictures around it, from where they belong. */
   outOfStepMs: number;
+  /** The largest jerk within an epoch: how far a picture is from where the one before it puts it. */
+  unevenMs: number;
   holes: Hole[];
   /** Objects that are missing, or of another size or hash than the manifest says. */
   untrue: string[];
@@ -103,6 +105,7 @@ export async function accountSession(
       backwards: sound.backwards,
     },
     outOfStepMs: Math.max(0, ...epochs.map(outOfStepMs)),
+    unevenMs: Math.max(0, ...epochs.map(unevenMs)),
     holes: holesOf(pictures, roomBeganAt ?? 0, wentLiveAtMs, placesOf(manifest, shown)),
     untrue: await untrueObjects(folder, manifest),
     miscounted: epochs.flatMap((epoch) => miscounts(manifest, epoch)),
@@ -164,6 +167,13 @@ function outOfStepMs({ pictures, sound }: EpochAccount): number {
     worst = Math.max(worst, Math.abs(late));
   }
   return worst;
+}
+
+function unevenMs({ pictures }: EpochAccount): number {
+  const places = pictures
+    .filter(({ number }) => number >= 0)
+    .map(({ number, ptsMs }) => ptsMs - pictureMs(number));
+  return Math.max(0, ...places.slice(1).map((place, i) => Math.abs(place - places[i]!)));
 }
 
 /** In which segment each picture lies. */

@@ -52,6 +52,7 @@ export function expectFaithful(world: World, session: SessionAccount, expected: 
     [],
   );
   expect(session.outOfStepMs).toBeLessThan(STEP_TOLERANCE_MS);
+  expect(session.unevenMs).toBeLessThan(STEP_TOLERANCE_MS);
 
   const epochs = manifest.epochs.map(({ codec, width, height }) => `${codec} ${width}x${height}`);
   expect(epochs).toEqual(expected.epochs ?? [SMALL]);

@@ -88,8 +88,8 @@ const scenarios: Scenario[] = [
     faults: [{ type: 'stall', forMs: 3_000, afterwards: 'catch-up', atMs: 4_300 }],
   },
   {
-    name: 'the encoder pauses for 3 s',
-    faults: [{ type: 'stall', scope: 'source', forMs: 3_000, atMs: 4_300 }],
+    name: 'the encoder pauses for 2 s',
+    faults: [{ type: 'stall', scope: 'source', forMs: 2_000, atMs: 4_300 }],
     epochs: [SMALL, SMALL],
     gaps: ['stall'],
   },
@@ -118,7 +118,7 @@ const scenarios: Scenario[] = [
   {
     name: 'the audio header comes late, and the same headers again and again',
     faults: [
-      { type: 'late-audio-header', byMs: 1_500, frames: 'sent', forMs: 500, atMs: 0 },
+      { type: 'late-audio-header', byMs: 1_500, frames: 'sent', forMs: 3_000, atMs: 0 },
       { type: 'repeat-headers', forMs: 6_000, atMs: 3_000 },
     ],
   },
