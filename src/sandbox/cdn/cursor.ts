@@ -29,7 +29,8 @@ export class Cursor {
 
   /** Picture or AAC frame, counted since the creator's first broadcast. */
   get number(): number {
-    return this.#loop * (this.tag.kind === 'video' ? LOOP_PICTURES : LOOP_FRAMES) + this.tag.number;
+    const { kind, number, ofRoundBefore } = this.tag;
+    return (this.#loop - (ofRoundBefore ? 1 : 0)) * (kind === 'video' ? LOOP_PICTURES : LOOP_FRAMES) + number;
   }
 
   get gop(): number {

@@ -7,15 +7,17 @@ import { encodeFlvTag, FlvTagReader, type FlvTag } from '../../media/flv.ts';
 import { unitOfFlvTag } from '../../media/flv-units.ts';
 import { isConfig, type AudioConfig, type VideoConfig } from '../../media/packet.ts';
 import { mediaPath } from './folder.ts';
-import { GOP_PICTURES, LOOP_FRAMES, LOOP_GOPS, LOOP_MS, PICTURES_PER_SECOND, REORDER_MS } from './grid.ts';
+import { GOP_PICTURES, LOOP_GOPS, LOOP_MS, PICTURES_PER_SECOND, REORDER_MS } from './grid.ts';
 import { RECIPES, type MediaName } from './recipes.ts';
 
 export interface TrackTag {
   kind: 'video' | 'audio';
   /** Within the loop. */
   dtsMs: number;
-  /** Picture or AAC frame, within the loop; negative for the last frames of the round before. */
+  /** Picture or AAC frame, within the loop. */
   number: number;
+  /** It belongs to the round before: sound is as late as the pictures' reordering. */
+  ofRoundBefore: boolean;
   key: boolean;
   /** Where the encoded tag lies in `bytes`. */
   from: number;
@@ -76,14 +78,14 @@ function trackOf(name: MediaName, source: readonly FlvTag[]): Track {
       index.push({
         kind: 'video',
         number: Math.round((shownMs * PICTURES_PER_SECOND) / 1_000),
+        ofRoundBefore: false,
         key: unit.key,
         ...place,
       });
     } else {
-      // Sound is as late as the pictures' reordering, so the last frames belong to the next round.
-      const over = unit.dtsMs >= LOOP_MS;
-      const dtsMs = unit.dtsMs - (over ? LOOP_MS : 0);
-      index.push({ kind: 'audio', number: frames - (over ? LOOP_FRAMES : 0), key: false, ...place, dtsMs });
+      const ofRoundBefore = unit.dtsMs >= LOOP_MS;
+      const dtsMs = unit.dtsMs - (ofRoundBefore ? LOOP_MS : 0);
+      index.push({ kind: 'audio', number: frames, ofRoundBefore, key: false, ...place, dtsMs });
       frames += 1;
     }
     pieces.push(encoded);
