@@ -9,7 +9,7 @@ import { errorText } from './output.ts';
 import { createProgram } from './program.ts';
 
 const context = createContext(process);
-const program = createProgram(context);
+const program = await createProgram(context, process.argv.slice(2));
 
 try {
   await program.parseAsync(process.argv);

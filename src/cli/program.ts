@@ -2,27 +2,30 @@
 import { Command, Option } from 'commander';
 import { aboutSetting, SETTING_KEYS, settingJson } from '../config/schema.ts';
 import type { CommandFactory } from './command.ts';
-import { configCommand } from './commands/config.ts';
-import { demoCommand } from './commands/demo.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { exportCommand } from './commands/export.ts';
-import { lsCommand } from './commands/ls.ts';
-import { playCommand } from './commands/play.ts';
-import { recordCommand } from './commands/record.ts';
-import { recoverCommand } from './commands/recover.ts';
-import { showCommand } from './commands/show.ts';
-import { variantsCommand } from './commands/variants.ts';
-import { verifyCommand } from './commands/verify.ts';
-import { sandboxCommand } from './commands/sandbox.ts';
 import type { CliContext } from './context.ts';
 import { livestowVersion } from './version.ts';
 
-/** In the order of the help; a factory for each file of `commands/`. */
-const COMMANDS: readonly (readonly [heading: string, factories: readonly CommandFactory[]])[] = [
-  ['Recording:', [recordCommand, variantsCommand, recoverCommand]],
-  ['The archive:', [lsCommand, showCommand, playCommand, exportCommand, verifyCommand]],
-  ['Setting up:', [configCommand, doctorCommand, sandboxCommand, demoCommand]],
-];
+/** In the order of the help. Only the command that is run is loaded: `ls` need not wait for what `record` needs. */
+const COMMANDS: Record<string, Record<string, () => Promise<CommandFactory>>> = {
+  'Recording:': {
+    record: async () => (await import('./commands/record.ts')).recordCommand,
+    variants: async () => (await import('./commands/variants.ts')).variantsCommand,
+    recover: async () => (await import('./commands/recover.ts')).recoverCommand,
+  },
+  'The archive:': {
+    ls: async () => (await import('./commands/ls.ts')).lsCommand,
+    show: async () => (await import('./commands/show.ts')).showCommand,
+    play: async () => (await import('./commands/play.ts')).playCommand,
+    export: async () => (await import('./commands/export.ts')).exportCommand,
+    verify: async () => (await import('./commands/verify.ts')).verifyCommand,
+  },
+  'Setting up:': {
+    config: async () => (await import('./commands/config.ts')).configCommand,
+    doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+    sandbox: async () => (await import('./commands/sandbox.ts')).sandboxCommand,
+    demo: async () => (await import('./commands/demo.ts')).demoCommand,
+  },
+};
 
 const INTRODUCTION =
   'Records TikTok LIVE broadcasts and keeps them: verified, playable, in S3-compatible storage.';
@@ -32,7 +35,8 @@ Exit codes:
   0 done   1 failed   2 usage or configuration   3 done in part   4 not live
   10 not found   11 another recorder holds this creator   130 interrupted, after a clean end`;
 
-export function createProgram(context: CliContext): Command {
+/** @param args without the names of Node and the script */
+export async function createProgram(context: CliContext, args: readonly string[]): Promise<Command> {
   const program = new Command('livestow')
     .description(INTRODUCTION)
     .usage('<command> [options]')
@@ -42,8 +46,15 @@ export function createProgram(context: CliContext): Command {
     .addHelpText('after', EXIT_CODES);
   for (const option of settingOptions()) program.addOption(option);
 
-  for (const [heading, factories] of COMMANDS) {
-    for (const create of factories) program.addCommand(create(context).helpGroup(heading));
+  // Help and complaints about a name need them all; so does a line that does not begin with the command.
+  const [first = ''] = args;
+  const one = Object.values(COMMANDS).some((group) => Object.hasOwn(group, first));
+  for (const [heading, group] of Object.entries(COMMANDS)) {
+    for (const [name, load] of Object.entries(group)) {
+      if (one && name !== first) continue;
+      const create = await load();
+      program.addCommand(create(context).helpGroup(heading));
+    }
   }
   behaveAlike(program, context);
   return program;

@@ -42,7 +42,13 @@ export interface ComposeOptions {
   onShipped?: (key: string, tookMs: number) => void;
 }
 
-export async function composeRecorder({ config, clock, log, version, ...options }: ComposeOptions): Promise<Recorder> {
+export async function composeRecorder({
+  config,
+  clock,
+  log,
+  version,
+  ...options
+}: ComposeOptions): Promise<Recorder> {
   const ffmpeg = await findFfmpeg();
   const net = createNet({ mediaHosts: config.mediaHosts, proxy: config.proxy?.reveal() ?? null });
   const store = openStore(config.store, { logger: log, clock, putsAtOnce: config.uploads });
@@ -61,7 +67,8 @@ export async function composeRecorder({ config, clock, log, version, ...options 
       : 'h265 over FLV needs the builtin engine';
   const rank = (room: LiveRoom, preferences = config.ranking): RankedVariant[] =>
     rankVariants(variantsOf(room.streams), preferences, { canRecord });
-  const look = (handle: string, signal: AbortSignal): Promise<Look> => lookup.look(handle, { signal, fresh: true });
+  const look = (handle: string, signal: AbortSignal): Promise<Look> =>
+    lookup.look(handle, { signal, fresh: true });
 
   const deps: RoomDeps = {
     spoolRoot: config.spool,

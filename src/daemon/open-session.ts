@@ -10,7 +10,16 @@ import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError } from '../kernel/errors.ts';
 import { isMissing, writeFileDurably } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
-import { isSessionId, parseJournalKey, parseSegmentKey, roomKey, sessionIdOf, sessionKeys, sessionPrefix, creatorPrefix } from '../layout/keys.ts';
+import {
+  isSessionId,
+  parseJournalKey,
+  parseSegmentKey,
+  roomKey,
+  sessionIdOf,
+  sessionKeys,
+  sessionPrefix,
+  creatorPrefix,
+} from '../layout/keys.ts';
 import { decodeManifest } from '../layout/manifest.ts';
 import type { JournalEntry } from '../model/manifest.ts';
 import type { JournalRef } from '../spool/journal-file.ts';
@@ -62,7 +71,11 @@ export async function openSessionOfRoom(
 }
 
 /** Opens a session for a new term. */
-export async function openSession(handle: string, session: string, deps: OpenSessionDeps): Promise<OpenSession> {
+export async function openSession(
+  handle: string,
+  session: string,
+  deps: OpenSessionDeps,
+): Promise<OpenSession> {
   const spool = await SessionSpool.open(deps.spoolRoot, handle, session);
   const remoteTerm = await withPatience(deps, () => fetchEarlier(deps.store, spool));
   const earlier = await spool.earlier();
@@ -71,7 +84,11 @@ export async function openSession(handle: string, session: string, deps: OpenSes
 }
 
 /** Whether the store's manifest of a session is sealed; undefined when there is none. */
-export async function sealedInStore(store: Store, handle: string, session: string): Promise<boolean | undefined> {
+export async function sealedInStore(
+  store: Store,
+  handle: string,
+  session: string,
+): Promise<boolean | undefined> {
   const key = `${sessionPrefix(handle, session)}${sessionKeys.manifest}`;
   try {
     const text = (await buffer(await store.get(key))).toString('utf8');
@@ -82,11 +99,16 @@ export async function sealedInStore(store: Store, handle: string, session: strin
   }
 }
 
-async function unsealedInStore(store: Store, handle: string, ofRoom: (session: string) => boolean): Promise<string[]> {
+async function unsealedInStore(
+  store: Store,
+  handle: string,
+  ofRoom: (session: string) => boolean,
+): Promise<string[]> {
   const unsealed: string[] = [];
   for await (const folder of store.folders(creatorPrefix(handle))) {
     const session = folder.slice(creatorPrefix(handle).length, -1);
-    if (isSessionId(session) && ofRoom(session) && !(await sealedInStore(store, handle, session))) unsealed.push(session);
+    if (isSessionId(session) && ofRoom(session) && !(await sealedInStore(store, handle, session)))
+      unsealed.push(session);
   }
   return unsealed;
 }
@@ -104,14 +126,20 @@ async function fetchEarlier(store: Store, spool: SessionSpool): Promise<number> 
   return highest;
 }
 
-async function withPatience<T>({ clock, log }: OpenSessionDeps, ask: () => Promise<T>): Promise<T | undefined> {
+async function withPatience<T>(
+  { clock, log }: OpenSessionDeps,
+  ask: () => Promise<T>,
+): Promise<T | undefined> {
   const answered = new AbortController();
   const late = clock.delay(STORE_PATIENCE_MS, answered.signal).then(
     () => 'late' as const,
     () => 'late' as const,
   );
   const asked = ask().catch((error: unknown) => {
-    log.warn({ err: error }, 'the store cannot be asked what it has of this room; going on from the spool alone');
+    log.warn(
+      { err: error },
+      'the store cannot be asked what it has of this room; going on from the spool alone',
+    );
     return undefined;
   });
   const first = await Promise.race([asked, late]);

@@ -12,7 +12,13 @@ import { SessionSpool } from '../spool/session-spool.ts';
 import type { Cadence } from '../watch/cadence.ts';
 import { Watcher } from '../watch/watcher.ts';
 import { sealedInStore, spooledSessions } from './open-session.ts';
-import { finishSession, recordRoom, type LiveSession, type RoomDeps, type RoomOutcome } from './record-room.ts';
+import {
+  finishSession,
+  recordRoom,
+  type LiveSession,
+  type RoomDeps,
+  type RoomOutcome,
+} from './record-room.ts';
 
 export interface CreatorOptions {
   handle: string;
@@ -36,7 +42,11 @@ export type CreatorOutcome =
   | { kind: 'unsealed'; sessions: string[] };
 
 /** @throws HELD, and the errors that end a watch; what was recorded until then is shipped first */
-export async function recordCreator(options: CreatorOptions, deps: RoomDeps, stop: AbortSignal): Promise<CreatorOutcome> {
+export async function recordCreator(
+  options: CreatorOptions,
+  deps: RoomDeps,
+  stop: AbortSignal,
+): Promise<CreatorOutcome> {
   const lock = lockCreator(deps.spoolRoot, options.handle);
   const finishing = new Set<Promise<void>>();
   const unsealed: string[] = [];
@@ -47,7 +57,10 @@ export async function recordCreator(options: CreatorOptions, deps: RoomDeps, sto
       })
       .catch((error: unknown) => {
         unsealed.push(session);
-        deps.log.error({ err: error, session }, 'the session is not sealed; what is missing in the store is in the spool');
+        deps.log.error(
+          { err: error, session },
+          'the session is not sealed; what is missing in the store is in the spool',
+        );
       })
       .finally(() => finishing.delete(done));
     finishing.add(done);
@@ -85,7 +98,8 @@ async function watchAndRecord(
       options.onLook?.(look);
       // Only an answered look tells which leftover may still go on.
       const goesOn = look.status === 'live' ? `Z-${roomKey(look.room.roomId)}` : null;
-      for (const session of leftovers) if (!goesOn || !session.endsWith(goesOn)) finish(session, finishSession(handle, session, deps));
+      for (const session of leftovers)
+        if (!goesOn || !session.endsWith(goesOn)) finish(session, finishSession(handle, session, deps));
       leftovers = [];
     },
   });
@@ -128,7 +142,10 @@ export async function unfinished(handle: string, deps: RoomDeps): Promise<string
     const spool = await SessionSpool.open(deps.spoolRoot, handle, session);
     if (await spool.holdsObjects()) {
       const folder = spool.folder;
-      deps.log.warn({ session, folder }, 'this session is sealed, yet the spool holds media of it; it is left alone');
+      deps.log.warn(
+        { session, folder },
+        'this session is sealed, yet the spool holds media of it; it is left alone',
+      );
     } else {
       await spool.remove();
     }

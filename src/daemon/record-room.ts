@@ -87,7 +87,13 @@ export async function recordRoom(
   const { recording, timeline, shipper, roomFile } = term;
   const note = (room: LiveRoom, seen: LiveLook): void => {
     const at = isoUtc(deps.clock.now());
-    recording.note({ type: 'sample', at, viewers: room.viewerCount, enters: room.enterCount, title: room.title });
+    recording.note({
+      type: 'sample',
+      at,
+      viewers: room.viewerCount,
+      enters: room.enterCount,
+      title: room.title,
+    });
     if (roomFile.add(seen, deps.clock.now())) term.saveRoomFile();
   };
   note(look.room, look);
@@ -234,7 +240,12 @@ async function beginTerm(
       await saving;
       if (found || roomText !== undefined) files.push(sessionKeys.room);
       const endedAtMs = recording.lastPictureMs ?? lastEndMs ?? foundAtMs;
-      await spool.append({ type: 'end', at: isoUtc(clock.now()), endedAt: isoUtc(endedAtMs), endCause: cause });
+      await spool.append({
+        type: 'end',
+        at: isoUtc(clock.now()),
+        endedAt: isoUtc(endedAtMs),
+        endCause: cause,
+      });
       const manifest = await shipper.seal(files);
       await spool.remove();
       log.info({ coverage: manifest.coverage, gaps: manifest.gaps.length, endCause: cause }, 'sealed');
@@ -277,14 +288,8 @@ async function resumeTail(
   const closedDtsMs = (before?.segments ?? [])
     .filter((segment) => segment.term >= tail.firstTerm)
     .reduce((most, segment) => Math.max(most, segment.lastDtsMs), -Infinity);
-  const label: VariantLabel = before?.epochs.at(-1)?.variant ?? {
-    codecFamily: 'h264',
-    source: 'primary',
-    qualityKey: 'unknown',
-    protocol: 'flv',
-  };
   const items = timeline.resume(tail.state, tail.units, closedDtsMs);
   const endDtsMs = timeline.endDtsMs;
-  if (items.length > 0 && endDtsMs !== null) recording.resumedUpTo(endDtsMs);
-  await recording.take(items, label);
+  if (endDtsMs !== null) recording.resumedUpTo(endDtsMs);
+  await recording.take(items, tail.variant);
 }

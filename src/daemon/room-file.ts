@@ -18,15 +18,17 @@ function recordOf({ profile, room, meta }: LiveLook) {
       title: room.title,
       coverUrl: bare(room.coverUrl),
       startedAt: room.startedAt,
-      streams: room.streams.map(({ codecFamily, source, qualityKey, qualityLabel, resolution, bitrateBps, ...urls }) => ({
-        codecFamily,
-        source,
-        qualityKey,
-        qualityLabel,
-        resolution,
-        bitrateBps,
-        protocols: [urls.flvUrl && 'flv', urls.hlsUrl && 'hls', urls.cmafUrl && 'cmaf'].filter(Boolean),
-      })),
+      streams: room.streams.map(
+        ({ codecFamily, source, qualityKey, qualityLabel, resolution, bitrateBps, ...urls }) => ({
+          codecFamily,
+          source,
+          qualityKey,
+          qualityLabel,
+          resolution,
+          bitrateBps,
+          protocols: [urls.flvUrl && 'flv', urls.hlsUrl && 'hls', urls.cmafUrl && 'cmaf'].filter(Boolean),
+        }),
+      ),
     },
     requestId: meta.requestId,
   };
@@ -40,7 +42,8 @@ export class RoomFile {
   constructor(earlier?: string) {
     if (earlier === undefined) return;
     const looks: unknown = (JSON.parse(earlier) as { looks?: unknown }).looks;
-    if (Array.isArray(looks)) this.#looks.push(...(looks as ({ at: string } & ReturnType<typeof recordOf>)[]));
+    if (Array.isArray(looks))
+      this.#looks.push(...(looks as ({ at: string } & ReturnType<typeof recordOf>)[]));
   }
 
   /** True when the look changed something. */

@@ -17,7 +17,10 @@ export interface PictureDeps {
   store: Store;
   clock: Clock;
   /** A guarded fetch of a small body. */
-  read(url: string, options: { signal: AbortSignal; maxBytes: number; timeoutMs: number }): Promise<{ bytes: Buffer }>;
+  read(
+    url: string,
+    options: { signal: AbortSignal; maxBytes: number; timeoutMs: number },
+  ): Promise<{ bytes: Buffer }>;
   /** Writes the first picture of a media file or image as JPEG. */
   makePoster(source: string, out: string, signal: AbortSignal): Promise<void>;
   signal: AbortSignal;
@@ -54,7 +57,8 @@ export class SessionPictures {
         spool.emit('closing');
         await Promise.all(works);
         const keys: string[] = [];
-        for (const key of [sessionKeys.cover, sessionKeys.poster]) if (await exists(spool.filePath(key))) keys.push(key);
+        for (const key of [sessionKeys.cover, sessionKeys.poster])
+          if (await exists(spool.filePath(key))) keys.push(key);
         return keys;
       },
     };
@@ -83,7 +87,13 @@ export class SessionPictures {
   async #creator(handle: string, { profile }: Extract<Look, { status: 'live' }>): Promise<void> {
     const { store, clock, signal } = this.#deps;
     const { platformUserId, displayName } = profile;
-    const creator = { format: 'livestow/1', handle, platformUserId, displayName, updatedAt: isoUtc(clock.now()) };
+    const creator = {
+      format: 'livestow/1',
+      handle,
+      platformUserId,
+      displayName,
+      updatedAt: isoUtc(clock.now()),
+    };
     const text = Buffer.from(`${JSON.stringify(creator, null, 1)}\n`);
     await store.put(creatorFile(handle), { bytes: text }, { contentType: 'application/json', signal });
     if (profile.avatarUrl === null) return;
@@ -130,7 +140,10 @@ async function joined(spool: SessionSpool, init: string | null, segment: string,
     await copyFile(spool.pathOf(segment), out);
     return;
   }
-  await writeFile(out, Buffer.concat([await readFile(spool.pathOf(init)), await readFile(spool.pathOf(segment))]));
+  await writeFile(
+    out,
+    Buffer.concat([await readFile(spool.pathOf(init)), await readFile(spool.pathOf(segment))]),
+  );
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -24,7 +24,10 @@ export class RecentKeyframes {
   find(packet: VideoPacket, expectedDtsMs: number): number | undefined {
     const digest = digestOf(packet);
     const matches = this.#recent.filter((known) => known.digest === digest).map((known) => known.dtsMs);
-    return matches.find((dtsMs) => Math.abs(dtsMs - expectedDtsMs) <= 2) ?? (matches.length === 1 ? matches[0] : undefined);
+    return (
+      matches.find((dtsMs) => Math.abs(dtsMs - expectedDtsMs) <= 2) ??
+      (matches.length === 1 ? matches[0] : undefined)
+    );
   }
 }
 

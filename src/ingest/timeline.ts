@@ -13,7 +13,13 @@
  * to UTC: the least (arrival − dts) seen, i.e. the live edge. A timestamp that would lie ahead of the live edge comes
  * from a clock that was changed, not from media that was skipped: that is how a jump by an hour is told from a gap.
  */
-import { isConfig, type AudioConfig, type MediaPacket, type MediaUnit, type VideoConfig } from '../media/packet.ts';
+import {
+  isConfig,
+  type AudioConfig,
+  type MediaPacket,
+  type MediaUnit,
+  type VideoConfig,
+} from '../media/packet.ts';
 import type { GapCause } from '../model/causes.ts';
 import { RecentKeyframes } from './recent-keyframes.ts';
 import { sameConfig } from './same-config.ts';
@@ -38,7 +44,11 @@ const HELD_BYTES_MAX = 32 * 1024 * 1024;
 
 export type EpochItem = { kind: 'epoch'; video: VideoConfig | null; audio: AudioConfig | null };
 export type GapItem = { kind: 'gap'; fromMs: number; toMs: number; cause: GapCause };
-export type EventItem = { kind: 'event'; event: string; detail: Record<string, string | number | boolean | null> };
+export type EventItem = {
+  kind: 'event';
+  event: string;
+  detail: Record<string, string | number | boolean | null>;
+};
 /** Packets come with `dtsMs` on the session's line. Gaps are in wall-clock milliseconds and stand before their epoch. */
 export type TimelineItem = MediaPacket | EpochItem | GapItem | EventItem;
 
@@ -151,7 +161,6 @@ export class Timeline {
     this.#walls = [{ fromDtsMs: 0, wallMs: state.wallMs }];
     this.#video = track(state.video);
     this.#audio = track(state.audio);
-    this.#epoch = { video: null, audio: null };
     let leads = false;
     const last = { video: -Infinity, audio: -Infinity };
     for (const unit of tail) {
@@ -164,13 +173,14 @@ export class Timeline {
       last[unit.kind] = unit.dtsMs;
       const isLead = unit.kind === 'video' ? unit.key : this.#videoConfig === null;
       if (unit.kind === 'video' && unit.key) this.#keyframes.remember(unit, unit.dtsMs);
+      const known =
+        unit.kind === 'video' ? (this.#video ??= newTrack(unit)) : (this.#audio ??= newTrack(unit));
+      known.lastDtsMs = Math.max(known.lastDtsMs, unit.dtsMs);
+      known.lastSourceMs = known.lastDtsMs - state.offsetMs;
       if (!leads && !(isLead && unit.dtsMs > closedDtsMs)) continue;
       if (!leads || (isLead && this.#configChanged())) this.#beginEpoch();
       leads = true;
       this.#out.push(unit);
-      const known = unit.kind === 'video' ? (this.#video ??= newTrack(unit)) : (this.#audio ??= newTrack(unit));
-      known.lastDtsMs = Math.max(known.lastDtsMs, unit.dtsMs);
-      known.lastSourceMs = known.lastDtsMs - state.offsetMs;
     }
     this.#offsetMs = state.offsetMs;
     return this.#drain();
@@ -204,7 +214,8 @@ export class Timeline {
   /** Whether the source's clock made a step with this packet: against its own track, and not explained by the other. */
   #stepOf(packet: MediaPacket): boolean {
     const [own, other] = packet.kind === 'video' ? [this.#video, this.#audio] : [this.#audio, this.#video];
-    const far = (track: Track, toleranceMs: number) => Math.abs(packet.dtsMs - track.lastSourceMs) > toleranceMs;
+    const far = (track: Track, toleranceMs: number) =>
+      Math.abs(packet.dtsMs - track.lastSourceMs) > toleranceMs;
     if (own && !far(own, JUMP_MS)) return false;
     if (other && !far(other, TRACK_SKEW_MS)) return false;
     return own !== null || other !== null;
@@ -218,10 +229,13 @@ export class Timeline {
     if (!join || !first || !last) return;
     const heldMs = Math.abs(last.packet.dtsMs - first.packet.dtsMs);
     const watchedMs = last.arrivedAtMs - first.arrivedAtMs;
-    const enough = now || heldMs >= AUDIO_WAIT_MS || watchedMs >= AUDIO_WAIT_MS || this.#heldBytes > HELD_BYTES_MAX;
+    const enough =
+      now || heldMs >= AUDIO_WAIT_MS || watchedMs >= AUDIO_WAIT_MS || this.#heldBytes > HELD_BYTES_MAX;
 
     if (join.kind === 'step') {
-      const lead = this.#held.find(({ packet }) => packet.kind === 'video') ?? (this.#video && !enough ? undefined : first);
+      const lead =
+        this.#held.find(({ packet }) => packet.kind === 'video') ??
+        (this.#video && !enough ? undefined : first);
       if (lead) this.#place(join, lead);
       return;
     }
@@ -276,8 +290,10 @@ export class Timeline {
     const track = this.#trackOf(lead.packet);
     const leadIsCut = (lead.packet.kind === 'video' && lead.packet.key) || !this.#videoConfig;
     const before = this.#recordedBefore(lead);
-    // Where the same pictures come again, a change (the sound's) waits for the next keyframe that is new.
-    let begins = join.kind === 'connection' && before === undefined && this.#configChanged();
+    // Where the same pictures come again, a change (the sound's) waits for the next keyframe that is new. Without an epoch
+    // to go on with (the term before closed it) there is no other beginning than that keyframe.
+    let begins =
+      !this.#epoch || (join.kind === 'connection' && before === undefined && this.#configChanged());
     if (!track) {
       this.#offsetMs = this.#firstDtsMs - lead.packet.dtsMs;
       this.#walls = [{ fromDtsMs: 0, wallMs: Infinity }];
@@ -289,7 +305,8 @@ export class Timeline {
       const nextMs = track.lastDtsMs + track.frameMs;
       const joins = this.#sameClock(lead);
       const missingMs = this.#missingBefore(join, lead, nextMs);
-      const cause = join.kind === 'connection' ? join.cause : join.silenceMs > SILENCE_MS ? 'stall' : 'source-skip';
+      const cause =
+        join.kind === 'connection' ? join.cause : join.silenceMs > SILENCE_MS ? 'stall' : 'source-skip';
       if (missingMs > 0) {
         const fromMs = this.wallOf(nextMs);
         this.#out.push({ kind: 'gap', fromMs, toMs: fromMs + missingMs, cause });
@@ -323,7 +340,10 @@ export class Timeline {
       return holeMs <= toleranceMs ? 0 : Math.round(holeMs);
     }
     if (join.kind === 'step') {
-      this.#event('timestamp-jump', { sourceMs: Math.round(lead.packet.dtsMs), silenceMs: Math.round(join.silenceMs) });
+      this.#event('timestamp-jump', {
+        sourceMs: Math.round(lead.packet.dtsMs),
+        silenceMs: Math.round(join.silenceMs),
+      });
       return join.silenceMs > SILENCE_MS ? Math.round(join.silenceMs - frameMs) : 0;
     }
     const edgeMs = Math.min(...this.#held.map(({ packet, arrivedAtMs }) => arrivedAtMs - packet.dtsMs));
@@ -340,7 +360,9 @@ export class Timeline {
 
   #configChanged(): boolean {
     if (!this.#epoch) return true;
-    return !sameConfig(this.#epoch.video, this.#videoConfig) || !sameConfig(this.#epoch.audio, this.#audioConfig);
+    return (
+      !sameConfig(this.#epoch.video, this.#videoConfig) || !sameConfig(this.#epoch.audio, this.#audioConfig)
+    );
   }
 
   #beginEpoch(): void {

@@ -42,7 +42,12 @@ export function createLogger(options: {
     ? prettyFactory({ ...FOR_PEOPLE, colorize: process.stderr.isTTY })
     : (line: string): string => line;
   return pino(
-    { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: describeError } },
+    {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: describeError },
+    },
     { write: (line: string) => void sink.write(format(scrub(line))) },
   );
 }

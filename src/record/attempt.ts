@@ -33,7 +33,11 @@ export interface AttemptDeps {
 }
 
 /** Rejects only with what is no attempt's matter: a failing spool or engine. */
-export async function attempt(variant: Variant, deps: AttemptDeps, signal: AbortSignal): Promise<AttemptOutcome> {
+export async function attempt(
+  variant: Variant,
+  deps: AttemptDeps,
+  signal: AbortSignal,
+): Promise<AttemptOutcome> {
   const { timeline, recording } = deps;
   const label = variantLabel(variant);
   let fromMs = timeline.endDtsMs;
@@ -67,7 +71,8 @@ export async function attempt(variant: Variant, deps: AttemptDeps, signal: Abort
   } catch (error) {
     if (signal.aborted) ended = { cause: 'connection-lost', error: null };
     else if (watchdog.signal.aborted) ended = { cause: 'stall', error: null };
-    else if (isLivestowError(error) && error.code.startsWith('MEDIA_')) ended = { cause: causeOf(error), error };
+    else if (isLivestowError(error) && error.code.startsWith('MEDIA_'))
+      ended = { cause: causeOf(error), error };
     else throw error;
   } finally {
     watchdog.stop();

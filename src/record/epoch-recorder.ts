@@ -5,6 +5,7 @@
 import { isLivestowError, LivestowError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { MediaPacket } from '../media/packet.ts';
+import type { VariantLabel } from '../model/variant.ts';
 import type { TailState, TailWriter } from '../spool/tail.ts';
 import type { ClosedInit, ClosedSegment, Engine, EpochSink, EpochSpec } from './engine.ts';
 
@@ -16,6 +17,7 @@ export interface EpochRecorderDeps {
   tail: TailWriter;
   log: Logger;
   tailState: () => TailState;
+  variant: VariantLabel;
   onInit(init: ClosedInit): void;
   onSegment(segment: ClosedSegment): void;
   onEngineDied(reason: string): void;
@@ -34,7 +36,7 @@ export class EpochRecorder {
     this.spec = spec;
     this.#deps = deps;
     this.#nextSegment = spec.firstSegment;
-    deps.tail.beginEpoch(spec.epoch, spec.video, spec.audio);
+    deps.tail.beginEpoch(spec.epoch, deps.variant, spec.video, spec.audio);
   }
 
   /** Resolves when more may be written. Throws ENGINE only when no engine can be kept alive. */

@@ -188,7 +188,9 @@ export class SessionRecorder {
       firstHold = false;
       for (let round = 0; this.#state.phase === 'holding' && !this.#over.signal.aborted; round += 1) {
         const offline = this.#state.firstOfflineAtMs !== null;
-        const waitMs = offline ? policy.confirmMs + TIMER_SLACK_MS : (HOLD_LOOKS_MS[Math.min(round, HOLD_LOOKS_MS.length - 1)] ?? 60_000);
+        const waitMs = offline
+          ? policy.confirmMs + TIMER_SLACK_MS
+          : (HOLD_LOOKS_MS[Math.min(round, HOLD_LOOKS_MS.length - 1)] ?? 60_000);
         await Promise.race([this.#delay(waitMs), this.#phaseChange()]);
         if (this.#state.phase === 'holding') await this.#look();
       }

@@ -57,7 +57,14 @@ interface CurrentEpoch {
 }
 
 export class SessionRecording {
-  readonly progress: RecordingProgress = { width: 0, height: 0, recordedMs: 0, bytes: 0, segments: 0, gaps: 0 };
+  readonly progress: RecordingProgress = {
+    width: 0,
+    height: 0,
+    recordedMs: 0,
+    bytes: 0,
+    segments: 0,
+    gaps: 0,
+  };
   readonly #deps: SessionRecordingDeps;
   readonly #tail: TailWriter;
   #container: Container | null;
@@ -67,6 +74,7 @@ export class SessionRecording {
   #headNoted = false;
   #lastKey: string | null;
   #lastPictureMs: number | null = null;
+  #goesOn = false;
   #resumedUpToMs: number | null = null;
   /** Ends of epochs, and journal entries that belong to none, in order. */
   #closing: Promise<void> = Promise.resolve();
@@ -77,7 +85,10 @@ export class SessionRecording {
     this.#container = deps.container;
     this.#lastKey = deps.lastSegmentKey;
     this.#tail = new TailWriter(deps.spool.tailFolder, deps.term, (error) => {
-      deps.log.error({ err: error }, 'the raw tail cannot be written: a crash now would lose the open segment');
+      deps.log.error(
+        { err: error },
+        'the raw tail cannot be written: a crash now would lose the open segment',
+      );
     });
   }
 
@@ -92,8 +103,12 @@ export class SessionRecording {
     return this.#lastPictureMs;
   }
 
-  /** Packets up to this place of the line were taken from an earlier term's tail, which goes once they are closed. */
+  /**
+   * The time line goes on where an earlier term's tail ends, so that it notes what is missing behind that itself. The
+   * tail goes once what lies before `dtsMs` is closed here.
+   */
   resumedUpTo(dtsMs: number): void {
+    this.#goesOn = true;
     this.#resumedUpToMs = dtsMs;
   }
 
@@ -181,6 +196,7 @@ export class SessionRecording {
     const recorder = new EpochRecorder(spec, {
       engine: engineFor(spec, variant),
       tail: this.#tail,
+      variant,
       log: this.#deps.log,
       tailState: () => this.#deps.timeline.state,
       onInit: (init) => this.#follow(current, () => this.#addInit(current, init)),
@@ -233,7 +249,12 @@ export class SessionRecording {
   async #announce(current: CurrentEpoch, init: ClosedInit | null): Promise<void> {
     if (current.announced || !this.#container) return;
     current.announced = true;
-    const entry: JournalEntry = { type: 'epoch', at: this.#now(), container: this.#container, epoch: current.epoch };
+    const entry: JournalEntry = {
+      type: 'epoch',
+      at: this.#now(),
+      container: this.#container,
+      epoch: current.epoch,
+    };
     const key = current.epoch.init;
     if (init === null || key === null) await this.#append(entry);
     else await this.#persist(() => this.#deps.spool.addObject(init.path, { ...init, key }, entry));
@@ -258,14 +279,18 @@ export class SessionRecording {
       firstDtsMs: Math.round(closed.firstDtsMs),
       lastDtsMs: Math.round(closed.lastDtsMs),
     };
-    await this.#persist(() => spool.addObject(closed.path, segment, { type: 'segment', at: this.#now(), segment }));
+    await this.#persist(() =>
+      spool.addObject(closed.path, segment, { type: 'segment', at: this.#now(), segment }),
+    );
     this.#lastKey = key;
     this.#lastPictureMs = startsAtMs + segment.durationMs;
     this.progress.recordedMs += segment.durationMs;
     this.progress.bytes += segment.bytes;
     this.progress.segments += 1;
     if (closed.pictures < closed.fedPictures) {
-      const lostMs = Math.round((segment.durationMs * (closed.fedPictures - closed.pictures)) / closed.fedPictures);
+      const lostMs = Math.round(
+        (segment.durationMs * (closed.fedPictures - closed.pictures)) / closed.fedPictures,
+      );
       await this.#append({
         type: 'event',
         at: this.#now(),
@@ -287,9 +312,13 @@ export class SessionRecording {
     if (this.#headNoted) return;
     this.#headNoted = true;
     const { mediaDueSinceMs, lastSegmentKey } = this.#deps;
-    const goesOn = lastSegmentKey !== null && this.#resumedUpToMs !== null;
+    const goesOn = lastSegmentKey !== null && this.#goesOn;
     if (mediaDueSinceMs === null || goesOn || firstPictureMs - mediaDueSinceMs < HEAD_TOLERANCE_MS) return;
-    await this.#journalGap(mediaDueSinceMs, firstPictureMs, lastSegmentKey === null ? 'found-late' : 'recorder-down');
+    await this.#journalGap(
+      mediaDueSinceMs,
+      firstPictureMs,
+      lastSegmentKey === null ? 'found-late' : 'recorder-down',
+    );
   }
 
   /** Queues what follows from a file that an engine has closed. */

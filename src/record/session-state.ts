@@ -34,7 +34,11 @@ export interface EndPolicy {
   confirmMs: number;
 }
 
-export const holdingSince = (nowMs: number): SessionState => ({ phase: 'holding', sinceMs: nowMs, firstOfflineAtMs: null });
+export const holdingSince = (nowMs: number): SessionState => ({
+  phase: 'holding',
+  sinceMs: nowMs,
+  firstOfflineAtMs: null,
+});
 
 export function next(state: SessionState, fact: SessionFact, nowMs: number, policy: EndPolicy): SessionState {
   if (state.phase === 'ended') return state;

@@ -36,7 +36,8 @@ export async function publish(
   await putText(store, indexKey(manifest.session, handle), summary, signal);
 }
 
-const ndjson = (lines: readonly unknown[]): string => lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+const ndjson = (lines: readonly unknown[]): string =>
+  lines.map((line) => `${JSON.stringify(line)}\n`).join('');
 
 /** The files that are folds of the journals, written at the seal. */
 export const foldedFiles = (folded: FoldedSession): Map<string, string> =>

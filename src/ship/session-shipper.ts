@@ -122,7 +122,9 @@ export class SessionShipper {
       revision: sealed.manifest.revision + 1,
       sealedAt: isoUtc(clock.now()),
     };
-    await persistently({ clock, log }, signal, 'sealing', () => publish(store, spool.handle, manifest, signal));
+    await persistently({ clock, log }, signal, 'sealing', () =>
+      publish(store, spool.handle, manifest, signal),
+    );
     return manifest;
   }
 
@@ -150,7 +152,10 @@ export class SessionShipper {
       await spool.dropObject(key);
       return;
     }
-    this.#deps.log.error({ key, outcome }, 'a recorded object cannot be shipped; it is set aside in the spool');
+    this.#deps.log.error(
+      { key, outcome },
+      'a recorded object cannot be shipped; it is set aside in the spool',
+    );
     if ((await spool.sizeOf(key)) !== undefined) await spool.setAside(key);
   }
 
@@ -181,7 +186,9 @@ export class SessionShipper {
     if (!isLast || clock.monotonic() - this.#lastPublishedAtMs < due - 1_000) return;
     const shipped = this.#journals.slice(0, this.#journals.indexOf(ref) + 1);
     const { manifest } = await this.#fold(shipped);
-    await persistently({ clock, log }, signal, 'publishing', () => publish(store, spool.handle, manifest, signal));
+    await persistently({ clock, log }, signal, 'publishing', () =>
+      publish(store, spool.handle, manifest, signal),
+    );
     this.#lastPublishedAtMs = clock.monotonic();
   }
 
@@ -212,7 +219,13 @@ export class SessionShipper {
     const entries = lost.flatMap((segment): JournalEntry[] => {
       const from = Date.parse(segment.startsAt);
       const ms = segment.durationMs;
-      const gap = { after: segment.key, from: segment.startsAt, to: isoUtc(from + ms), ms, cause: 'lost-locally' as const };
+      const gap = {
+        after: segment.key,
+        from: segment.startsAt,
+        to: isoUtc(from + ms),
+        ms,
+        cause: 'lost-locally' as const,
+      };
       return [
         { type: 'lost', at, key: segment.key },
         { type: 'gap', at, gap },
@@ -228,7 +241,11 @@ export class SessionShipper {
     const path = spool.filePath(key);
     const file: ArchivedFile = { key, bytes: (await stat(path)).size, sha256: await sha256OfFile(path) };
     await persistently({ clock, log }, signal, `shipping ${key}`, async () => {
-      await store.put(`${this.#prefix}${key}`, { file: path, size: file.bytes }, { sha256: file.sha256, signal });
+      await store.put(
+        `${this.#prefix}${key}`,
+        { file: path, size: file.bytes },
+        { sha256: file.sha256, signal },
+      );
     });
     await spool.append({ type: 'file', at: isoUtc(clock.now()), file });
   }

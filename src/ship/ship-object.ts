@@ -36,7 +36,11 @@ export interface ShipDeps {
 }
 
 /** Resolves with the outcome; rejects only with the signal's reason. */
-export async function shipObject(object: LocalObject, deps: ShipDeps, signal: AbortSignal): Promise<ShipOutcome> {
+export async function shipObject(
+  object: LocalObject,
+  deps: ShipDeps,
+  signal: AbortSignal,
+): Promise<ShipOutcome> {
   return persistently(deps, signal, `shipping ${object.key}`, async () => {
     const body: Body = { file: object.path, size: object.bytes };
     try {
@@ -80,7 +84,10 @@ export async function persistently<T>(
       // A bug is no outage: repeating it would hide it for ever.
       if (!(error instanceof LivestowError)) throw error;
       const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** tries) * (0.5 + Math.random() / 2);
-      deps.log.warn({ err: error, tries: tries + 1, waitMs: Math.round(waitMs) }, `${doing} failed; trying again`);
+      deps.log.warn(
+        { err: error, tries: tries + 1, waitMs: Math.round(waitMs) },
+        `${doing} failed; trying again`,
+      );
       await deps.clock.delay(waitMs, signal);
     }
   }

@@ -73,7 +73,10 @@ export async function listJournals(sessionFolder: string): Promise<JournalRef[]>
     .sort((a, b) => a.term - b.term || a.n - b.n);
 }
 
-export async function readJournals(sessionFolder: string, refs: readonly JournalRef[]): Promise<JournalEntry[]> {
+export async function readJournals(
+  sessionFolder: string,
+  refs: readonly JournalRef[],
+): Promise<JournalEntry[]> {
   const entries: JournalEntry[] = [];
   for (const { key } of refs) {
     const text = await readFile(join(sessionFolder, key), 'utf8');

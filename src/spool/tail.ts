@@ -10,7 +10,15 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { FLV_HEADER, FlvTagReader, encodeFlvTag, type FlvTag } from '../media/flv.ts';
 import { flvBuffersOf, flvTagOfUnit, unitOfFlvTag } from '../media/flv-units.ts';
-import { isConfig, type AudioConfig, type MediaPacket, type MediaUnit, type VideoConfig } from '../media/packet.ts';
+import {
+  isConfig,
+  type AudioConfig,
+  type MediaPacket,
+  type MediaUnit,
+  type VideoConfig,
+} from '../media/packet.ts';
+import { variantLabelSchema } from '../model/manifest.ts';
+import type { VariantLabel } from '../model/variant.ts';
 
 /** Without pictures, sound is cut into files of this length. */
 const AUDIO_GOP_MS = 2_000;
@@ -20,6 +28,7 @@ const headSchema = z.object({
   format: z.literal('livestow-tail/1'),
   term: z.number(),
   epoch: z.number(),
+  variant: variantLabelSchema,
   state: z.object({ offsetMs: z.number(), wallMs: z.number(), video: track, audio: track }),
 });
 type TailHead = z.infer<typeof headSchema>;
@@ -39,6 +48,7 @@ export class TailWriter {
   #gops: Gop[] = [];
   #count = 0;
   #epoch = 0;
+  #variant: VariantLabel | null = null;
   #video: VideoConfig | null = null;
   #audio: AudioConfig | null = null;
   #file: Promise<FileHandle | null> = Promise.resolve(null);
@@ -52,8 +62,14 @@ export class TailWriter {
     this.#onError = onError;
   }
 
-  beginEpoch(epoch: number, video: VideoConfig | null, audio: AudioConfig | null): void {
+  beginEpoch(
+    epoch: number,
+    variant: VariantLabel,
+    video: VideoConfig | null,
+    audio: AudioConfig | null,
+  ): void {
     this.#epoch = epoch;
+    this.#variant = variant;
     this.#video = video;
     this.#audio = audio;
   }
@@ -86,7 +102,9 @@ export class TailWriter {
 
   /** The media up to `lastDtsMs` of the leading track is in closed segments. */
   async closedUpTo(lastDtsMs: number): Promise<void> {
-    const spent = this.#gops.filter((gop, index) => gop.firstDtsMs <= lastDtsMs && index < this.#gops.length - 1);
+    const spent = this.#gops.filter(
+      (gop, index) => gop.firstDtsMs <= lastDtsMs && index < this.#gops.length - 1,
+    );
     if (spent.length === 0) return;
     this.#gops = this.#gops.filter((gop) => !spent.includes(gop));
     await Promise.all(spent.map(({ path }) => rm(path, { force: true })));
@@ -121,7 +139,14 @@ export class TailWriter {
   #rotate(packet: MediaPacket, state: TailState): void {
     this.#count += 1;
     const path = join(this.#folder, `${pad(this.#term, 4)}-${pad(this.#count, 6)}.flv`);
-    const head: TailHead = { format: 'livestow-tail/1', term: this.#term, epoch: this.#epoch, state };
+    if (!this.#variant) throw new Error('no epoch was begun on this tail');
+    const head: TailHead = {
+      format: 'livestow-tail/1',
+      term: this.#term,
+      epoch: this.#epoch,
+      variant: this.#variant,
+      state,
+    };
     const opening = this.#file;
     const finished = this.#waiting;
     this.#waiting = [];
@@ -146,6 +171,8 @@ export class TailWriter {
 export interface Tail {
   /** The earliest term that any of it is from. */
   firstTerm: number;
+  /** That the newest of it came by. */
+  variant: VariantLabel;
   /** Of the newest file: the last state of the time line that was written down. */
   state: TailState;
   units: MediaUnit[];
@@ -154,9 +181,18 @@ export interface Tail {
 /** What an earlier term left in the folder, oldest first; undefined when there is nothing that can be read. */
 export async function readTail(folder: string): Promise<Tail | undefined> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.flv')).sort();
-  const gops = (await Promise.all(names.map((name) => readGop(join(folder, name))))).filter((gop) => gop !== undefined);
+  const gops = (await Promise.all(names.map((name) => readGop(join(folder, name))))).filter(
+    (gop) => gop !== undefined,
+  );
   const last = gops.at(-1);
-  return last && { firstTerm: Math.min(...gops.map((gop) => gop.head.term)), state: last.head.state, units: gops.flatMap((gop) => gop.units) };
+  return (
+    last && {
+      firstTerm: Math.min(...gops.map((gop) => gop.head.term)),
+      variant: last.head.variant,
+      state: last.head.state,
+      units: gops.flatMap((gop) => gop.units),
+    }
+  );
 }
 
 /** Removes what earlier terms left, once the running term has it in closed segments. */

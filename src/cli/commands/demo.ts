@@ -80,13 +80,18 @@ async function record(
   stop: AbortSignal,
 ): Promise<Manifest | undefined> {
   const status = statusLine(context);
-  const log = status.around(context.createLogger({ ...config, logLevel: config.logLevel === 'info' ? 'error' : config.logLevel }));
+  const log = status.around(
+    context.createLogger({ ...config, logLevel: config.logLevel === 'info' ? 'error' : config.logLevel }),
+  );
   const { clock } = context;
   const recorder = await composeRecorder({ config, clock, log, version: livestowVersion() });
   let sealed: Manifest | undefined;
   let unsubscribe = (): void => {};
   try {
-    say(context, `Waiting for @${HANDLE}, who goes live on a simulated CDN with a guest, a drop and a stall …`);
+    say(
+      context,
+      `Waiting for @${HANDLE}, who goes live on a simulated CDN with a guest, a drop and a stall …`,
+    );
     await sandbox.setScenario(demoScenario);
     unsubscribe = sandbox.subscribe((event) => {
       if (event.type === 'fault') say(context, `  the simulated CDN: ${event.fault}`);
@@ -143,9 +148,14 @@ async function readBack(
       });
     }
     const { coverage, gaps, epochs } = manifest;
-    out.line(`\nSealed and verified: ${pictures} pictures in ${segments} segments (${formatBytes(bytes)}), ${epochs.length} epochs.`);
-    out.line(`Recorded ${(coverage.recordedMs / 1000).toFixed(1)} s of ${(coverage.liveMs / 1000).toFixed(1)} s:`);
-    for (const { from, ms, cause } of gaps) out.line(`  missing ${(ms / 1000).toFixed(1)} s from ${from}: ${cause}`);
+    out.line(
+      `\nSealed and verified: ${pictures} pictures in ${segments} segments (${formatBytes(bytes)}), ${epochs.length} epochs.`,
+    );
+    out.line(
+      `Recorded ${(coverage.recordedMs / 1000).toFixed(1)} s of ${(coverage.liveMs / 1000).toFixed(1)} s:`,
+    );
+    for (const { from, ms, cause } of gaps)
+      out.line(`  missing ${(ms / 1000).toFixed(1)} s from ${from}: ${cause}`);
     out.line(`\nIt lies in ${join(location, 'creators', HANDLE, manifest.session)}`);
     out.line('Browse it:');
     const at = `--store ${JSON.stringify(location)}`;

@@ -3,7 +3,14 @@ import { Command } from 'commander';
 import { composeRecorder } from '../../daemon/compose.ts';
 import { retryQuickly } from '../../lookup/retry.ts';
 import type { RankedVariant } from '../../variant/rank.ts';
-import { action, examples, HANDLE_HELP, handleArgument, JSON_OPTION, type CommandFactory } from '../command.ts';
+import {
+  action,
+  examples,
+  HANDLE_HELP,
+  handleArgument,
+  JSON_OPTION,
+  type CommandFactory,
+} from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { livestowVersion } from '../version.ts';
 
@@ -15,7 +22,10 @@ export const variantsCommand: CommandFactory = (context) =>
     .description('looks once and prints the ranked variants with the reason for each place')
     .argument('<handle>', HANDLE_HELP, handleArgument)
     .option(...JSON_OPTION)
-    .addHelpText('after', `${examples('variants alice', 'variants alice --json')}\n\nExits 4 when the creator is not live. The look costs a credit.`)
+    .addHelpText(
+      'after',
+      `${examples('variants alice', 'variants alice --json')}\n\nExits 4 when the creator is not live. The look costs a credit.`,
+    )
     .action(
       action(async (handle: string, { json }: { json?: true }, command: Command): Promise<ExitCode> => {
         const { config } = await context.loadConfig(command);
@@ -28,7 +38,10 @@ export const variantsCommand: CommandFactory = (context) =>
           const look = await retryQuickly(() => recorder.look(handle, signal), budget);
           if (look.status !== 'live') {
             if (json) context.out.json({ handle, live: false, variants: [] });
-            else context.err.line(look.status === 'offline' ? `@${handle} is not live` : `there is no @${handle}`);
+            else
+              context.err.line(
+                look.status === 'offline' ? `@${handle} is not live` : `there is no @${handle}`,
+              );
             return look.status === 'offline' ? EXIT.notLive : EXIT.notFound;
           }
           const ranked = recorder.rank(look.room);
@@ -55,10 +68,19 @@ function table(ranked: readonly RankedVariant[]): string[] {
   const rows = ranked.map(({ variant, place, verdict, reason }) => [
     place === null ? '–' : String(place),
     variant.id,
-    variant.height === null ? '' : variant.width === null ? `${variant.height}p` : `${variant.width}x${variant.height}`,
+    variant.height === null
+      ? ''
+      : variant.width === null
+        ? `${variant.height}p`
+        : `${variant.width}x${variant.height}`,
     variant.bitrateBps === null ? '' : `${(variant.bitrateBps / 1e6).toFixed(2)} Mbit/s`,
     verdict === 'ranked' ? reason : `${verdict}: ${reason}`,
   ]);
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }
