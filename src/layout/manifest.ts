@@ -1,7 +1,7 @@
 /** Encodes and decodes manifests and summaries: the format check lives here. */
 import type { z } from 'zod';
 import { LivestowError } from '../kernel/errors.ts';
-import { manifestSchema, summarySchema, type Manifest, type Summary } from '../model/manifest.ts';
+import { manifestSchema, summarySchema, type Epoch, type Manifest, type Summary } from '../model/manifest.ts';
 import { requireReadableFormat } from './format.ts';
 import { sessionKeys } from './keys.ts';
 
@@ -57,6 +57,14 @@ function cut(text: string, bytes: number): string {
 const cutIfAny = (text: string | null, bytes: number): string | null =>
   text === null ? null : cut(text, bytes);
 
+/** Of one epoch: a portrait one and a landscape one do not make a square. */
+const largestPicture = (epochs: readonly Epoch[]): { width: number; height: number } =>
+  epochs.reduce(
+    (largest, { width, height }) =>
+      width * height > largest.width * largest.height ? { width, height } : largest,
+    { width: 0, height: 0 },
+  );
+
 export function summaryOf(manifest: Manifest): Summary {
   return {
     format: manifest.format,
@@ -74,8 +82,7 @@ export function summaryOf(manifest: Manifest): Summary {
     deletedAt: manifest.deletedAt,
     container: manifest.container,
     codecs: [...new Set(manifest.epochs.map((epoch) => epoch.codec))],
-    width: manifest.epochs.reduce((most, epoch) => Math.max(most, epoch.width), 0),
-    height: manifest.epochs.reduce((most, epoch) => Math.max(most, epoch.height), 0),
+    ...largestPicture(manifest.epochs),
     recordedMs: manifest.coverage.recordedMs,
     coverageRatio: manifest.coverage.ratio,
     gaps: manifest.gaps.length,
