@@ -41,8 +41,8 @@ export const doctorCommand: CommandFactory = (context) =>
           status: 'warn',
           found,
         }));
-        const running = (await checks(context, loaded, options)).map(([name, check]) =>
-          examine(name, check, AbortSignal.timeout(TIME_LIMIT_MS)),
+        const running = (await checks(context, loaded, options)).map(({ name, check, advice }) =>
+          examine(name, check, advice, AbortSignal.timeout(TIME_LIMIT_MS)),
         );
         if (!options.json) findings.forEach((finding) => print(context, finding));
         for (const found of running) {
@@ -61,20 +61,28 @@ async function checks(
   context: CliContext,
   { config }: LoadedConfig,
   options: DoctorOptions,
-): Promise<[name: string, check: Check][]> {
-  const local: [string, Check][] = [
-    ['node', checkNode],
-    ['ffmpeg', checkFfmpeg(context.env)],
-    ['spool', checkSpool(config.spool)],
+): Promise<{ name: string; check: Check; advice: string }[]> {
+  const local = [
+    { name: 'node', check: checkNode, advice: 'install the current LTS of Node.js' },
+    { name: 'ffmpeg', check: checkFfmpeg(context.env), advice: 'install ffmpeg 5.1 or later' },
+    { name: 'spool', check: checkSpool(config.spool), advice: 'look at the folder that --spool names' },
   ];
   if (options.quick) return local;
   const { checkStore } = await import('../doctor/store.ts');
   const { checkKey, checkLookup } = await import('../doctor/lookup.ts');
   return [
     ...local,
-    ['store', checkStore(config, context.clock)],
-    ['key', checkKey(config)],
-    ['lookup', checkLookup(config, context.clock, options.look)],
+    {
+      name: 'store',
+      check: checkStore(config, context.clock),
+      advice: 'look at the location that --store names, and at what this user may do there',
+    },
+    { name: 'key', check: checkKey(config), advice: 'set LIVESTOW_API_KEY' },
+    {
+      name: 'lookup',
+      check: checkLookup(config, context.clock, options.look),
+      advice: 'look at the network, LIVESTOW_API_URL and LIVESTOW_PROXY',
+    },
   ];
 }
 

@@ -15,19 +15,26 @@ export interface Finding {
 /** A check that found one thing or several. */
 export type Check = (signal: AbortSignal) => Promise<Finding[]>;
 
-/** Every thrown error is a finding: a doctor does not fall ill. */
-export async function examine(name: string, check: Check, signal: AbortSignal): Promise<Finding[]> {
+/**
+ * Every thrown error is a finding: a doctor does not fall ill.
+ * @param advice where an error brings none of its own
+ */
+export async function examine(
+  name: string,
+  check: Check,
+  advice: string,
+  signal: AbortSignal,
+): Promise<Finding[]> {
   try {
     return await check(signal);
   } catch (error) {
     const late = signal.aborted && error === signal.reason;
-    const advice = error instanceof LivestowError ? error.hint : undefined;
     return [
       {
         check: name,
         status: 'fail',
         found: late ? 'no answer in time' : scrub(messageOf(error)),
-        ...(advice === undefined ? {} : { advice }),
+        advice: (error instanceof LivestowError ? error.hint : undefined) ?? advice,
       },
     ];
   }
