@@ -23,7 +23,7 @@ export async function readConfigFile(path: string): Promise<ConfigFile | undefin
   return text === undefined ? undefined : parseConfigFile(path, text);
 }
 
-export function parseConfigFile(path: string, text: string): ConfigFile {
+function parseConfigFile(path: string, text: string): ConfigFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const lineAt = (offset: number | undefined) => (offset === undefined ? null : lines.linePos(offset).line);
