@@ -51,6 +51,7 @@ export async function streamOf(sandbox: Sandbox, handle: string, index = 0): Pro
 }
 
 export interface Received {
+  url: string;
   status: number;
   bytes: Buffer;
   tags: FlvTag[];
@@ -59,9 +60,13 @@ export interface Received {
   whole: boolean;
 }
 
-/** Everything until the connection ends, one way or the other. */
-export async function receive(url: string, signal?: AbortSignal): Promise<Received> {
+/** Everything until the connection ends, one way or the other. `opened` is called when the response has begun. */
+export async function receive(
+  url: string,
+  { signal, opened }: { signal?: AbortSignal; opened?: () => void } = {},
+): Promise<Received> {
   const response = await fetch(url, signal ? { signal } : {});
+  opened?.();
   const chunks: Buffer[] = [];
   const whole = await collect(response, chunks).then(
     () => true,
@@ -70,6 +75,7 @@ export async function receive(url: string, signal?: AbortSignal): Promise<Receiv
   const bytes = Buffer.concat(chunks);
   const tags = response.ok && bytes.length > 0 ? new FlvTagReader().push(bytes) : [];
   return {
+    url,
     status: response.status,
     bytes,
     tags,

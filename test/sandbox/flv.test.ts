@@ -4,7 +4,7 @@ import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import { accountPictures, pictureNumbers } from '../support/pictures.ts';
 import { accountSound, soundOffsetsMs } from '../support/sound.ts';
 import { receive, streamOf, type Received } from './client.ts';
-import { playAlice } from './playing.ts';
+import { HeldClock, playAlice } from './playing.ts';
 import { scratchFile } from './scratch.ts';
 
 const GOP = 64;
@@ -15,18 +15,21 @@ async function watch(
   faults: FaultInput[],
   { durationMs = 12_000, speed = 20 } = {},
 ): Promise<{ sandbox: Sandbox; received: Received[] }> {
-  const sandbox = await playAlice({ durationMs, faults }, { speed });
-  return { sandbox, received: await receiveAll(sandbox) };
+  return receiveAll({ durationMs, faults }, { speed });
 }
 
-/** Connects again whenever the connection ends, until the broadcast is over. */
-async function receiveAll(sandbox: Sandbox): Promise<Received[]> {
+/** Is there from the start, and connects again whenever the connection ends, until the broadcast is over. */
+async function receiveAll(
+  ...[creator, scenario]: Parameters<typeof playAlice>
+): Promise<{ sandbox: Sandbox; received: Received[] }> {
+  const clock = new HeldClock();
+  const sandbox = await playAlice(creator, scenario, clock);
   const { flvUrl } = await streamOf(sandbox, 'alice');
   const received: Received[] = [];
   for (;;) {
-    const next = await receive(flvUrl!);
+    const next = await receive(flvUrl!, { opened: () => clock.letGo() });
     if (next.status !== 200) {
-      return received;
+      return { sandbox, received };
     }
     received.push(next);
   }
@@ -77,8 +80,8 @@ describe('a broadcast without faults', () => {
   });
 
   test('goes round its media without a seam', async () => {
-    const sandbox = await playAlice({ durationMs: 110_000 }, { speed: 50 });
-    const [only] = await receiveAll(sandbox);
+    const { sandbox, received } = await receiveAll({ durationMs: 110_000 }, { speed: 50 });
+    const [only] = received;
     const path = await scratchFile('round.flv', only!.bytes);
     expect(await account(only!)).toMatchObject({ missing: [], repeats: 0, garbled: 0, backwards: 0 });
     expect(sandbox.truth('alice').pictures[0]![1]).toBeGreaterThan(3_290);
@@ -158,15 +161,17 @@ describe('silence', () => {
   });
 
   test('while the encoder itself pauses, nobody gets media, and new connections wait', async () => {
+    const clock = new HeldClock();
     const sandbox = await playAlice(
       {
         durationMs: 14_000,
         faults: [{ type: 'stall', scope: 'source', forMs: 6_000, atMs: 3_000 }],
       },
       { speed: 5 },
+      clock,
     );
     const { flvUrl } = await streamOf(sandbox, 'alice');
-    const first = receive(flvUrl!);
+    const first = receive(flvUrl!, { opened: () => clock.letGo() });
     await sandbox.waitFor(({ type }) => type === 'fault');
     const late = await account(await receive(flvUrl!));
     expect(late.missing).toEqual((await account(await first)).missing);
@@ -204,20 +209,24 @@ describe('what the media does', () => {
     { flvForm: 'legacy', firstByte: 0x1c },
     { flvForm: 'enhanced', firstByte: 0x90 },
   ] as const)('h265 in FLV, $flvForm', async ({ flvForm, firstByte }) => {
-    const sandbox = await playAlice({ durationMs: 5_000, variants: [{ media: 'hevc', flvForm }] });
-    const [only] = await receiveAll(sandbox);
+    const { sandbox, received } = await receiveAll({
+      durationMs: 5_000,
+      variants: [{ media: 'hevc', flvForm }],
+    });
+    const [only] = received;
     expect(only!.tags.find(({ type }) => type === 9)!.data[0]).toBe(firstByte);
     expect(headers(only!, 'video')).toMatchObject([{ codec: 'h265', width: 360, height: 640 }]);
     expect(packets(only!, 'video').length).toBe(sandbox.truth('alice').transfers[0]!.picturesSent);
   });
 
   test('sound alone has no pictures and says so', async () => {
-    const sandbox = await playAlice({ durationMs: 5_000, variants: [{ media: 'sound', qualityKey: 'ao' }] });
-    expect((await streamOf(sandbox, 'alice')).flvUrl).toContain('only_audio=1');
-    const [only] = await receiveAll(sandbox);
+    const variants = [{ media: 'sound' as const, qualityKey: 'ao' }];
+    const { sandbox, received } = await receiveAll({ durationMs: 5_000, variants });
+    const [only] = received;
+    expect(only!.url).toContain('only_audio=1');
     expect(only!.bytes[4]).toBe(0b100);
     expect(packets(only!, 'video')).toEqual([]);
-    expect(packets(only!, 'audio').length).toBe(sandbox.truth('alice').transfers[0]!.framesSent);
+    expect(packets(only!, 'audio')).toHaveLength(sandbox.truth('alice').transfers[0]!.framesSent);
   });
 
   test('timestamps jump, forward and back, and no picture is lost', async () => {

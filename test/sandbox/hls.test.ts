@@ -9,6 +9,8 @@ import { scratchFile } from './scratch.ts';
 
 const hls = (media: 'small' | 'hevc') => [{ media, protocols: ['hls' as const] }];
 
+const PATIENTLY = { interval: 20, timeout: 20_000 };
+
 interface Playlist {
   text: string;
   first: number;
@@ -67,9 +69,9 @@ describe('a broadcast without faults', () => {
   );
 
   test('the playlist slides, and says the same to everyone', async () => {
-    const sandbox = await playAlice({ variants: hls('small') }, { hlsWindow: 3 });
+    const sandbox = await playAlice({ variants: hls('small') }, { speed: 8, hlsWindow: 3 });
     const { hlsUrl } = await streamOf(sandbox, 'alice');
-    await expect.poll(async () => (await read(hlsUrl!)).first, { interval: 20 }).toBeGreaterThan(4);
+    await expect.poll(async () => (await read(hlsUrl!)).first, PATIENTLY).toBeGreaterThan(4);
     const [one, two] = [await read(hlsUrl!), await playlist(sandbox)];
     expect(one.segments).toHaveLength(3);
     expect(one.ended).toBe(false);
@@ -165,9 +167,7 @@ describe('faults', () => {
       faults: [{ type: 'hls-frozen', forMs: 1e9, atMs: 7_000 }],
     });
     const { hlsUrl } = await streamOf(sandbox, 'alice');
-    await expect
-      .poll(() => sandbox.state().creators['alice']!.sinceMs, { interval: 20 })
-      .toBeGreaterThan(14_000);
+    await expect.poll(() => sandbox.state().creators['alice']!.sinceMs, PATIENTLY).toBeGreaterThan(14_000);
     expect((await read(hlsUrl!)).segments).toHaveLength(3);
     expect(sandbox.fired('alice', 'hls-frozen').length).toBeGreaterThan(0);
   });

@@ -149,7 +149,7 @@ describe('scripted answers', () => {
   test('a stale answer still says live after the end', async () => {
     const sandbox = await playAlice({}, { speed: 1 });
     await sandbox.waitFor(({ type }) => type === 'live');
-    await expect.poll(() => sandbox.state().nowMs).toBeGreaterThan(120);
+    await expect.poll(() => sandbox.state().nowMs, { timeout: 20_000 }).toBeGreaterThan(120);
     sandbox.end('alice');
     sandbox.answer({ next: 1, answer: { type: 'cached', ageMs: 60, ageHeader: false } });
     expect((await lookUp(sandbox, 'alice')).data.liveStatus).toBe('live');

@@ -43,7 +43,7 @@ export class Cdn {
   }
 
   get connections(): number {
-    return this.#connections.size;
+    return [...this.#connections].filter(({ closed }) => !closed).length;
   }
 
   /** Path and query of an address that is good from now. */

@@ -129,7 +129,7 @@ export class FlvConnection {
   #nextFault(edgeMs: number): ScheduledFault | undefined {
     return this.#broadcast.faults.find(
       ({ id, fault, atMs }) =>
-        atMs >= this.#openedAtMs &&
+        atMs > this.#openedAtMs &&
         atMs <= edgeMs &&
         !this.#suffered.has(id) &&
         hits(fault.target, this.#variant, 'flv'),
