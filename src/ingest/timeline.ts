@@ -5,50 +5,44 @@
  *
  * Invariants:
  * - no packet that a source gave is dropped, but for: one that was recorded already, pictures that no keyframe of their
- *   connection precedes, and sound for which no configuration was ever sent (each noted as an event);
+ *   connection precedes, and sound that no epoch has a configuration for (each noted as an event);
  * - an epoch begins with a keyframe (or is audio alone) and has one configuration;
  * - audio and video of one source are always shifted together.
  *
- * Two clocks matter. `offset` maps a source's timestamps to the line while the source's clock holds. `wall` maps the line
- * to UTC: the least (arrival − dts) seen, i.e. the live edge. A timestamp that would lie ahead of the live edge comes
- * from a clock that was changed, not from media that was skipped: that is how a jump by an hour is told from a gap.
+ * `offset` maps a source's timestamps to the line while the source's clock holds. A timestamp that would lie ahead of the
+ * live edge comes from a clock that was changed, not from media that was skipped: that is how a jump by an hour is told
+ * from a gap. Clocks that held before are remembered, for a source may come back to them.
  */
-import {
-  isConfig,
-  type AudioConfig,
-  type MediaPacket,
-  type MediaUnit,
-  type VideoConfig,
-} from '../media/packet.ts';
+import { isConfig, type AudioConfig, type MediaPacket, type MediaUnit, type VideoConfig } from '../media/packet.ts';
 import type { GapCause } from '../model/causes.ts';
-import { RecentKeyframes } from './recent-keyframes.ts';
+import { printOf, RecentMedia, type Printed } from './recent-media.ts';
 import { sameConfig } from './same-config.ts';
+import { WallClock } from './wall-clock.ts';
 
 /** Where the line begins, so that sound a little ahead of the first picture stays positive. */
 const FIRST_DTS_MS = 60_000;
 /** BililiveRecorder's rule for a jump within a connection. */
 const JUMP_MS = 500;
-/** How far two tracks of one source may lie apart before a step of one is a step of the clock. */
-const TRACK_SKEW_MS = 1_000;
 /** A timestamp may be this much ahead of the live edge before it can't be of the same clock. */
 const AHEAD_MS = 250;
 /** ... and this much behind it: the CDN's own buffer at a join, a slow link. */
 const BEHIND_MS = 60_000;
 /** Silence within a connection, with a changed clock after it, that counts as missing media. */
 const SILENCE_MS = 1_500;
-/** How long a join watches arrivals to find the live edge of an unknown clock. */
+/** How long a join watches arrivals to find the live edge: the CDN's cache comes faster than real time. */
 const EDGE_WATCH_MS = 500;
+/** How near to the live edge media must come to be where the arrivals say that it is. */
+const EDGE_TOLERANCE_MS = 1_000;
+/** A hole by arrivals alone is no better known than this. */
+const ARRIVAL_TOLERANCE_MS = 100;
 /** How much media a join holds back to see whether there is sound. */
 const AUDIO_WAIT_MS = 3_000;
 const HELD_BYTES_MAX = 32 * 1024 * 1024;
+const CLOCKS_KEPT = 4;
 
 export type EpochItem = { kind: 'epoch'; video: VideoConfig | null; audio: AudioConfig | null };
 export type GapItem = { kind: 'gap'; fromMs: number; toMs: number; cause: GapCause };
-export type EventItem = {
-  kind: 'event';
-  event: string;
-  detail: Record<string, string | number | boolean | null>;
-};
+export type EventItem = { kind: 'event'; event: string; detail: Record<string, string | number | boolean | null> };
 /** Packets come with `dtsMs` on the session's line. Gaps are in wall-clock milliseconds and stand before their epoch. */
 export type TimelineItem = MediaPacket | EpochItem | GapItem | EventItem;
 
@@ -56,6 +50,10 @@ interface Track {
   lastSourceMs: number;
   lastDtsMs: number;
   frameMs: number;
+  /** How far ahead of the other track it is in the source, in the order of arrival. */
+  skewMs: number | null;
+  /** Of the clock that `lastSourceMs` is of. */
+  clock: number;
   /** Packets up to lastDtsMs are being sent again. */
   dropping: boolean;
 }
@@ -68,32 +66,56 @@ export interface TimelineState {
   audio: { lastDtsMs: number; frameMs: number } | null;
 }
 
-interface Held {
-  packet: MediaPacket;
+interface Held<Unit = MediaUnit> {
+  unit: Unit;
   arrivedAtMs: number;
 }
+type HeldPacket = Printed & { arrivedAtMs: number };
 
-/** Why packets are being held back: a new connection, or a step within one. */
-type Join = { kind: 'connection'; cause: GapCause } | { kind: 'step'; silenceMs: number };
+/** Why packets are being held back: a new connection, a step of the source's clock, media that looks known. */
+type Join =
+  | { kind: 'connection'; cause: GapCause }
+  | { kind: 'step'; silenceMs: number }
+  | { kind: 'again' };
+
+/** Where the held packets go. */
+type Place =
+  | { kind: 'first' }
+  /** Recorded before: dropped as far as it was. */
+  | { kind: 'again'; offsetMs: number }
+  /** Nothing special, after all. */
+  | { kind: 'onward' }
+  /** After the end of the line, by a clock that is known. */
+  | { kind: 'clock'; offsetMs: number }
+  /** After the end of the line, by a clock that nobody knows. */
+  | { kind: 'unknown' };
 
 export class Timeline {
   readonly #firstDtsMs: number;
   #join: Join | null = { kind: 'connection', cause: 'found-late' };
   #held: Held[] = [];
+  #prints = new WeakMap<MediaPacket, number>();
   #heldBytes = 0;
   #offsetMs = 0;
-  #walls: { fromDtsMs: number; wallMs: number }[] = [];
+  /** Offsets that held before, the latest first. */
+  #earlierOffsets: number[] = [];
+  #clock = 0;
+  /** The source's clock was left to drop what was sent again. */
+  #leftClock = false;
+  readonly #wall = new WallClock();
   #video: Track | null = null;
   #audio: Track | null = null;
   /** The configurations of the epoch being recorded; undefined before the first. */
   #epoch: { video: VideoConfig | null; audio: AudioConfig | null } | undefined;
-  /** The source's latest configurations. */
+  /** The source's configurations where the line is now. */
   #videoConfig: VideoConfig | null = null;
   #audioConfig: AudioConfig | null = null;
-  #keyframes = new RecentKeyframes();
+  /** The source's sound is not the epoch's: it waits for the next one. */
+  #soundChanged = false;
+  readonly #recent = new RecentMedia();
   #lastArrivalMs = 0;
   #droppedAgain = 0;
-  #droppedHead = 0;
+  #droppedHead = { pictures: 0, sound: 0 };
   #droppedSound = 0;
   #out: TimelineItem[] = [];
 
@@ -104,34 +126,46 @@ export class Timeline {
 
   /** The next units come from another connection; `cause` is why media may be missing before it. */
   connect(cause: GapCause): TimelineItem[] {
-    const items = this.finish();
-    this.#join = { kind: 'connection', cause };
+    const items = this.interrupt(cause);
     this.#videoConfig = null;
     this.#audioConfig = null;
     return items;
   }
 
+  /** The source says that media is missing before the next units, or that their timestamps are others. */
+  interrupt(cause: GapCause): TimelineItem[] {
+    const items = this.finish();
+    this.#join = { kind: 'connection', cause };
+    return items;
+  }
+
   /** The units of one network read. Packets are re-stamped in place. */
   push(units: readonly MediaUnit[], arrivedAtMs: number): TimelineItem[] {
-    for (const unit of units) {
-      if (isConfig(unit)) this.#takeConfig(unit);
-      else this.#takePacket(unit, arrivedAtMs);
-    }
+    for (const unit of units) this.#take({ unit, arrivedAtMs });
     if (units.length > 0) this.#lastArrivalMs = arrivedAtMs;
     return this.#drain();
   }
 
   /** The connection is over: what was held back comes out. */
   finish(): TimelineItem[] {
-    if (this.#join && this.#held.length > 0) this.#settle(true);
-    if (this.#droppedAgain > 0) this.#noteDropped();
+    while (this.#join && this.#held.length > 0) {
+      const before = this.#held.length;
+      this.#settle(true);
+      // What no picture can be made of is of no use to the next connection either.
+      if (this.#held.length === before) this.#dropHead(before);
+    }
+    this.#noteDropped();
     return this.#drain();
+  }
+
+  /** Whether packets are held back until it is known where they go. */
+  get isWaiting(): boolean {
+    return this.#join !== null && (this.#held.length > 0 || this.#droppedHead.pictures > 0);
   }
 
   /** UTC milliseconds of a place on the line. */
   wallOf(dtsMs: number): number {
-    const wall = this.#walls.findLast((entry) => entry.fromDtsMs <= dtsMs) ?? this.#walls[0];
-    return Math.round(dtsMs + (wall?.wallMs ?? 0));
+    return this.#wall.utcOf(dtsMs);
   }
 
   /** Where the last picture (or sound, without pictures) ends on the line; null before the first. */
@@ -142,12 +176,7 @@ export class Timeline {
 
   get state(): TimelineState {
     const of = (track: Track | null) => track && { lastDtsMs: track.lastDtsMs, frameMs: track.frameMs };
-    return {
-      offsetMs: this.#offsetMs,
-      wallMs: this.#walls.at(-1)?.wallMs ?? 0,
-      video: of(this.#video),
-      audio: of(this.#audio),
-    };
+    return { offsetMs: this.#offsetMs, wallMs: this.#wall.wallMs, video: of(this.#video), audio: of(this.#audio) };
   }
 
   /**
@@ -156,33 +185,38 @@ export class Timeline {
    *   track) are in no closed segment and come out again, as an epoch
    */
   resume(state: TimelineState, tail: readonly MediaUnit[], closedDtsMs: number): TimelineItem[] {
-    const track = (known: { lastDtsMs: number; frameMs: number } | null): Track | null =>
-      known && { ...known, lastSourceMs: known.lastDtsMs - state.offsetMs, dropping: false };
-    this.#walls = [{ fromDtsMs: 0, wallMs: state.wallMs }];
-    this.#video = track(state.video);
-    this.#audio = track(state.audio);
+    this.#wall.begin(state.wallMs);
+    this.#offsetMs = state.offsetMs;
+    this.#epoch = { video: null, audio: null };
+    const leadKind = tail.some(({ kind }) => kind === 'video') ? 'video' : 'audio';
     let leads = false;
-    const last = { video: -Infinity, audio: -Infinity };
     for (const unit of tail) {
       if (isConfig(unit)) {
         this.#takeConfig(unit);
         continue;
       }
+      const known = unit.kind === 'video' ? this.#video : this.#audio;
       // A term that crashed while it was going on from a tail left some of it twice.
-      if (unit.dtsMs <= last[unit.kind]) continue;
-      last[unit.kind] = unit.dtsMs;
-      const isLead = unit.kind === 'video' ? unit.key : this.#videoConfig === null;
-      if (unit.kind === 'video' && unit.key) this.#keyframes.remember(unit, unit.dtsMs);
-      const known =
-        unit.kind === 'video' ? (this.#video ??= newTrack(unit)) : (this.#audio ??= newTrack(unit));
-      known.lastDtsMs = Math.max(known.lastDtsMs, unit.dtsMs);
-      known.lastSourceMs = known.lastDtsMs - state.offsetMs;
+      if (known && unit.dtsMs <= known.lastDtsMs) continue;
+      const isLead = unit.kind === 'video' ? unit.key : leadKind === 'audio';
+      this.#recent.remember({ packet: unit, print: printOf(unit) }, unit.dtsMs);
+      const endMs = this.endDtsMs;
+      // What was written down is what counts, not what the state says: it was ahead of the disk.
+      const track = this.#trackFor(unit, unit.dtsMs - state.offsetMs);
+      track.frameMs = state[unit.kind]?.frameMs ?? track.frameMs;
+      track.lastDtsMs = unit.dtsMs;
+      track.lastSourceMs = unit.dtsMs - state.offsetMs;
       if (!leads && !(isLead && unit.dtsMs > closedDtsMs)) continue;
-      if (!leads || (isLead && this.#configChanged())) this.#beginEpoch();
+      const hole = leads && isLead && endMs !== null && unit.dtsMs - endMs > JUMP_MS;
+      if (hole) this.#gap(this.wallOf(endMs), unit.dtsMs - endMs, 'connection-lost');
+      if (!leads || hole || (isLead && this.#configChanged())) this.#beginEpoch();
       leads = true;
       this.#out.push(unit);
     }
-    this.#offsetMs = state.offsetMs;
+    const lead = leadKind === 'video' ? this.#video : this.#audio;
+    if (lead) lead.lastDtsMs = Math.max(lead.lastDtsMs, closedDtsMs);
+    // In a term without a picture yet, what comes after a known keyframe could not be decoded: it is recorded again.
+    if (!leads) this.#recent.forget();
     return this.#drain();
   }
 
@@ -192,237 +226,430 @@ export class Timeline {
     return items;
   }
 
-  #takeConfig(config: VideoConfig | AudioConfig): void {
-    if (config.kind === 'video') this.#videoConfig = config;
-    else this.#audioConfig = config;
-  }
-
-  #takePacket(packet: MediaPacket, arrivedAtMs: number): void {
+  #take(held: Held): void {
+    const { unit, arrivedAtMs } = held;
+    if (isConfig(unit)) {
+      if (this.#held.length > 0) this.#held.push(held);
+      else this.#takeConfig(unit);
+      return;
+    }
     if (!this.#join) {
-      const step = this.#stepOf(packet);
-      if (!step) {
-        this.#emit(packet, arrivedAtMs);
+      this.#join = this.#joinAt(unit, arrivedAtMs);
+      if (!this.#join) {
+        this.#emit(unit, arrivedAtMs);
         return;
       }
-      this.#join = { kind: 'step', silenceMs: arrivedAtMs - this.#lastArrivalMs };
     }
-    this.#held.push({ packet, arrivedAtMs });
-    this.#heldBytes += packet.data.length;
+    this.#held.push(held);
+    this.#heldBytes += unit.data.length;
     this.#settle(false);
   }
 
+  #takeConfig(config: VideoConfig | AudioConfig): void {
+    if (config.kind === 'video') this.#videoConfig = config;
+    else this.#audioConfig = config;
+    this.#compareSound();
+  }
+
+  #compareSound(): void {
+    this.#soundChanged = !this.#epoch?.audio || !sameConfig(this.#epoch.audio, this.#audioConfig);
+  }
+
+  #printOf(packet: MediaPacket): number {
+    let print = this.#prints.get(packet);
+    if (print === undefined) this.#prints.set(packet, (print = printOf(packet)));
+    return print;
+  }
+
+  #joinAt(packet: MediaPacket, arrivedAtMs: number): Join | null {
+    if (this.#isStep(packet)) return { kind: 'step', silenceMs: arrivedAtMs - this.#lastArrivalMs };
+    if (packet.kind === 'audio' || !packet.key) return null;
+    const places = this.#recent.keyframesLike(this.#printOf(packet));
+    const isExpected = places.some((dtsMs) => Math.abs(dtsMs - packet.dtsMs - this.#offsetMs) <= 2);
+    return places.length === 0 || isExpected ? null : { kind: 'again' };
+  }
+
   /** Whether the source's clock made a step with this packet: against its own track, and not explained by the other. */
-  #stepOf(packet: MediaPacket): boolean {
+  #isStep(packet: MediaPacket): boolean {
     const [own, other] = packet.kind === 'video' ? [this.#video, this.#audio] : [this.#audio, this.#video];
-    const far = (track: Track, toleranceMs: number) =>
-      Math.abs(packet.dtsMs - track.lastSourceMs) > toleranceMs;
-    if (own && !far(own, JUMP_MS)) return false;
-    if (other && !far(other, TRACK_SKEW_MS)) return false;
-    return own !== null || other !== null;
+    if (!own || Math.abs(packet.dtsMs - own.lastSourceMs) <= JUMP_MS) return false;
+    if (!other || other.clock !== this.#clock) return true;
+    // The first packet in a clock that the other track has set may be a little off; the clock was not.
+    const toleranceMs = own.clock === this.#clock ? JUMP_MS : 4 * JUMP_MS;
+    return Math.abs(packet.dtsMs - other.lastSourceMs - (own.skewMs ?? 0)) > toleranceMs;
+  }
+
+  get #heldPackets(): HeldPacket[] {
+    return this.#held.flatMap(({ unit, arrivedAtMs }) =>
+      isConfig(unit) ? [] : [{ packet: unit, print: this.#printOf(unit), arrivedAtMs }],
+    );
   }
 
   /** Decides where the held packets go, once enough is known; always when `now`. */
   #settle(now: boolean): void {
     const join = this.#join;
-    const first = this.#held[0];
-    const last = this.#held.at(-1);
+    const packets = this.#heldPackets;
+    const [first, last] = [packets[0], packets.at(-1)];
     if (!join || !first || !last) return;
     const heldMs = Math.abs(last.packet.dtsMs - first.packet.dtsMs);
     const watchedMs = last.arrivedAtMs - first.arrivedAtMs;
-    const enough =
-      now || heldMs >= AUDIO_WAIT_MS || watchedMs >= AUDIO_WAIT_MS || this.#heldBytes > HELD_BYTES_MAX;
-
-    if (join.kind === 'step') {
-      const lead =
-        this.#held.find(({ packet }) => packet.kind === 'video') ??
-        (this.#video && !enough ? undefined : first);
-      if (lead) this.#place(join, lead);
-      return;
-    }
-    const keyframe = this.#held.find(({ packet }) => packet.kind === 'video' && packet.key);
-    if (!keyframe && !enough) return;
-    if (!keyframe && this.#held.some(({ packet }) => packet.kind === 'video')) {
-      this.#dropHeadPictures(Infinity);
-      if (this.#held.length === 0 || this.#videoConfig) return;
-    }
-    const configured = this.#videoConfig !== null && this.#audioConfig !== null;
-    if (!configured && !enough) return;
-    const lead = keyframe ?? this.#held[0];
+    const enough = now || heldMs >= AUDIO_WAIT_MS || watchedMs >= AUDIO_WAIT_MS || this.#heldBytes > HELD_BYTES_MAX;
+    const lead = this.#leadOf(join, packets, enough);
     if (!lead) return;
-    const known = !this.#epoch || this.#recordedBefore(lead) !== undefined || this.#sameClock(lead);
-    if (!known && !enough && watchedMs < EDGE_WATCH_MS) return;
-    if (keyframe) this.#dropHeadPictures(this.#held.indexOf(keyframe));
-    this.#place(join, lead);
+    const before = packets.indexOf(lead);
+    const place = this.#placeOf(join, packets.slice(before), { enough, watchedMs, now });
+    if (place) this.#put(join, lead, place);
   }
 
-  /** Pictures that come before the connection's first keyframe can't be decoded. */
-  #dropHeadPictures(before: number): void {
-    const kept = this.#held.filter(({ packet }, index) => packet.kind === 'audio' || index >= before);
-    this.#droppedHead += this.#held.length - kept.length;
-    this.#held = kept;
-    if (this.#droppedHead > 0 && before !== Infinity) {
-      this.#event('undecodable-head', { pictures: this.#droppedHead });
-      this.#droppedHead = 0;
+  /** The packet that decides where the others go; undefined: not there yet. */
+  #leadOf(join: Join, packets: readonly HeldPacket[], enough: boolean): HeldPacket | undefined {
+    if (join.kind === 'again') return packets[0];
+    if (join.kind === 'step') {
+      return packets.find(({ packet }) => packet.kind === 'video') ?? (this.#video && !enough ? undefined : packets[0]);
+    }
+    const keyframe = packets.find(({ packet }) => packet.kind === 'video' && packet.key);
+    const configs = this.#configsAhead(keyframe);
+    if (keyframe && ((configs.video && configs.audio) || enough)) return keyframe;
+    if (keyframe || !enough) return undefined;
+    const pictures = packets.some(({ packet }) => packet.kind === 'video');
+    if (pictures) this.#dropHead(Infinity);
+    return pictures || configs.video ? undefined : packets[0];
+  }
+
+  /** The configurations at the lead. Those of the sound may come late and count from the beginning. */
+  #configsAhead(lead: HeldPacket | undefined): { video: VideoConfig | null; audio: AudioConfig | null } {
+    let [video, audio] = [this.#videoConfig, this.#audioConfig];
+    let passed = false;
+    for (const { unit } of this.#held) {
+      passed ||= unit === lead?.packet;
+      if (!isConfig(unit)) continue;
+      if (unit.kind === 'video' && !passed) video = unit;
+      if (unit.kind === 'audio' && (!passed || audio === null)) audio = unit;
+    }
+    return { video, audio };
+  }
+
+  /** @param packets the lead and what came after it; undefined: not known yet */
+  #placeOf(
+    join: Join,
+    packets: readonly HeldPacket[],
+    { enough, watchedMs, now }: { enough: boolean; watchedMs: number; now: boolean },
+  ): Place | undefined {
+    const [lead] = packets;
+    if (!lead || !this.#trackOf(lead.packet)) return { kind: 'first' };
+    const watched = enough || watchedMs >= EDGE_WATCH_MS;
+    const again = this.#recordedBefore(join, packets, watched, now);
+    if (again === 'unknown') return undefined;
+    if (again !== undefined) return { kind: 'again', offsetMs: again - lead.packet.dtsMs };
+    if (join.kind === 'again') return { kind: 'onward' };
+    if (this.#followsOn(lead)) return { kind: 'clock', offsetMs: this.#offsetMs };
+    if (join.kind === 'connection' && !watched) return undefined;
+    const offsetMs = this.#knownClock(packets);
+    return offsetMs === undefined ? { kind: 'unknown' } : { kind: 'clock', offsetMs };
+  }
+
+  /** Where on the line the lead and what follows it was recorded already; undefined: nowhere. */
+  #recordedBefore(
+    join: Join,
+    packets: readonly HeldPacket[],
+    watched: boolean,
+    now: boolean,
+  ): number | 'unknown' | undefined {
+    const [lead] = packets;
+    if (!lead) return undefined;
+    const isCut = lead.packet.kind === 'video' ? lead.packet.key : !this.#configsAhead(lead).video;
+    // In the middle of a GOP only where one is being dropped that bears a step in it.
+    if (!isCut && !this.#isDropping) return undefined;
+    const places = this.#recent.placesOf(packets).filter(({ verdict }) => verdict !== 'other');
+    const proven = places.findLast(({ verdict }) => verdict === 'same');
+    if (proven) return proven.dtsMs;
+    if (places.length === 0) return undefined;
+    const watchedMs = (packets.at(-1)?.arrivedAtMs ?? 0) - lead.arrivedAtMs;
+    const undecided = join.kind === 'again' ? watchedMs < 2 * EDGE_WATCH_MS : !watched;
+    if (undecided && !now && this.#heldBytes <= HELD_BYTES_MAX) return 'unknown';
+    if (join.kind === 'again') return undefined;
+    // A still picture in silence: it was recorded before if it comes when it should. Media recorded twice is better
+    // than media lost.
+    const lateMs = ({ dtsMs }: { dtsMs: number }): number => Math.abs(this.#lateMs(packets, dtsMs - lead.packet.dtsMs));
+    const [nearest] = places.toSorted((a, b) => lateMs(a) - lateMs(b));
+    return nearest && lateMs(nearest) <= EDGE_TOLERANCE_MS ? nearest.dtsMs : undefined;
+  }
+
+  get #isDropping(): boolean {
+    return (this.#video?.dropping ?? false) || (this.#audio?.dropping ?? false);
+  }
+
+  /** How long after the live edge these packets come, were this their offset; by the one that comes soonest. */
+  #lateMs(packets: readonly HeldPacket[], offsetMs: number): number {
+    const each = packets.map(({ packet, arrivedAtMs }) => this.#wall.lateMs(packet.dtsMs + offsetMs, arrivedAtMs));
+    return Math.min(...each);
+  }
+
+  /** The packet goes on exactly where the line ends. */
+  #followsOn({ packet }: HeldPacket): boolean {
+    const track = this.#trackOf(packet);
+    if (!track) return false;
+    const stepMs = packet.dtsMs + this.#offsetMs - track.lastDtsMs;
+    return stepMs >= track.frameMs / 2 && stepMs <= track.frameMs * 1.5;
+  }
+
+  /** The clock, of those that held before, by which the packets come at the live edge and behind the end of the line. */
+  #knownClock(packets: readonly HeldPacket[]): number | undefined {
+    const [lead] = packets;
+    const track = lead && this.#trackOf(lead.packet);
+    if (!lead || !track) return undefined;
+    const fits = [this.#offsetMs, ...this.#earlierOffsets].flatMap((offsetMs) => {
+      const lateMs = this.#lateMs(packets, offsetMs);
+      const isBehind = lead.packet.dtsMs + offsetMs - track.lastDtsMs >= track.frameMs / 2;
+      return isBehind && lateMs >= -AHEAD_MS && lateMs <= BEHIND_MS ? [{ offsetMs, lateMs: Math.abs(lateMs) }] : [];
+    });
+    const best = fits.toSorted((a, b) => a.lateMs - b.lateMs)[0];
+    const current = fits.find(({ offsetMs }) => offsetMs === this.#offsetMs);
+    return current && best && current.lateMs <= best.lateMs + AHEAD_MS ? current.offsetMs : best?.offsetMs;
+  }
+
+  /** Drops what is held up to here and has no keyframe before it; the sound too, when the connection is over. */
+  #dropHead(before: number): void {
+    const isOver = before !== Infinity;
+    this.#held = this.#held.filter(({ unit }, index) => {
+      if (isConfig(unit) || index >= before || (unit.kind === 'audio' && !isOver)) return true;
+      this.#droppedHead[unit.kind === 'video' ? 'pictures' : 'sound'] += 1;
+      return false;
+    });
+    if (isOver) {
+      for (const { unit } of this.#held) if (isConfig(unit)) this.#takeConfig(unit);
+      this.#held = [];
+      this.#heldBytes = 0;
+      this.#noteHead();
     }
   }
 
-  #recordedBefore({ packet }: Held): number | undefined {
-    if (packet.kind !== 'video' || !packet.key) return undefined;
-    return this.#keyframes.find(packet, packet.dtsMs + this.#offsetMs);
-  }
-
-  #sameClock({ packet, arrivedAtMs }: Held): boolean {
-    const wall = this.#walls.at(-1);
-    const track = this.#trackOf(packet);
-    if (!wall || !track) return false;
-    const dtsMs = packet.dtsMs + this.#offsetMs;
-    const behindMs = arrivedAtMs - dtsMs - wall.wallMs;
-    const notBefore = dtsMs - track.lastDtsMs >= track.frameMs / 2;
-    return notBefore && behindMs >= -AHEAD_MS && behindMs <= BEHIND_MS;
+  #noteHead(): void {
+    const { pictures, sound } = this.#droppedHead;
+    if (pictures + sound > 0) this.#event('undecodable-head', { pictures, sound });
+    this.#droppedHead = { pictures: 0, sound: 0 };
   }
 
   #trackOf(packet: MediaPacket): Track | null {
     return packet.kind === 'video' ? (this.#video ?? this.#audio) : (this.#audio ?? this.#video);
   }
 
-  /** Puts the held packets on the line, `lead` deciding where. */
-  #place(join: Join, lead: Held): void {
-    const track = this.#trackOf(lead.packet);
-    const leadIsCut = (lead.packet.kind === 'video' && lead.packet.key) || !this.#videoConfig;
-    const before = this.#recordedBefore(lead);
-    // Where the same pictures come again, a change (the sound's) waits for the next keyframe that is new. Without an epoch
-    // to go on with (the term before closed it) there is no other beginning than that keyframe.
-    let begins =
-      !this.#epoch || (join.kind === 'connection' && before === undefined && this.#configChanged());
-    if (!track) {
-      this.#offsetMs = this.#firstDtsMs - lead.packet.dtsMs;
-      this.#walls = [{ fromDtsMs: 0, wallMs: Infinity }];
-      begins = true;
-    } else if (before !== undefined) {
-      this.#offsetMs = before - lead.packet.dtsMs;
-      for (const each of [this.#video, this.#audio]) if (each) each.dropping = true;
-    } else {
-      const nextMs = track.lastDtsMs + track.frameMs;
-      const joins = this.#sameClock(lead);
-      const missingMs = this.#missingBefore(join, lead, nextMs);
-      const cause =
-        join.kind === 'connection' ? join.cause : join.silenceMs > SILENCE_MS ? 'stall' : 'source-skip';
-      if (missingMs > 0) {
-        const fromMs = this.wallOf(nextMs);
-        this.#out.push({ kind: 'gap', fromMs, toMs: fromMs + missingMs, cause });
-      }
-      if (leadIsCut && (missingMs > 0 || (join.kind === 'connection' && !joins))) {
-        this.#offsetMs = nextMs + missingMs - lead.packet.dtsMs;
-        begins = true;
-      } else if (missingMs > 0 || !joins) {
-        this.#offsetMs = nextMs - lead.packet.dtsMs;
-        if (missingMs > 0) this.#shiftWall(nextMs, missingMs);
-      }
-    }
+  /** Puts the held units on the line, `lead` deciding where. */
+  #put(join: Join, lead: HeldPacket, place: Place): void {
     const held = this.#held;
+    const packets = this.#heldPackets;
+    const configs = this.#configsAhead(lead);
     this.#held = [];
     this.#heldBytes = 0;
     this.#join = null;
+    const begins = this.#moveTo(join, lead, place, packets.slice(packets.indexOf(lead)), configs);
+    const isNewConnection = join.kind === 'connection';
+    if (isNewConnection) {
+      // Sound before its late configuration is of this configuration.
+      if (configs.audio) this.#takeConfig(configs.audio);
+      if (begins && configs.video) this.#takeConfig(configs.video);
+    }
     if (begins) {
       this.#beginEpoch();
       this.#emit(lead.packet, lead.arrivedAtMs);
     }
-    for (const each of held) if (!begins || each !== lead) this.#emit(each.packet, each.arrivedAtMs);
+    let passed = false;
+    for (const each of held) {
+      const { unit, arrivedAtMs } = each;
+      const isLead = unit === lead.packet;
+      if (passed) this.#take(each);
+      else if (isConfig(unit)) this.#takeConfig(unit);
+      else if (isNewConnection && unit.kind === 'video' && !isLead) this.#droppedHead.pictures += 1;
+      else if (!isLead || !begins) this.#emit(unit, arrivedAtMs);
+      passed ||= isLead;
+    }
+    this.#noteHead();
   }
 
-  /** How much media is missing between the end of the line and the lead, in ms. */
-  #missingBefore(join: Join, lead: Held, nextMs: number): number {
+  /** Sets the clock; true when an epoch must begin at the lead. */
+  #moveTo(
+    join: Join,
+    lead: HeldPacket,
+    place: Place,
+    packets: readonly HeldPacket[],
+    configs: { video: VideoConfig | null; audio: AudioConfig | null },
+  ): boolean {
+    const { dtsMs } = lead.packet;
+    const isCut = (lead.packet.kind === 'video' && lead.packet.key) || !configs.video;
+    const isConnection = join.kind === 'connection';
+    const configChanged = isConnection && this.#differs(configs);
     const track = this.#trackOf(lead.packet);
-    const frameMs = track?.frameMs ?? 0;
-    if (this.#sameClock(lead)) {
-      const holeMs = lead.packet.dtsMs + this.#offsetMs - nextMs;
-      const toleranceMs = join.kind === 'connection' ? frameMs / 2 : JUMP_MS - frameMs;
-      return holeMs <= toleranceMs ? 0 : Math.round(holeMs);
+    const nextMs = track ? track.lastDtsMs + track.frameMs : 0;
+    switch (place.kind) {
+      case 'first':
+        this.#wall.begin();
+        this.#setOffset(this.#firstDtsMs - dtsMs, false);
+        return true;
+      case 'onward':
+        return false;
+      case 'again':
+        this.#leftClock = Math.abs(place.offsetMs - this.#offsetMs) > 2;
+        this.#setOffset(place.offsetMs);
+        for (const each of [this.#video, this.#audio]) if (each) each.dropping = true;
+        // Where the same pictures come again, a change (the sound's) waits for the next keyframe that is new.
+        return false;
+      case 'clock': {
+        const holeMs = Math.round(dtsMs + place.offsetMs - nextMs);
+        const toleranceMs = isConnection ? (track?.frameMs ?? 0) / 2 : 0;
+        const missingMs = holeMs <= toleranceMs ? 0 : holeMs;
+        this.#missing(join, nextMs, missingMs);
+        if (isCut || missingMs === 0) this.#setOffset(place.offsetMs);
+        else this.#closeHole(nextMs, dtsMs, missingMs);
+        return isCut && (missingMs > 0 || configChanged);
+      }
+      case 'unknown': {
+        const missingMs = isConnection ? this.#missingByArrival(packets, nextMs) : this.#missingInSilence(join, lead, nextMs);
+        this.#missing(join, nextMs, missingMs);
+        if (isCut && missingMs > 0) this.#setOffset(nextMs + missingMs - dtsMs);
+        else this.#closeHole(nextMs, dtsMs, missingMs);
+        return isCut && (isConnection || missingMs > 0);
+      }
     }
-    if (join.kind === 'step') {
-      this.#event('timestamp-jump', {
-        sourceMs: Math.round(lead.packet.dtsMs),
-        silenceMs: Math.round(join.silenceMs),
-      });
-      return join.silenceMs > SILENCE_MS ? Math.round(join.silenceMs - frameMs) : 0;
-    }
-    const edgeMs = Math.min(...this.#held.map(({ packet, arrivedAtMs }) => arrivedAtMs - packet.dtsMs));
-    const wallMs = this.#walls.at(-1)?.wallMs ?? 0;
-    const holeMs = lead.packet.dtsMs + edgeMs - wallMs - nextMs;
-    this.#event('timestamp-restart', { sourceMs: Math.round(lead.packet.dtsMs) });
-    if (holeMs < 0) this.#shiftWall(nextMs, holeMs);
-    return holeMs > 100 ? Math.round(holeMs) : 0;
   }
 
-  #shiftWall(fromDtsMs: number, byMs: number): void {
-    this.#walls.push({ fromDtsMs, wallMs: (this.#walls.at(-1)?.wallMs ?? 0) + byMs });
+  #setOffset(offsetMs: number, isStep = true): void {
+    this.#clock += 1;
+    if (offsetMs === this.#offsetMs) return;
+    if (isStep) this.#earlierOffsets = [this.#offsetMs, ...this.#earlierOffsets.filter((each) => each !== offsetMs)];
+    this.#earlierOffsets.length = Math.min(this.#earlierOffsets.length, CLOCKS_KEPT);
+    this.#offsetMs = offsetMs;
+  }
+
+  /** Goes on without a hole on the line, whatever is missing. */
+  #closeHole(nextMs: number, sourceMs: number, missingMs: number): void {
+    this.#setOffset(nextMs - sourceMs);
+    if (missingMs > 0) {
+      // By this clock the line lies earlier than it did: offsets of before don't hold any more.
+      this.#earlierOffsets = [];
+      this.#wall.shift(nextMs, missingMs);
+    }
+  }
+
+  #missing(join: Join, nextMs: number, missingMs: number): void {
+    if (missingMs <= 0) return;
+    const cause =
+      join.kind === 'connection' ? join.cause : join.kind === 'step' && join.silenceMs > SILENCE_MS ? 'stall' : 'source-skip';
+    this.#gap(this.wallOf(nextMs), missingMs, cause);
+  }
+
+  /** Another clock after a silence on an open connection: the silence is all that is known. */
+  #missingInSilence(join: Join, { packet }: HeldPacket, nextMs: number): number {
+    const silenceMs = join.kind === 'step' ? join.silenceMs : 0;
+    this.#event('timestamp-jump', { sourceMs: Math.round(packet.dtsMs), silenceMs: Math.round(silenceMs) });
+    const frameMs = nextMs - (this.#trackOf(packet)?.lastDtsMs ?? nextMs);
+    return silenceMs > SILENCE_MS ? Math.round(silenceMs - frameMs) : 0;
+  }
+
+  /** A connection with another clock: what is missing lies between the end of the line and the live edge. */
+  #missingByArrival(packets: readonly HeldPacket[], nextMs: number): number {
+    const sourceMs = packets[0]?.packet.dtsMs ?? 0;
+    this.#event('timestamp-restart', { sourceMs: Math.round(sourceMs) });
+    const holeMs = Math.round(this.#lateMs(packets, nextMs - sourceMs));
+    if (holeMs < 0) this.#wall.shift(nextMs, holeMs);
+    return holeMs > ARRIVAL_TOLERANCE_MS ? holeMs : 0;
+  }
+
+  #gap(fromMs: number, ms: number, cause: GapCause): void {
+    this.#out.push({ kind: 'gap', fromMs, toMs: fromMs + ms, cause });
   }
 
   #configChanged(): boolean {
+    return this.#differs({ video: this.#videoConfig, audio: this.#audioConfig });
+  }
+
+  #differs({ video, audio }: { video: VideoConfig | null; audio: AudioConfig | null }): boolean {
     if (!this.#epoch) return true;
-    return (
-      !sameConfig(this.#epoch.video, this.#videoConfig) || !sameConfig(this.#epoch.audio, this.#audioConfig)
-    );
+    return !sameConfig(this.#epoch.video, video) || !sameConfig(this.#epoch.audio, audio);
   }
 
   #beginEpoch(): void {
-    if (this.#droppedSound > 0) this.#event('sound-without-configuration', { frames: this.#droppedSound });
-    this.#droppedSound = 0;
+    this.#noteDropped();
     this.#epoch = { video: this.#videoConfig, audio: this.#audioConfig };
+    this.#compareSound();
     for (const each of [this.#video, this.#audio]) if (each) each.dropping = false;
     this.#out.push({ kind: 'epoch', ...this.#epoch });
   }
 
   #emit(packet: MediaPacket, arrivedAtMs: number): void {
-    const isKey = packet.kind === 'video' && packet.key;
     const sourceMs = packet.dtsMs;
     const dtsMs = sourceMs + this.#offsetMs;
-    let track = packet.kind === 'video' ? this.#video : this.#audio;
-    if (track?.dropping) {
-      if (dtsMs <= track.lastDtsMs) {
-        track.lastSourceMs = sourceMs;
+    const known = packet.kind === 'video' ? this.#video : this.#audio;
+    if (known?.dropping) {
+      if (dtsMs <= known.lastDtsMs) {
+        this.#stamp(known, packet.kind, sourceMs);
         this.#droppedAgain += 1;
         return;
       }
-      track.dropping = false;
+      if (this.#goesBackToLeftClock(packet, arrivedAtMs)) return;
+      known.dropping = false;
       if (packet.kind === 'video') this.#noteDropped();
     }
-    if (isKey && this.#configChanged()) this.#beginEpoch();
-    if (packet.kind === 'audio' && !this.#epoch?.audio) {
+    const isCut = packet.kind === 'video' ? packet.key : this.#videoConfig === null;
+    if (isCut && this.#configChanged()) this.#beginEpoch();
+    if (packet.kind === 'audio' && this.#soundChanged) {
       this.#droppedSound += 1;
       return;
     }
-    if (track) {
-      const frameMs = sourceMs - track.lastSourceMs;
-      if (frameMs > 0 && frameMs < 200) track.frameMs = frameMs;
-      packet.dtsMs = Math.max(dtsMs, track.lastDtsMs + 1);
-      track.lastDtsMs = packet.dtsMs;
-      track.lastSourceMs = sourceMs;
-    } else {
-      packet.dtsMs = dtsMs;
-      track = { ...newTrack(packet), lastSourceMs: sourceMs };
-      if (packet.kind === 'video') this.#video = track;
-      else this.#audio = track;
-    }
-    if (isKey) this.#keyframes.remember(packet, packet.dtsMs);
-    const wall = this.#walls.at(-1);
-    if (wall) wall.wallMs = Math.min(wall.wallMs, arrivedAtMs - packet.dtsMs);
+    const track = this.#trackFor(packet, sourceMs);
+    const stepMs = sourceMs - track.lastSourceMs;
+    if (stepMs > 0 && stepMs < 200) track.frameMs = stepMs;
+    packet.dtsMs = known ? Math.max(dtsMs, known.lastDtsMs + 1) : dtsMs;
+    track.lastDtsMs = packet.dtsMs;
+    this.#stamp(track, packet.kind, sourceMs);
+    this.#recent.remember({ packet, print: this.#printOf(packet) }, packet.dtsMs);
+    this.#wall.saw(packet.dtsMs, arrivedAtMs);
     this.#out.push(packet);
+  }
+
+  /**
+   * Media was sent again with timestamps that went on, as in a loop; what is new may go on with the clock of before it,
+   * and then the loop's time is missing.
+   */
+  #goesBackToLeftClock(packet: MediaPacket, arrivedAtMs: number): boolean {
+    if (!this.#leftClock) return false;
+    this.#leftClock = false;
+    const lead = { packet, print: this.#printOf(packet), arrivedAtMs };
+    const offsetMs = this.#knownClock([lead]);
+    if (offsetMs === undefined || offsetMs === this.#offsetMs) return false;
+    for (const each of [this.#video, this.#audio]) if (each) each.dropping = false;
+    this.#noteDropped();
+    this.#put({ kind: 'step', silenceMs: Infinity }, lead, { kind: 'clock', offsetMs });
+    return true;
+  }
+
+  #trackFor(packet: MediaPacket, sourceMs: number): Track {
+    const isVideo = packet.kind === 'video';
+    const fresh = (): Track => ({
+      lastSourceMs: sourceMs,
+      lastDtsMs: packet.dtsMs,
+      frameMs: isVideo ? 33 : 23,
+      skewMs: null,
+      clock: this.#clock,
+      dropping: false,
+    });
+    return isVideo ? (this.#video ??= fresh()) : (this.#audio ??= fresh());
+  }
+
+  #stamp(track: Track, kind: MediaPacket['kind'], sourceMs: number): void {
+    const other = kind === 'video' ? this.#audio : this.#video;
+    track.lastSourceMs = sourceMs;
+    track.clock = this.#clock;
+    if (other?.clock === this.#clock) track.skewMs = sourceMs - other.lastSourceMs;
   }
 
   #noteDropped(): void {
     if (this.#droppedAgain > 0) this.#event('sent-again', { packets: this.#droppedAgain });
+    if (this.#droppedSound > 0) this.#event('sound-without-configuration', { frames: this.#droppedSound });
     this.#droppedAgain = 0;
+    this.#droppedSound = 0;
   }
 
   #event(event: string, detail: EventItem['detail']): void {
     this.#out.push({ kind: 'event', event, detail });
   }
 }
-
-const newTrack = (packet: MediaPacket): Track => ({
-  lastSourceMs: packet.dtsMs,
-  lastDtsMs: packet.dtsMs,
-  frameMs: packet.kind === 'video' ? 33 : 23,
-  dropping: false,
-});

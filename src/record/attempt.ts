@@ -57,7 +57,7 @@ export async function attempt(
         recording.event(item.event, item.detail);
         continue;
       }
-      const items = onTimeline(timeline, item);
+      const items = onTimeline(timeline, item, variant);
       const isNew = items.some(({ kind }) => kind === 'video' || kind === 'audio');
       if (isNew && !delivered) {
         delivered = true;
@@ -82,14 +82,18 @@ export async function attempt(
   return { ...ended, mediaMs: delivered ? Math.max(1, mediaMs) : 0 };
 }
 
-function onTimeline(timeline: Timeline, item: Exclude<SourceItem, { kind: 'note' }>): TimelineItem[] {
+function onTimeline(
+  timeline: Timeline,
+  item: Exclude<SourceItem, { kind: 'note' }>,
+  { protocol }: Variant,
+): TimelineItem[] {
   switch (item.kind) {
     case 'media':
       return timeline.push(item.units, item.arrivedAtMs);
     case 'discontinuity':
-      return timeline.connect('source-skip');
+      return timeline.connect('source-skip', protocol);
     case 'missing':
-      return timeline.connect(item.cause);
+      return timeline.connect(item.cause, protocol);
   }
 }
 

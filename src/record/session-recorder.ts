@@ -22,6 +22,8 @@ const FRESH_MS = 3_000;
 const HOLD_LOOKS_MS = [10_000, 10_000, 10_000, 20_000, 30_000, 60_000];
 /** Between rounds over variants that all fail, and after connections that bring next to nothing. */
 const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000, 10_000];
+/** A refusal costs next to nothing: the CDN that is back is to be found while its last GOP still covers the break. */
+const REFUSED_RETRY_MS = 2_000;
 /** A connection that brings less than this is not trusted to do better at once. */
 const SHORT_MEDIA_MS = 2_000;
 const HLS_STALL_MS = 30_000;
@@ -57,6 +59,8 @@ export class SessionRecorder {
   readonly #roomId: string;
   readonly #choice = new VariantChoice();
   readonly #over = new AbortController();
+  /** Which troubles of which variants the log has explained; after that the events do. */
+  readonly #told = new Set<string>();
   #state: SessionState;
   #lastLookAtMs: number;
   #looking: Promise<void> | null = null;
@@ -106,10 +110,11 @@ export class SessionRecorder {
     const { timeline, recording, clock } = this.#deps;
     let cause = firstCause;
     let poor = 0;
+    let refused = false;
     while (!this.#over.signal.aborted) {
       const variant = this.#choice.best(clock.monotonic());
       if (!variant) {
-        await this.#wait(poor);
+        await this.#wait(poor, refused ? REFUSED_RETRY_MS : Infinity);
         poor += 1;
         this.#choice.forgive();
         continue;
@@ -117,11 +122,12 @@ export class SessionRecorder {
       const startedAtMs = clock.monotonic();
       const urlsAgeMs = startedAtMs - this.#lastLookAtMs;
       recording.event('attempt', { variant: variant.id });
-      await recording.take(timeline.connect(cause), variantLabel(variant));
+      await recording.take(timeline.connect(cause, variant.protocol), variantLabel(variant));
       const outcome = await this.#attempt(variant);
       if (this.#over.signal.aborted) return;
       this.#apply({ type: 'media-broke' });
       this.#noteOutcome(variant, outcome);
+      refused = outcome.error !== null;
       if (outcome.mediaMs > 0) {
         cause = outcome.cause;
         this.#choice.delivered(variant);
@@ -130,7 +136,8 @@ export class SessionRecorder {
       } else if (urlsAgeMs > FRESH_MS && this.#looking) {
         await this.#looking;
         // The look may have failed: then the known URL is all there is, and is not to be hammered.
-        if (clock.monotonic() - this.#lastLookAtMs > FRESH_MS) await this.#wait(poor++);
+        if (clock.monotonic() - this.#lastLookAtMs > FRESH_MS)
+          await this.#wait(poor++, refused ? REFUSED_RETRY_MS : Infinity);
       } else {
         this.#choice.setAside(variant, clock.monotonic());
       }
@@ -162,7 +169,12 @@ export class SessionRecorder {
   }
 
   #noteOutcome(variant: Variant, { cause, mediaMs, error }: AttemptOutcome): void {
-    const { recording } = this.#deps;
+    const { recording, log } = this.#deps;
+    const trouble = `${variant.id} ${error?.code}`;
+    if (error && !this.#told.has(trouble)) {
+      this.#told.add(trouble);
+      log.warn({ err: error, variant: variant.id }, error.message);
+    }
     const status = error?.context['status'];
     recording.event('media-broke', {
       variant: variant.id,
@@ -263,8 +275,9 @@ export class SessionRecorder {
     for (const wake of waiters) wake();
   }
 
-  #wait(round: number): Promise<void> {
-    return this.#delay(RETRY_MS[Math.min(Math.max(0, round), RETRY_MS.length - 1)] ?? 0);
+  #wait(round: number, mostMs = Infinity): Promise<void> {
+    const ms = RETRY_MS[Math.min(Math.max(0, round), RETRY_MS.length - 1)] ?? 0;
+    return this.#delay(Math.min(ms, mostMs));
   }
 
   /** Ends early, without an error, when the session is over. */

@@ -17,8 +17,8 @@ import type { ClosedInit, ClosedSegment, Engine, EpochSpec } from './engine.ts';
 import { EpochRecorder } from './epoch-recorder.ts';
 
 const SPOOL_RETRY_MS = 1_000;
-/** The API's clock and ours agree no better than this. */
-const HEAD_TOLERANCE_MS = 100;
+/** The API's clock and ours agree no better than this; and HLS gives media no sooner than a segment of it is whole. */
+const HEAD_TOLERANCE_MS = { flv: 100, hls: 4_000, cmaf: 4_000 } as const;
 
 export interface RecordingProgress {
   width: number;
@@ -264,7 +264,7 @@ export class SessionRecording {
     const { term, timeline, spool } = this.#deps;
     await this.#announce(current, null);
     const startsAtMs = timeline.wallOf(closed.firstDtsMs);
-    await this.#noteHead(startsAtMs);
+    await this.#noteHead(startsAtMs, current.epoch.variant.protocol);
     const key = sessionKeys.segment(term, current.epoch.epoch, closed.n, this.#container ?? 'mpegts');
     const segment: Segment = {
       key,
@@ -308,12 +308,13 @@ export class SessionRecording {
   }
 
   /** The head gap reaches back to the room's start, or to where the term before stopped. */
-  async #noteHead(firstPictureMs: number): Promise<void> {
+  async #noteHead(firstPictureMs: number, protocol: keyof typeof HEAD_TOLERANCE_MS): Promise<void> {
     if (this.#headNoted) return;
     this.#headNoted = true;
     const { mediaDueSinceMs, lastSegmentKey } = this.#deps;
     const goesOn = lastSegmentKey !== null && this.#goesOn;
-    if (mediaDueSinceMs === null || goesOn || firstPictureMs - mediaDueSinceMs < HEAD_TOLERANCE_MS) return;
+    const toleranceMs = lastSegmentKey === null ? HEAD_TOLERANCE_MS[protocol] : 0;
+    if (mediaDueSinceMs === null || goesOn || firstPictureMs - mediaDueSinceMs < toleranceMs) return;
     await this.#journalGap(
       mediaDueSinceMs,
       firstPictureMs,
