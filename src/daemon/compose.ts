@@ -26,10 +26,10 @@ export interface Recorder {
   deps: RoomDeps;
   store: Store;
   lookup: LookupClient;
-  look(handle: string, signal: AbortSignal): Promise<Look>;
-  rank(room: LiveRoom): RankedVariant[];
+  look: (handle: string, signal: AbortSignal) => Promise<Look>;
+  rank: (room: LiveRoom) => RankedVariant[];
   /** Ends all shipping; what is left stays in the spool. */
-  giveUp(): void;
+  giveUp: () => void;
   close(): Promise<void>;
 }
 

@@ -45,9 +45,9 @@ export interface RoomDeps {
   writer: { name: string; version: string };
   settings: RecorderSettings;
   openSource: OpenSource;
-  look(handle: string, signal: AbortSignal): Promise<Look>;
-  rank(room: LiveRoom, codec: 'h264' | 'h265' | null): Variant[];
-  engineFor(spec: EpochSpec, variant: VariantLabel): Engine;
+  look: (handle: string, signal: AbortSignal) => Promise<Look>;
+  rank: (room: LiveRoom, codec: 'h264' | 'h265' | null) => Variant[];
+  engineFor: (spec: EpochSpec, variant: VariantLabel) => Engine;
   pictures: SessionPictures;
   /** Ends all shipping; what is left stays in the spool. */
   giveUp: AbortSignal;
@@ -58,7 +58,7 @@ export interface RoomDeps {
 export interface LiveSession {
   handle: string;
   session: string;
-  phase(): 'recording' | 'holding' | 'ended';
+  phase: () => 'recording' | 'holding' | 'ended';
   progress: RecordingProgress;
   shipping: ShipProgress;
 }

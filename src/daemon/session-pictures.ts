@@ -17,10 +17,10 @@ export interface PictureDeps {
   store: Store;
   clock: Clock;
   /** A guarded fetch of a small body. */
-  read(
+  read: (
     url: string,
     options: { signal: AbortSignal; maxBytes: number; timeoutMs: number },
-  ): Promise<{ bytes: Buffer }>;
+  ) => Promise<{ bytes: Buffer }>;
   /** Writes the first picture of a media file or image as JPEG. */
   makePoster(source: string, out: string, signal: AbortSignal): Promise<void>;
   signal: AbortSignal;

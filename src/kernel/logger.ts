@@ -48,7 +48,7 @@ export function createLogger(options: {
       timestamp: pino.stdTimeFunctions.isoTime,
       serializers: { err: describeError },
     },
-    { write: (line: string) => void sink.write(format(scrub(line))) },
+    { write: (line: string) => sink.write(format(scrub(line))) },
   );
 }
 

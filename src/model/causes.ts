@@ -32,11 +32,27 @@ interface EndPolicy {
 
 export const END_CAUSES = {
   'room-ended': { meaning: 'the room went offline', broadcastOver: true, mayRecordRoomAgain: true },
-  'new-room': { meaning: 'the creator went on in another room', broadcastOver: true, mayRecordRoomAgain: false },
+  'new-room': {
+    meaning: 'the creator went on in another room',
+    broadcastOver: true,
+    mayRecordRoomAgain: false,
+  },
   stopped: { meaning: 'the operator ended the recording', broadcastOver: false, mayRecordRoomAgain: true },
-  'max-duration': { meaning: 'the longest allowed duration was reached', broadcastOver: false, mayRecordRoomAgain: false },
-  'media-lost': { meaning: 'no media came back within the hold', broadcastOver: false, mayRecordRoomAgain: true },
-  interrupted: { meaning: 'the recorder was gone and the broadcast with it', broadcastOver: true, mayRecordRoomAgain: true },
+  'max-duration': {
+    meaning: 'the longest allowed duration was reached',
+    broadcastOver: false,
+    mayRecordRoomAgain: false,
+  },
+  'media-lost': {
+    meaning: 'no media came back within the hold',
+    broadcastOver: false,
+    mayRecordRoomAgain: true,
+  },
+  interrupted: {
+    meaning: 'the recorder was gone and the broadcast with it',
+    broadcastOver: true,
+    mayRecordRoomAgain: true,
+  },
 } as const satisfies Record<string, EndPolicy>;
 
 export type EndCause = keyof typeof END_CAUSES;

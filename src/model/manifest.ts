@@ -136,7 +136,12 @@ export const journalEntrySchema = z.discriminatedUnion('type', [
   /** A segment that an earlier entry named and that is lost for good; it leaves the manifest for a gap. */
   z.object({ type: z.literal('lost'), at: isoTime, key: objectKey }),
   z.object({ type: z.literal('file'), at: isoTime, file: fileSchema }),
-  z.object({ type: z.literal('event'), at: isoTime, event: z.string(), detail: z.record(z.string(), z.json()) }),
+  z.object({
+    type: z.literal('event'),
+    at: isoTime,
+    event: z.string(),
+    detail: z.record(z.string(), z.json()),
+  }),
   z.object({
     type: z.literal('sample'),
     at: isoTime,

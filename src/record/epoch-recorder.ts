@@ -18,8 +18,8 @@ export interface EpochRecorderDeps {
   log: Logger;
   tailState: () => TailState;
   variant: VariantLabel;
-  onInit(init: ClosedInit): void;
-  onSegment(segment: ClosedSegment): void;
+  onInit: (init: ClosedInit) => void;
+  onSegment: (segment: ClosedSegment) => void;
   onEngineDied(reason: string): void;
 }
 
