@@ -35,11 +35,11 @@ export interface SessionRecorderDeps {
   timeline: Timeline;
   openSource: OpenSource;
   /** One look, uncached where it can be had; throws the lookup's errors. */
-  look(signal: AbortSignal): Promise<Look>;
+  look: (signal: AbortSignal) => Promise<Look>;
   /** Ranked, best first, of what this machine can record. */
-  rank(room: LiveRoom): Variant[];
+  rank: (room: LiveRoom) => Variant[];
   /** Told of each live look at this session's room. */
-  onRoom(room: LiveRoom, look: Look): void;
+  onRoom: (room: LiveRoom, look: Look) => void;
   clock: Clock;
   log: Logger;
   policy: EndPolicy;

@@ -42,7 +42,7 @@ export interface SessionRecordingDeps {
   /** Key of the earlier terms' last segment. */
   lastSegmentKey: string | null;
   segmentDurationMs: number;
-  engineFor(spec: EpochSpec, variant: VariantLabel): Engine;
+  engineFor: (spec: EpochSpec, variant: VariantLabel) => Engine;
 }
 
 interface CurrentEpoch {
