@@ -2,7 +2,7 @@
  * The still pictures of a session: the cover that the API names, the creator's avatar, and a poster made of the first
  * segment. None of them may ever delay or fail a recording: what can't be had is left out.
  */
-import { copyFile, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, readFile, rm, stat } from 'node:fs/promises';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { avatarFile, contentTypeOf, creatorFile, sessionKeys } from '../layout/keys.ts';
@@ -110,17 +110,23 @@ export class SessionPictures {
   }
 }
 
-/** Copies the first segment, behind its init if it has one, before it is shipped and dropped. */
+/** Copies the first segment, behind its init if it has one; each at once, for it goes as soon as it is shipped. */
 function firstMedia(spool: SessionSpool, out: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    let init: string | null = null;
+    let init: Promise<void> = Promise.resolve();
     const onObject = ({ key }: SpooledObject): void => {
+      const path = spool.pathOf(key);
       if (key.endsWith('-init.mp4')) {
-        init = key;
+        init = copyFile(path, out);
+        // Told below, by the segment that needs it.
+        init.catch(() => {});
         return;
       }
       stop();
-      joined(spool, init, key, out).then(() => resolve(true), reject);
+      const segment = readFile(path);
+      Promise.all([segment, init])
+        .then(([bytes]) => appendFile(out, bytes))
+        .then(() => resolve(true), reject);
     };
     const onClosing = (): void => {
       stop();
@@ -133,17 +139,6 @@ function firstMedia(spool: SessionSpool, out: string): Promise<boolean> {
     spool.on('object', onObject);
     spool.on('closing', onClosing);
   });
-}
-
-async function joined(spool: SessionSpool, init: string | null, segment: string, out: string): Promise<void> {
-  if (init === null) {
-    await copyFile(spool.pathOf(segment), out);
-    return;
-  }
-  await writeFile(
-    out,
-    Buffer.concat([await readFile(spool.pathOf(init)), await readFile(spool.pathOf(segment))]),
-  );
 }
 
 async function exists(path: string): Promise<boolean> {
