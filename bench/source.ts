@@ -1,0 +1,64 @@
+/** The simulated CDN, as the bench sees it: creators that it lets go live, and the addresses of their streams. */
+import { Agent } from 'undici';
+import { silentLogger } from '../src/kernel/logger.ts';
+import { LookupClient } from '../src/lookup/lookup-client.ts';
+import { TalkingChild } from './child.ts';
+
+/** What each stream brings: pictures at 2.5 Mbit/s and sound. */
+export const STREAM_BITS_PER_SECOND = 2_564_000;
+/** Of the sandbox's media: the first keyframe 6 s or more after the segment's beginning. */
+export const SEGMENT_MS = 6_400;
+
+export class Source {
+  readonly apiUrl: string;
+  readonly apiKey: string;
+  readonly handles: readonly string[];
+  readonly #child: TalkingChild;
+
+  private constructor(
+    child: TalkingChild,
+    handles: readonly string[],
+    told: { apiUrl: string; apiKey: string },
+  ) {
+    this.#child = child;
+    this.handles = handles;
+    this.apiUrl = told.apiUrl;
+    this.apiKey = told.apiKey;
+  }
+
+  static async start(streams: number, atOnce: boolean): Promise<Source> {
+    const handles = Array.from({ length: streams }, (_, n) => `bench${n + 1}`);
+    const spreadMs = atOnce ? 0 : SEGMENT_MS;
+    const script = `${import.meta.dirname}/source-process.ts`;
+    const child = new TalkingChild(process.execPath, [script, handles.join(','), String(spreadMs)]);
+    return new Source(child, handles, await child.hear());
+  }
+
+  /** Resolves when all creators are live. */
+  async goLive(): Promise<void> {
+    this.#child.say('live');
+    await this.#child.hear();
+  }
+
+  /** The FLV address of each creator's stream. */
+  async addresses(): Promise<string[]> {
+    const dispatcher = new Agent();
+    const { apiKey, apiUrl: baseUrl } = this;
+    const lookup = new LookupClient({ apiKey, baseUrl, dispatcher, logger: silentLogger() });
+    const signal = AbortSignal.timeout(30_000);
+    const addresses = await Promise.all(
+      this.handles.map(async (handle) => {
+        const look = await lookup.look(handle, { signal });
+        const address = look.status === 'live' ? look.room.streams[0]?.flvUrl : undefined;
+        if (typeof address !== 'string') throw new Error(`${handle} has no stream`);
+        return address;
+      }),
+    );
+    await dispatcher.close();
+    return addresses;
+  }
+
+  async stop(): Promise<void> {
+    await this.#child.ended();
+  }
+}
