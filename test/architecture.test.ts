@@ -34,7 +34,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   store: [...GROUND],
   ship: [...GROUND, 'spool', 'store'],
 
-  ffmpeg: [...GROUND],
+  ffmpeg: [...GROUND, 'media'],
   archive: [...GROUND, 'media', 'store', 'ffmpeg'],
   sandbox: [...GROUND, 'media', 'ffmpeg'],
 
