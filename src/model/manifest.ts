@@ -31,19 +31,17 @@ export const variantLabelSchema = z.object({
   protocol: z.enum(['flv', 'hls', 'cmaf']),
 });
 
-export const creatorSchema = z.object({
+const creatorSchema = z.object({
   handle: z.string(),
   platformUserId: z.string().nullable(),
   displayName: z.string().nullable(),
 });
-export type Creator = z.infer<typeof creatorSchema>;
 
-export const roomSchema = z.object({
+const roomSchema = z.object({
   roomId: z.string(),
   title: z.string().nullable(),
   startedAt: isoTime.nullable(),
 });
-export type Room = z.infer<typeof roomSchema>;
 
 export const fileSchema = z.object({ key: objectKey, bytes: count, sha256 });
 export type ArchivedFile = z.infer<typeof fileSchema>;

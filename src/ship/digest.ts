@@ -4,9 +4,6 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Store } from '../store/store.ts';
 
-export const sha256Of = (bytes: string | Uint8Array): string =>
-  createHash('sha256').update(bytes).digest('hex');
-
 export const sha256OfFile = (path: string): Promise<string> => sha256OfStream(createReadStream(path));
 
 export async function sha256OfObject(store: Store, key: string, signal?: AbortSignal): Promise<string> {

@@ -9,7 +9,7 @@ import { epochPlaylist, sessionPlaylist } from '../layout/playlist.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
 
-export async function putText(store: Store, key: string, text: string, signal?: AbortSignal): Promise<void> {
+async function putText(store: Store, key: string, text: string, signal?: AbortSignal): Promise<void> {
   const options = { contentType: contentTypeOf(key), ...(signal ? { signal } : {}) };
   await store.put(key, { bytes: Buffer.from(text) }, options);
 }
