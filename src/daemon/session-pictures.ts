@@ -2,7 +2,7 @@
  * The still pictures of a session: the cover that the API names, the creator's avatar, and a poster made of the first
  * segment. None of them may ever delay or fail a recording: what can't be had is left out.
  */
-import { appendFile, copyFile, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { avatarFile, contentTypeOf, creatorFile, sessionKeys } from '../layout/keys.ts';
@@ -113,7 +113,7 @@ export class SessionPictures {
 /** Copies the first segment, behind its init if it has one; each at once, for it goes as soon as it is shipped. */
 function firstMedia(spool: SessionSpool, out: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    let init: Promise<void> = Promise.resolve();
+    let init: Promise<void> | null = null;
     const onObject = ({ key }: SpooledObject): void => {
       const path = spool.pathOf(key);
       if (key.endsWith('-init.mp4')) {
@@ -124,8 +124,9 @@ function firstMedia(spool: SessionSpool, out: string): Promise<boolean> {
       }
       stop();
       const segment = readFile(path);
+      const flag = init === null ? 'w' : 'a';
       Promise.all([segment, init])
-        .then(([bytes]) => appendFile(out, bytes))
+        .then(([bytes]) => writeFile(out, bytes, { flag }))
         .then(() => resolve(true), reject);
     };
     const onClosing = (): void => {
