@@ -50,15 +50,16 @@ export async function verifySession(
 
 async function verify(store: Store, ref: SessionRef, options: VerifyOptions): Promise<Verification> {
   const { depth, signal } = options;
-  // Listed first: what comes while this runs is not taken for stray.
-  const listed = await listSession(store, ref, signal);
   const opened = await openSession(store, ref, { signal }).catch((error: unknown) => {
-    if (isLivestowError(error, 'MANIFEST')) return unreadable(error, listed);
+    if (isLivestowError(error, 'MANIFEST')) return error;
     throw error;
   });
-  if ('kind' in opened) {
+  // Listed after that: of a session that grows, everything that the journals know is there by now.
+  const listed = await listSession(store, ref, signal);
+  if (opened instanceof Error) {
     const nothing = { sealed: false, segments: 0, pictures: 0, bytes: 0 };
-    return { ...ref, ...nothing, depth, ok: !opened.damage, findings: [opened] };
+    const found = unreadable(opened, listed);
+    return { ...ref, ...nothing, depth, ok: !found.damage, findings: [found] };
   }
   const { manifest } = opened;
   const findings = [

@@ -27,8 +27,9 @@ export async function withArchive(
   try {
     return await use({ store, config, signal });
   } catch (error) {
-    if (stopKind(signal) === undefined) throw error;
-    return EXIT.interrupted;
+    const stop = stopKind(signal);
+    if (stop === undefined) throw error;
+    return stop === 'interrupt' ? EXIT.interrupted : EXIT.failed;
   } finally {
     store.close();
   }
