@@ -2,7 +2,7 @@
 import { sessionKeys } from '../../src/layout/keys.ts';
 import { FORMAT, type Epoch, type Gap, type JournalEntry, type Segment } from '../../src/model/manifest.ts';
 
-export const T0 = Date.UTC(2026, 10, 22, 14, 3, 7);
+const T0 = Date.UTC(2026, 10, 22, 14, 3, 7);
 export const at = (ms: number): string => new Date(T0 + ms).toISOString();
 
 type EntryOf<T extends JournalEntry['type']> = Extract<JournalEntry, { type: T }>;
