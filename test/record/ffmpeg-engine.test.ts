@@ -169,6 +169,19 @@ describe('any place on the time line', () => {
   });
 });
 
+test.each(['mpegts', 'fmp4'] as const)(
+  'keyframes that are recovery points, not IDR, in %s',
+  async (container) => {
+    const extra = ['-x264-params', 'open-gop=1:keyint=60:min-keyint=30'];
+    const units = unitsOfMp4(makeMp4(`open-gop-${container}`, { seconds: 8, extra }), START_MS);
+    const { segments, inits } = await record(units, { container });
+    expect(segments.map(({ pictures }) => pictures).length).toBeGreaterThan(1);
+    expect(sum(segments.map(({ pictures }) => pictures))).toBe(240);
+    // The second begins with what a decoder needs; pictures that refer to the segment before can't be shown.
+    expect(decodedPictures(segments[1]!, inits[0])).toBeGreaterThan(segments[1]!.pictures - 5);
+  },
+);
+
 test('the number of the first segment, and the term and epoch in the names', async () => {
   const { segments } = await record(h264, { term: 12, epoch: 34, firstSegment: 567 });
   expect(segments.map(({ path }) => basename(path))).toEqual([

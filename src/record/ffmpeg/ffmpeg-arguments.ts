@@ -8,6 +8,7 @@
  *   time stamps, which differs between versions and falls behind when keyframes are further apart than the grid.)
  * - ffmpeg is fed a time line that begins near zero; `output_ts_offset` of the innermost muxer puts the session's time
  *   back, so FLV's 32 bits and the segment muxer's grid (used for audio alone) never see it.
+ * - Nothing is flushed packet by packet: what is in no closed segment is still the caller's (the tail).
  * - The list line on fd 3 comes after a segment's trailer was flushed, because each segment has a trailer of its own.
  */
 import type { VideoConfig } from '../../media/packet.ts';
@@ -74,8 +75,10 @@ function segmentsOf(spec: ArgumentsInput['spec'], originMs: number, pattern: str
     // Continuity counters begin anew in each segment; readers of the joined stream are told.
     'mpegts_flags=+initial_discontinuity',
   ];
+  // ffmpeg puts H.264's parameter sets before IDR pictures only; a segment may begin with a recovery point.
+  const parameterSets = spec.video?.codec === 'h264' ? '-bsf:v h264_mp4toannexb,dump_extra' : '';
   return words(`
-    -f segment -segment_format mpegts -segment_format_options ${muxer.join(':')}
+    ${parameterSets} -f segment -segment_format mpegts -segment_format_options ${muxer.join(':')}
     -segment_time ${spec.video ? AT_EVERY_MARK : seconds(spec.segmentDurationMs)}
     -segment_start_number ${spec.firstSegment} -segment_list pipe:${LIST_FD} -segment_list_type csv
   `).concat(pattern);

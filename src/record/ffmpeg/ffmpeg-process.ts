@@ -46,7 +46,7 @@ interface RunResult {
 }
 
 export class ProcessStalled extends Error {}
-export class ProcessGone extends Error {}
+class ProcessGone extends Error {}
 
 /** Log lines kept for the report of a failure. */
 const LOG_LINES = 12;

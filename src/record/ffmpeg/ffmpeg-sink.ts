@@ -2,14 +2,12 @@
  * One epoch being written by one ffmpeg process: feeds it, takes what it announces, compares the two, and turns every
  * way in which that can go wrong into one failure. The first failure wins.
  */
-import { rm } from 'node:fs/promises';
-import { join, basename } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import { isLivestowError, LivestowError, messageOf } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import { sessionKeys } from '../../layout/keys.ts';
 import type { MediaPacket } from '../../media/packet.ts';
 import type { EngineOutput, EpochSink, EpochSpec } from '../engine.ts';
+import { EpochFiles } from './epoch-files.ts';
 import { FeedPipe } from './feed-pipe.ts';
 import { createFeed, type Feed } from './feed.ts';
 import { ffmpegArguments, INTERLEAVE_MS } from './ffmpeg-arguments.ts';
@@ -47,6 +45,7 @@ export class FfmpegSink implements EpochSink {
   readonly #options: SinkOptions;
   readonly #spec: EpochSpec;
   readonly #output: EngineOutput;
+  readonly #files: EpochFiles;
   readonly #ledger: GopLedger;
   readonly #fragments: FragmentWriter | undefined;
   #running: Running | undefined;
@@ -57,8 +56,6 @@ export class FfmpegSink implements EpochSink {
   /** Output of ffmpeg that is being taken right now: while there is any, it is not ffmpeg that is late. */
   #busy = 0;
   #nextSegment: number;
-  /** The newest that may have a file. */
-  #newestSegment: number;
   /** Segments announced after the input had ended: only the exit tells which is the last. */
   #announcedLate: number[] = [];
   #overdueSince: number | undefined;
@@ -68,7 +65,7 @@ export class FfmpegSink implements EpochSink {
     this.#spec = spec;
     this.#output = output;
     this.#nextSegment = spec.firstSegment;
-    this.#newestSegment = spec.firstSegment;
+    this.#files = new EpochFiles(spec);
     this.#ledger = new GopLedger({
       video: spec.video !== null,
       firstSegment: spec.firstSegment,
@@ -118,7 +115,7 @@ export class FfmpegSink implements EpochSink {
     const originMs = Math.floor(first.dtsMs) - (spec.video ? HEADROOM_MS : 0);
     const process = new FfmpegProcess({
       binary: this.#options.ffmpegPath,
-      args: ffmpegArguments({ spec, originMs, segmentPattern: segmentPatternOf(spec) }),
+      args: ffmpegArguments({ spec, originMs, segmentPattern: this.#files.segmentPattern }),
       folder: spec.folder,
       clock: this.#options.clock,
       stallMs: this.#options.stallMs,
@@ -154,10 +151,10 @@ export class FfmpegSink implements EpochSink {
   }
 
   #createFragments(): FragmentWriter {
-    const { term, epoch, folder, firstSegment, video } = this.#spec;
+    const { firstSegment, video } = this.#spec;
     return new FragmentWriter({
-      initPath: join(folder, basename(sessionKeys.init(term, epoch))),
-      segmentPath: (n) => this.#pathOf(n),
+      initPath: this.#files.init,
+      segmentPath: (n) => this.#files.segment(n),
       firstSegment,
       onInit: (init, tracks) => {
         checkPictures(
@@ -194,7 +191,7 @@ export class FfmpegSink implements EpochSink {
   #onListLine(line: string): void {
     const name = parseListLine(line);
     if (!name) return;
-    this.#newestSegment = Math.max(this.#newestSegment, name.n);
+    this.#files.announced(name.n);
     if (this.#ending) this.#announcedLate.push(name.n);
     else this.#readBack(name.n, false);
   }
@@ -209,7 +206,7 @@ export class FfmpegSink implements EpochSink {
     try {
       await before;
       if (this.#failure) return;
-      this.#handOver(await this.#options.reader.read(n, this.#pathOf(n)), last);
+      this.#handOver(await this.#options.reader.read(n, this.#files.segment(n)), last);
     } catch (error) {
       this.#fail(`Segment ${n} cannot be used.`, { cause: error });
     } finally {
@@ -258,8 +255,8 @@ export class FfmpegSink implements EpochSink {
       return this.#gone(process);
     }
     const exit = await process.stop();
-    for (const [at, n] of this.#announcedLate.entries())
-      this.#readBack(n, at === this.#announcedLate.length - 1);
+    const last = this.#announcedLate.at(-1);
+    for (const n of this.#announcedLate) this.#readBack(n, n === last);
     await this.#closing;
     if (!this.#failure && this.#fragments) {
       await this.#closeFragments(true).catch((error: unknown) => {
@@ -304,21 +301,11 @@ export class FfmpegSink implements EpochSink {
     await this.#closing;
     await this.#fragments?.release();
     this.#fail('ffmpeg is gone.', { context: contextOf(exit) });
-    await this.#removeUnfinished().catch((error: unknown) => {
+    // A name in the folder is then a segment that was handed over, unless livestow itself was killed.
+    await this.#files.removeFrom(this.#nextSegment).catch((error: unknown) => {
       this.#options.logger.warn({ err: error }, 'an unfinished segment could not be removed');
     });
     throw this.#failure!;
-  }
-
-  /** A name in the folder is then a segment that was handed over, unless livestow itself was killed. */
-  async #removeUnfinished(): Promise<void> {
-    const newest = Math.max(this.#newestSegment, this.#nextSegment) + 1;
-    for (let n = this.#nextSegment; n <= newest; n++) await rm(this.#pathOf(n), { force: true });
-  }
-
-  #pathOf(n: number): string {
-    const { folder, term, epoch, container } = this.#spec;
-    return join(folder, basename(sessionKeys.segment(term, epoch, n, container)));
   }
 
   #onLog(line: FfmpegLogLine): void {
@@ -326,9 +313,6 @@ export class FfmpegSink implements EpochSink {
     this.#options.logger.debug({ term, epoch, ...line }, 'ffmpeg');
   }
 }
-
-const segmentPatternOf = ({ term, epoch, container }: EpochSpec): string =>
-  basename(sessionKeys.segment(term, epoch, 0, container)).replace(/0{6}(?=\.\w+$)/, '%06d');
 
 const contextOf = (exit: ProcessExit): Record<string, unknown> => ({
   exitCode: exit.code,
