@@ -43,16 +43,20 @@ export class EpochRecorder {
   async write(packets: readonly MediaPacket[]): Promise<void> {
     for (const packet of packets) this.#deps.tail.append(packet, this.#deps.tailState);
     this.#deps.tail.flush();
-    await this.#alive(async () => {
-      const sink = this.#sink;
-      if (sink) await sink.write(packets);
+    const feed = async (): Promise<void> => {
+      if (this.#sink) await this.#sink.write(packets);
       else await this.#open(packets);
-    });
+    };
+    await this.#outlive(feed, () => this.#reopen());
   }
 
   /** Closes the last segment; every segment was handed over when it resolves. */
   async end(): Promise<void> {
-    await this.#alive(async () => this.#sink?.end());
+    const close = async (): Promise<void> => this.#sink?.end();
+    await this.#outlive(close, async () => {
+      await this.#reopen();
+      await close();
+    });
     this.#sink = null;
   }
 
@@ -61,35 +65,34 @@ export class EpochRecorder {
     this.#sink = null;
   }
 
-  /** Runs a step; when the engine dies in it, another engine is fed from the tail and the step counts as done. */
-  async #alive(step: () => Promise<void>): Promise<void> {
-    let failure: unknown;
-    try {
-      await step();
-      return;
-    } catch (error) {
-      if (!isLivestowError(error, 'ENGINE')) throw error;
-      failure = error;
-    }
-    for (;;) {
-      this.#deaths += 1;
-      this.#deps.log.warn({ err: failure, deaths: this.#deaths }, 'the recording engine died');
-      this.#deps.onEngineDied(messageOf(failure));
-      await this.abort();
-      if (this.#deaths > DEATHS_MAX) {
-        throw new LivestowError('ENGINE', 'the recording engine dies again and again', {
-          cause: failure,
-          hint: 'run `livestow doctor`; the raw media is kept in the spool and is shipped once the engine works',
-        });
-      }
+  /** Runs a step; each time that the engine dies in it, `again` is run instead, with a new engine. */
+  async #outlive(step: () => Promise<void>, again: () => Promise<void>): Promise<void> {
+    for (let run = step; ; run = again) {
       try {
-        await this.#open(await this.#deps.tail.packetsAfter(this.spec.epoch, this.#closedDtsMs));
+        await run();
         return;
       } catch (error) {
         if (!isLivestowError(error, 'ENGINE')) throw error;
-        failure = error;
+        await this.#noteDeath(error);
       }
     }
+  }
+
+  async #noteDeath(cause: LivestowError): Promise<void> {
+    this.#deaths += 1;
+    this.#deps.log.warn({ err: cause, deaths: this.#deaths }, 'the recording engine died');
+    this.#deps.onEngineDied(messageOf(cause));
+    await this.abort();
+    if (this.#deaths <= DEATHS_MAX) return;
+    throw new LivestowError('ENGINE', 'the recording engine dies again and again', {
+      cause,
+      hint: 'run `livestow doctor`; the raw media is kept in the spool and is shipped once the engine works',
+    });
+  }
+
+  /** A new engine takes what no closed segment holds yet: the tail cuts at keyframes, as segments do. */
+  async #reopen(): Promise<void> {
+    await this.#open(await this.#deps.tail.packetsAfter(this.spec.epoch, this.#closedDtsMs));
   }
 
   async #open(packets: readonly MediaPacket[]): Promise<void> {
