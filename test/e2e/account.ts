@@ -10,7 +10,7 @@ import { decodeManifest } from '../../src/layout/manifest.ts';
 import { sessionKeys } from '../../src/layout/keys.ts';
 import type { Epoch, Gap, Manifest, Segment } from '../../src/model/manifest.ts';
 import type { Truth } from '../../src/sandbox/ledger.ts';
-import { frameMs, LOOP_FRAMES, pictureMs } from '../../src/sandbox/media/grid.ts';
+import { frameMs, LOOP_FRAMES, pictureMs, PICTURES_PER_SECOND } from '../../src/sandbox/media/grid.ts';
 import { RangeSet, type Range } from '../../src/sandbox/ranges.ts';
 import {
   accountPictures,
@@ -20,11 +20,13 @@ import {
   type ReadPicture,
 } from '../support/pictures.ts';
 import type { ArchiveCopy } from './archive-copy.ts';
+import { decodeOrderOf, type DecodeOrder } from './decode-order.ts';
 import { soundFrames, type SoundFrame } from './sound-frames.ts';
 
 /** Media that is not there, and what the manifest says of it. */
 export interface Hole {
-  pictures: Range;
+  /** In the order in which pictures are sent. */
+  places: Range;
   /** Wall clock: when the first missing picture was live, and the first one after it. */
   fromMs: number;
   toMs: number;
@@ -64,11 +66,19 @@ export interface SessionAccount {
   miscounted: string[];
 }
 
+/** What the sandbox did. */
+export interface Aired {
+  truth: Truth;
+  /** Wall clock at which the first broadcast began. */
+  wentLiveAtMs: number;
+  /** Position at which each room began. */
+  roomsBegan: ReadonlyMap<string, number>;
+}
+
 export async function accountSession(
   archive: ArchiveCopy,
   path: string,
-  truth: Truth,
-  wentLiveAtMs: number,
+  aired: Aired,
 ): Promise<SessionAccount> {
   const folder = join(archive.folder, path);
   const manifest = decodeManifest(await readFile(join(folder, sessionKeys.manifest), 'utf8'), path);
@@ -77,15 +87,11 @@ export async function accountSession(
   const heard = epochs.flatMap((epoch) => epoch.sound);
   const pictures = accountPictures(shown.map(({ number }) => number));
   const sound = accountFrames(heard);
-  const transfers = truth.transfers.filter(({ roomId }) => roomId === manifest.room.roomId);
+  const transfers = aired.truth.transfers.filter(({ roomId }) => roomId === manifest.room.roomId);
   const sent = {
     pictures: new RangeSet(transfers.flatMap((transfer) => transfer.pictures)),
     sound: new RangeSet(transfers.flatMap((transfer) => transfer.sound)),
   };
-  const roomBeganAt = truth.fired
-    .filter(({ fault }) => fault === 'room')
-    .map(({ positionMs }) => positionMs)
-    .findLast((positionMs) => pictures.first !== null && positionMs <= pictureMs(pictures.first) + 2_200);
   return {
     folder,
     keys: archive.keys.filter((key) => key.startsWith(`${path}/`)).map((key) => key.slice(path.length + 1)),
@@ -106,7 +112,12 @@ export async function accountSession(
     },
     outOfStepMs: Math.max(0, ...epochs.map(outOfStepMs)),
     unevenMs: Math.max(0, ...epochs.map(unevenMs)),
-    holes: holesOf(pictures, roomBeganAt ?? 0, wentLiveAtMs, placesOf(manifest, shown)),
+    holes: holesOf(
+      pictures,
+      await decodeOrderOf(manifest.container === 'fmp4' ? 'hevc' : 'small'),
+      { roomMs: aired.roomsBegan.get(manifest.room.roomId) ?? Number.NaN, wallMs: aired.wentLiveAtMs },
+      placesOf(manifest, shown),
+    ),
     untrue: await untrueObjects(folder, manifest),
     miscounted: epochs.flatMap((epoch) => miscounts(manifest, epoch)),
   };
@@ -189,20 +200,24 @@ function placesOf(manifest: Manifest, shown: readonly ReadPicture[]): Map<number
   return places;
 }
 
+/** Runs of places without a picture. Each place is a picture's length after the one before it. */
 function holesOf(
-  { first, missing }: PictureAccount,
-  roomBeganAtMs: number,
-  wentLiveAtMs: number,
+  { present }: PictureAccount,
+  order: DecodeOrder,
+  began: { roomMs: number; wallMs: number },
   places: ReadonlyMap<number, string>,
 ): Hole[] {
-  if (first === null) return [];
-  const roomFirst = Math.ceil((roomBeganAtMs * 30) / 1_000);
-  const head: Range[] = first > roomFirst ? [[roomFirst, first - 1]] : [];
-  return [...head, ...missing].map(([from, to]) => ({
-    pictures: [from, to],
-    fromMs: wentLiveAtMs + (from === roomFirst ? roomBeganAtMs : pictureMs(from)),
-    toMs: wentLiveAtMs + pictureMs(to + 1),
-    after: places.get(from - 1) ?? null,
+  const there = new RangeSet();
+  for (const [first, last] of present) {
+    for (let picture = first; picture <= last; picture++) there.add(order.placeOf(picture));
+  }
+  if (there.last === undefined) return [];
+  const roomFirst = Math.ceil((began.roomMs * PICTURES_PER_SECOND) / 1_000);
+  return new RangeSet([[roomFirst, there.last]]).minus(there).map(([from, to]) => ({
+    places: [from, to],
+    fromMs: began.wallMs + (from === roomFirst ? began.roomMs : pictureMs(from)),
+    toMs: began.wallMs + pictureMs(to + 1),
+    after: from === roomFirst ? null : (places.get(order.pictureAt(from - 1)) ?? null),
   }));
 }
 

@@ -162,7 +162,7 @@ export async function expectLaidOut({ folder, keys, archive, manifest }: Session
 async function segmentsListed(text: string): Promise<string[]> {
   const playlist = HLS.parse(text);
   if (playlist.isMasterPlaylist) throw new Error('a master playlist');
-  const media = playlist as HLS.types.MediaPlaylist;
+  const media = playlist;
   expect([media.endlist, media.playlistType]).toEqual([true, 'VOD']);
   const target = media.targetDuration;
   expect(media.segments.every(({ duration }) => Math.round(duration) <= target)).toBe(true);

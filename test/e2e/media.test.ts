@@ -1,11 +1,13 @@
 /** What the media of a broadcast does to a recording: each picture and each frame of sound that was sent is counted. */
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { FaultInput } from '../../src/sandbox/faults.ts';
 import { accountPictures, pictureNumbers } from '../support/pictures.ts';
 import { soundOffsetsMs } from '../support/sound.ts';
 import { expectFaithfulSession, type Expected } from './faithful.ts';
-import { World } from './world.ts';
+import { World, WORLD_TIMEOUT_MS } from './world.ts';
+
+vi.setConfig({ testTimeout: WORLD_TIMEOUT_MS });
 
 const SMALL = 'h264 360x640';
 const TURNED = 'h264 640x360';

@@ -14,6 +14,9 @@ import { copyOfBucket, copyOfFolder, filesIn, filesThatSay, type ArchiveCopy } f
 import { LivestowProcess } from './livestow-process.ts';
 import { runningProcesses, type RunningProcess } from './processes.ts';
 
+/** A broadcast, what it takes to be sure that it is over, and the accounting, on a machine with other work. */
+export const WORLD_TIMEOUT_MS = 150_000;
+
 /** What must never be written anywhere. */
 export const API_KEY = 'sfk_canary_4f1d0c7b';
 
@@ -120,7 +123,12 @@ export class World implements AsyncDisposable {
   get wentLiveAtMs(): number {
     const live = this.sandbox.events.find(({ type }) => type === 'live');
     if (!live) throw new Error('Alice has not been live');
-    return this.#beganAtMs + live.atMs;
+    return this.wallMs(live.atMs);
+  }
+
+  /** Wall clock of a time since the scenario began. */
+  wallMs(scenarioMs: number): number {
+    return this.#beganAtMs + scenarioMs;
   }
 
   async archive(): Promise<ArchiveCopy> {
@@ -136,11 +144,13 @@ export class World implements AsyncDisposable {
   async sessions(): Promise<SessionAccount[]> {
     const archive = await this.archive();
     const manifests = archive.keys.filter((key) => /^creators\/[^/]+\/[^/]+\/manifest\.json$/.test(key));
-    const truth = this.sandbox.truth('alice');
+    const aired = {
+      truth: this.sandbox.truth('alice'),
+      wentLiveAtMs: this.wentLiveAtMs,
+      roomsBegan: this.#roomsBegan(),
+    };
     return Promise.all(
-      manifests.map((key) =>
-        accountSession(archive, key.slice(0, -'/manifest.json'.length), truth, this.wentLiveAtMs),
-      ),
+      manifests.map((key) => accountSession(archive, key.slice(0, -'/manifest.json'.length), aired)),
     );
   }
 
@@ -176,6 +186,17 @@ export class World implements AsyncDisposable {
     return (await runningProcesses()).filter(
       ({ pid, parent, args }) => pids.has(pid) || pids.has(parent) || args.includes(this.folder),
     );
+  }
+
+  #roomsBegan(): Map<string, number> {
+    const began = new Map<string, number>();
+    let changeMs = 0;
+    for (const event of this.sandbox.events) {
+      if (event.type === 'fault' && event.fault === 'room') changeMs = event.positionMs;
+      if (event.type === 'live') began.set(event.roomId, 0);
+      if (event.type === 'room') began.set(event.roomId, changeMs);
+    }
+    return began;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,205 @@
+/** When a recording begins, goes on and ends: what the lookup API says, and what it does not. */
+import { describe, expect, test, vi } from 'vitest';
+import type { ApiRuleInput } from '../../src/sandbox/api-rules.ts';
+import { expectFaithful, expectFaithfulSession, expectLaidOut, expectNothingLeft } from './faithful.ts';
+import { World, WORLD_TIMEOUT_MS } from './world.ts';
+
+vi.setConfig({ testTimeout: WORLD_TIMEOUT_MS });
+
+const OK = { code: 0, signal: null };
+const SMALL = 'h264 360x640';
+
+describe('a recording goes on', () => {
+  test.concurrent('through an API storm', async () => {
+    const storm: NonNullable<ApiRuleInput['answer']>[] = [
+      { type: 'error', code: 'internal_error' },
+      { type: 'error', code: 'lookup_failed' },
+      { type: 'error', code: 'temporarily_unavailable', retryAfter: 1 },
+      { type: 'error', code: 'temporarily_unavailable', status: 429 },
+      { type: 'html' },
+      { type: 'malformed' },
+      { type: 'truncated' },
+      { type: 'reset' },
+      { type: 'body', body: '{"data":' },
+      { type: 'error', code: 'teapot', status: 418 },
+    ];
+    await using world = await World.open({
+      alice: { durationMs: 16_000, faults: [{ type: 'drop', atMs: 9_700 }] },
+    });
+    const run = await world.record('--sample-interval', '500ms');
+    await world.gopSent(0);
+    for (const answer of storm) world.sandbox.answer({ next: 1, answer });
+    await world.happens('the end', ({ type }) => type === 'ended');
+    const answers = world.sandbox.events.flatMap((event) => (event.type === 'lookup' ? event.answer : []));
+    // The storm came down while it was recorded, not after it.
+    expect(answers).toEqual(
+      expect.arrayContaining(['error', 'html', 'malformed', 'truncated', 'reset', 'body']),
+    );
+    expect(await run.exited).toEqual(OK);
+    const { pictures } = await expectFaithfulSession(world);
+    expect(pictures).toMatchObject({ first: 0, missing: [] });
+  });
+
+  test.concurrent('while a look hangs until it times out', async () => {
+    await using world = await World.open({ alice: { durationMs: 19_000 } });
+    const run = await world.record('--sample-interval', '500ms');
+    await world.gopSent(0);
+    world.sandbox.answer({ next: 1, answer: { type: 'hang' } });
+    await run.until('the look has timed out', ({ stderr }) => stderr.includes('did not answer within'));
+    expect(await run.exited).toEqual(OK);
+    await expectFaithfulSession(world);
+  });
+
+  test.concurrent('without credits, to its end; then nobody can say that the room is over', async () => {
+    await using world = await World.open({ alice: { durationMs: 9_000 } });
+    const run = await world.record('--sample-interval', '500ms', '--max-hold', '4s');
+    await world.gopSent(1);
+    world.sandbox.answer({ answer: { type: 'error', code: 'insufficient_credits' } });
+    expect(await run.exited).toEqual(OK);
+    const refused = world.sandbox.events.filter((event) => event.type === 'lookup' && event.status === 402);
+    // One look learns it; the key is not tried again and again.
+    expect(refused).toHaveLength(1);
+    const { pictures } = await expectFaithfulSession(world, { endCause: 'media-lost' });
+    expect(pictures).toMatchObject({ first: 0, missing: [] });
+  });
+
+  test.concurrent('when looks say offline and media flows', async () => {
+    await using world = await World.open({
+      alice: { durationMs: 17_000, faults: [{ type: 'offline', forMs: 12_000, atMs: 2_500 }] },
+    });
+    const run = await world.record('--sample-interval', '500ms');
+    expect(await run.exited).toEqual(OK);
+    const offline = world.sandbox.events.filter(
+      (event) => event.type === 'lookup' && event.status === 200 && !event.live,
+    );
+    expect(offline.length).toBeGreaterThan(10);
+    await expectFaithfulSession(world);
+  });
+
+  test.concurrent('when cached looks say offline for longer than it takes to confirm an end', async () => {
+    await using world = await World.open({
+      alice: { durationMs: 28_000, faults: [{ type: 'refuse', forMs: 16_000, atMs: 4_400 }] },
+    });
+    const run = await world.record();
+    await world.happens('the refusal', (event) => event.type === 'fault' && event.fault === 'refuse');
+    // From before she went live, as the shared cache has it.
+    world.sandbox.answer({ next: 3, answer: { type: 'cached', ageMs: 3_600_000 } });
+    expect(await run.exited).toEqual(OK);
+    const cached = world.sandbox.events.filter(
+      (event) => event.type === 'lookup' && event.answer === 'cached',
+    );
+    expect(cached.map((event) => event.type === 'lookup' && event.live)).toEqual([false, false, false]);
+    expect(cached[2]!.atMs - cached[0]!.atMs).toBeGreaterThan(10_000);
+    await expectFaithfulSession(world, { epochs: [SMALL, SMALL], gaps: ['connection-lost'] });
+  });
+});
+
+describe('a recording ends', () => {
+  test.concurrent('with its room: the first session ends, the next begins', async () => {
+    await using world = await World.open({
+      alice: { durationMs: 16_000, faults: [{ type: 'room', title: 'The next one', atMs: 8_000 }] },
+    });
+    const run = world.livestow('record', 'alice');
+    await world.lookups(1);
+    world.sandbox.goLive('alice');
+    await run.until('two sessions are sealed', ({ stdout }) => stdout.split(' sealed: ').length === 3);
+    run.kill('SIGINT');
+    expect(await run.exited).toEqual({ code: 130, signal: null });
+    const [first, second] = await world.sessions();
+    expectFaithful(world, first!, { endCause: 'new-room' });
+    expectFaithful(world, second!, {
+      // A keyframe later, and only what the CDN has: that is the head gap.
+      gaps: second!.holes.length > 0 ? ['found-late'] : [],
+    });
+    expect(first!.manifest.room.roomId).not.toBe(second!.manifest.room.roomId);
+    expect(second!.manifest.room.title).toBe('The next one');
+    await expectLaidOut(first!);
+    await expectLaidOut(second!);
+    await expectNothingLeft(world);
+  });
+
+  test.concurrent('as media-lost when nothing comes back within the hold', async () => {
+    await using world = await World.open({
+      alice: { durationMs: null, faults: [{ type: 'refuse', forMs: 600_000, atMs: 5_000 }] },
+    });
+    const run = await world.record('--max-hold', '4s');
+    expect(await run.exited).toEqual(OK);
+    await expectFaithfulSession(world, { endCause: 'media-lost' });
+  });
+
+  test.concurrent('at --max-duration', async () => {
+    await using world = await World.open({ alice: {} });
+    const run = await world.record('--max-duration', '7s');
+    expect(await run.exited).toEqual(OK);
+    const { manifest } = await expectFaithfulSession(world, {
+      endCause: 'max-duration',
+      cutAtMs: [cutOf(world)],
+    });
+    expect(Math.abs(manifest.coverage.recordedMs - 7_000)).toBeLessThan(1_500);
+  });
+
+  test.concurrent('by an offline blip of the media alone: no, the same session goes on', async () => {
+    await using world = await World.open({
+      alice: { durationMs: 18_000, faults: [{ type: 'offline', media: 'stops', forMs: 6_000, atMs: 4_400 }] },
+    });
+    const run = await world.record();
+    expect(await run.exited).toEqual(OK);
+    expect(world.sandbox.fired('alice', 'offline').length).toBeGreaterThan(0);
+    await expectFaithfulSession(world, { epochs: [SMALL, SMALL], gaps: ['connection-lost'] });
+  });
+});
+
+describe('nothing is recorded', () => {
+  test.concurrent('--no-wait exits 4 when she is not live', async () => {
+    await using world = await World.open();
+    const run = world.livestow('record', 'alice', '--no-wait');
+    expect(await run.exited).toEqual({ code: 4, signal: null });
+    expect((await world.archive()).keys).toEqual([]);
+    await expectNothingLeft(world);
+  });
+
+  test.concurrent('--no-wait for a handle that nobody has exits 4 as well', async () => {
+    await using world = await World.open();
+    const run = world.livestow('record', 'nobody', '--no-wait');
+    expect(await run.exited).toEqual({ code: 4, signal: null });
+    await expectNothingLeft(world);
+  });
+
+  test.concurrent.for(['a/b', '..', 'alice bob', '', 'x'.repeat(65)])(
+    'a bad handle exits 2: %j',
+    async (handle) => {
+      await using world = await World.open();
+      const run = world.livestow('record', handle);
+      expect(await run.exited).toEqual({ code: 2, signal: null });
+      expect(world.sandbox.events).toEqual([]);
+      expect(await world.leftInSpool()).toEqual([]);
+    },
+  );
+
+  test.concurrent('an unknown key exits 1 with one clear message', async () => {
+    await using world = await World.open({ env: { LIVESTOW_API_KEY: 'sfk_not_the_one' } });
+    const run = world.livestow('record', 'alice', '--once');
+    expect(await run.exited).toEqual({ code: 1, signal: null });
+    expect(world.sandbox.events.filter(({ type }) => type === 'lookup')).toHaveLength(1);
+    expect(run.stderr).toMatch(/key/i);
+    expect(run.stderr).not.toContain('sfk_not_the_one');
+  });
+
+  test.concurrent('by a second recorder of the same creator: exit 11, and the first one is not disturbed', async () => {
+    await using world = await World.open({ alice: { durationMs: 9_000 } });
+    const first = await world.record();
+    await world.gopSent(1);
+    const second = world.livestow('record', 'alice', '--once');
+    expect(await second.exited).toEqual({ code: 11, signal: null });
+    expect(second.stderr).toContain('@alice');
+    expect(await first.exited).toEqual(OK);
+    await expectFaithfulSession(world);
+  });
+});
+
+/** When livestow hung up. */
+function cutOf(world: World): number {
+  const closed = world.sandbox.truth('alice').transfers.findLast(({ closedBy }) => closedBy === 'client');
+  if (closed?.closedAtMs == null) throw new Error('livestow did not hang up');
+  return world.wallMs(closed.closedAtMs);
+}
