@@ -10,12 +10,12 @@ import type { Summary } from '../model/manifest.ts';
 import { parseHandle } from '../model/handle.ts';
 import type { Store } from '../store/store.ts';
 import { readText } from './read-text.ts';
-import { keyIn, openSession, type SessionRef } from './session-reader.ts';
+import { hasRecords, keyIn, openSession, type SessionRef } from './session-reader.ts';
 
 const READS_AT_ONCE = 16;
 
 export interface CatalogueEntry extends SessionRef {
-  /** Null when nothing of the session can be read; `problem` then says why. */
+  /** Null when nothing is written of the session yet, or nothing of it can be read; `problem` then says why. */
   summary: Summary | null;
   problem: string | null;
 }
@@ -84,8 +84,9 @@ async function describe(
     return summary.deletedAt === null ? { ...ref, summary, problem: null } : undefined;
   } catch (error) {
     if (isLivestowError(error, 'NOT_FOUND')) return undefined;
-    if (isLivestowError(error, 'MANIFEST')) return { ...ref, summary: null, problem: messageOf(error) };
-    throw error;
+    if (!isLivestowError(error, 'MANIFEST')) throw error;
+    const isWritten = await hasRecords(store, ref, signal);
+    return { ...ref, summary: null, problem: isWritten ? messageOf(error) : null };
   }
 }
 

@@ -66,6 +66,12 @@ async function nothingToRead(store: Store, ref: SessionRef, problem: string | nu
   return new LivestowError('NOT_FOUND', `there is no session ${ref.session} of ${ref.handle}`);
 }
 
+/** False in the first seconds of a recording, when there are segments only. */
+export async function hasRecords(store: Store, ref: SessionRef, signal?: AbortSignal): Promise<boolean> {
+  for await (const _ of store.list(keyIn(ref, 'journal/'), signal ? { signal } : {})) return true;
+  return (await store.head(keyIn(ref, sessionKeys.manifest), signal)) !== undefined;
+}
+
 interface ReadManifest {
   manifest: Manifest | undefined;
   problem: string | null;

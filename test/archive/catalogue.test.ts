@@ -58,14 +58,18 @@ describe('a session whose list entry is not there', () => {
     expect(await listSessions(temp.store)).toMatchObject([{ problem: null, summary: { segments: 2 } }]);
   });
 
-  test('nothing but a segment: it is listed with what is wrong', async () => {
+  test('nothing but a segment: it has begun', async () => {
     await using temp = await tempStore();
     await temp.store.put('creators/alice/20261122T140307Z-1/segments/0001-0001-000001.ts', {
       bytes: Buffer.from('x'),
     });
-    expect(await listSessions(temp.store)).toMatchObject([
-      { handle: 'alice', summary: null, problem: expect.stringContaining('neither a manifest nor journals') },
+    const session = '20261122T140307Z-1';
+    expect(await listSessions(temp.store)).toEqual([
+      { handle: 'alice', session, summary: null, problem: null },
     ]);
+    await expect(openSession(temp.store, { handle: 'alice', session })).rejects.toMatchObject({
+      code: 'MANIFEST',
+    });
   });
 
   test('one that a newer livestow wrote is listed, and does not keep the others from it', async () => {
@@ -75,7 +79,10 @@ describe('a session whose list entry is not there', () => {
     await publish(temp.store, { ...newer, manifest: { ...newer.manifest, format: 'livestow/2' } });
     const journal = `{"type":"term","at":"2026-01-01T00:00:00Z","format":"livestow/2","hold":{}}\n`;
     await temp.store.put(`${newer.prefix}journal/0001-000001.ndjson`, { bytes: Buffer.from(journal) });
-    expect(await listSessions(temp.store)).toMatchObject([{ summary: null }, { summary: { segments: 2 } }]);
+    expect(await listSessions(temp.store)).toMatchObject([
+      { summary: null, problem: expect.stringContaining('livestow/2') },
+      { summary: { segments: 2 } },
+    ]);
   });
 });
 

@@ -43,10 +43,13 @@ export const lsCommand: CommandFactory = (context) =>
       ),
     );
 
-type State = 'sealed' | 'unsealed' | 'unreadable';
+/** `begun`: there is media, and nothing written of it yet. */
+type State = 'sealed' | 'unsealed' | 'begun' | 'unreadable';
 
-const stateOf = ({ summary }: CatalogueEntry): State =>
-  summary === null ? 'unreadable' : summary.sealedAt === null ? 'unsealed' : 'sealed';
+function stateOf({ summary, problem }: CatalogueEntry): State {
+  if (summary === null) return problem === null ? 'begun' : 'unreadable';
+  return summary.sealedAt === null ? 'unsealed' : 'sealed';
+}
 
 /** The handle is that of the session's folder, also where the creator has another one by now. */
 const printable = (entry: CatalogueEntry): Record<string, unknown> => ({
@@ -59,8 +62,10 @@ const printable = (entry: CatalogueEntry): Record<string, unknown> => ({
 
 function row(entry: CatalogueEntry): string[] {
   const { session, handle, summary } = entry;
-  if (summary === null)
-    return [session, `@${handle}`, '', '', '', '', '', `unreadable: ${entry.problem ?? ''}`];
+  if (summary === null) {
+    const problem = entry.problem === null ? '' : `: ${entry.problem}`;
+    return [session, `@${handle}`, '', '', '', '', '', `${stateOf(entry)}${problem}`];
+  }
   return [
     session,
     `@${handle}`,
