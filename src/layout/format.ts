@@ -2,6 +2,10 @@
 import { LivestowError } from '../kernel/errors.ts';
 import { FORMAT } from '../model/manifest.ts';
 
+/** What something that was read says of its own format; empty when it does not. */
+export const formatOf = (value: unknown): string =>
+  typeof value === 'object' && value !== null && 'format' in value ? String(value.format) : '';
+
 const majorOf = (format: string): number =>
   Number(/^livestow\/(\d+)(?![^.])/.exec(format)?.[1] ?? Number.NaN);
 

@@ -4,7 +4,7 @@
  */
 import { LivestowError } from '../kernel/errors.ts';
 import { journalEntrySchema, type JournalEntry } from '../model/manifest.ts';
-import { requireReadableFormat } from './format.ts';
+import { formatOf, requireReadableFormat } from './format.ts';
 
 export const encodeJournalEntry = (entry: JournalEntry): string => `${JSON.stringify(entry)}\n`;
 
@@ -21,10 +21,8 @@ export function decodeJournal(text: string, name: string): JournalEntry[] {
   for (const [index, line] of all.entries()) {
     if (line === '') continue;
     const isTornTail = index === lines.length;
-    const parsed = parseLine(line);
+    const parsed = parseLine(line, `${name}, line ${index + 1}`);
     if (parsed.ok) {
-      if (parsed.entry?.type === 'term')
-        requireReadableFormat(parsed.entry.format, `${name}, line ${index + 1}`);
       if (parsed.entry) entries.push(parsed.entry);
     } else if (!isTornTail) {
       throw new LivestowError('MANIFEST', `${name}, line ${index + 1}: ${parsed.why}`, {
@@ -37,16 +35,18 @@ export function decodeJournal(text: string, name: string): JournalEntry[] {
 
 type ParsedLine = { ok: true; entry: JournalEntry | undefined } | { ok: false; why: string };
 
-function parseLine(line: string): ParsedLine {
+/** Throws MANIFEST for a term of a format that cannot be read: its fields may be others. */
+function parseLine(line: string, place: string): ParsedLine {
   let value: unknown;
   try {
     value = JSON.parse(line);
   } catch {
     return { ok: false, why: 'not JSON' };
   }
+  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
+  if (type === 'term') requireReadableFormat(formatOf(value), place);
   const known = journalEntrySchema.safeParse(value);
   if (known.success) return { ok: true, entry: known.data };
-  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
   const typeIsKnown = journalEntrySchema.options.some((option) => option.shape.type.value === type);
   if (typeof type === 'string' && !typeIsKnown) return { ok: true, entry: undefined };
   return { ok: false, why: known.error.issues[0]?.message ?? 'not a journal entry' };

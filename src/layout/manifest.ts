@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { LivestowError } from '../kernel/errors.ts';
 import { manifestSchema, summarySchema, type Epoch, type Manifest, type Summary } from '../model/manifest.ts';
-import { requireReadableFormat } from './format.ts';
+import { formatOf, requireReadableFormat } from './format.ts';
 import { sessionKeys } from './keys.ts';
 
 /** 4 KB, as the contract says. */
@@ -19,8 +19,7 @@ function decode<T>(text: string, name: string, schema: z.ZodType<T>): T {
       hint: 'rebuild it with `livestow reindex`',
     });
   }
-  const format = typeof value === 'object' && value !== null && 'format' in value ? String(value.format) : '';
-  requireReadableFormat(format, name);
+  requireReadableFormat(formatOf(value), name);
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];

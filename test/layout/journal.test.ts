@@ -81,6 +81,8 @@ describe('what is not understood', () => {
   test('a higher major format is refused, a higher minor one is read', () => {
     const of = (format: string): string => encodeJournalEntry(term(1, { format }));
     expect(decodeJournal(of('livestow/1.3'), 'j')).toHaveLength(1);
+    const changed = '{"type":"term","format":"livestow/2","hold":{}}\n';
+    expect(failure(() => decodeJournal(changed, 'j')).hint).toContain('upgrade');
     expect(failure(() => decodeJournal(of('livestow/2'), 'j'))).toMatchObject({
       code: 'MANIFEST',
       hint: expect.stringContaining('upgrade'),
