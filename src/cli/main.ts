@@ -1,31 +1,15 @@
 #!/usr/bin/env node
-/** argv → command → exit code. */
+/** The command `livestow`. Looks at Node's version before anything that an older one could not even read. */
 import process from 'node:process';
-import { CommanderError } from 'commander';
-import { StopRequest } from '../kernel/stop-request.ts';
-import { createContext } from './context.ts';
-import { EXIT, exitCodeOf } from './exit-codes.ts';
-import { errorText } from './output.ts';
-import { createProgram } from './program.ts';
 
-const context = createContext(process);
-const program = await createProgram(context, process.argv.slice(2));
+const LEAST_NODE = 24;
 
-try {
-  await program.parseAsync(process.argv);
-} catch (error) {
-  if (error instanceof CommanderError) {
-    // It has said already what was wrong; help and version that were asked for are no error.
-    process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  } else if (error instanceof StopRequest) {
-    process.exitCode = error.kind === 'interrupt' ? EXIT.interrupted : EXIT.done;
-  } else {
-    const level = program.opts<{ logLevel?: string }>().logLevel ?? process.env['LIVESTOW_LOG_LEVEL'];
-    context.err.line(errorText(error, level === 'debug' || level === 'trace'));
-    process.exitCode = exitCodeOf(error);
-  }
+if (Number.parseInt(process.versions.node, 10) < LEAST_NODE) {
+  process.stderr.write(
+    `livestow: needs Node.js ${LEAST_NODE} or newer, and this is ${process.versions.node}: https://nodejs.org\n`,
+  );
+  process.exitCode = 1;
+} else {
+  const { run } = await import('./run.ts');
+  await run();
 }
-
-// A socket that is kept alive for a next request must not keep a finished command.
-await Promise.all([context.out.flush(), context.err.flush()]);
-process.exit();
