@@ -300,6 +300,8 @@ export class SessionRecording {
       await this.#journalGap(this.#lastPictureMs - lostMs, this.#lastPictureMs, 'engine-failed');
     }
     await this.#flushGaps(current, this.#lastPictureMs);
+    // The first segment makes the session visible in the store; later ones wait for the journal's own rhythm.
+    if (this.progress.segments === 1) await spool.cutJournal();
     await this.#tail.closedUpTo(closed.lastDtsMs);
     if (this.#resumedUpToMs !== null && closed.lastDtsMs >= this.#resumedUpToMs) {
       this.#resumedUpToMs = null;

@@ -3,7 +3,7 @@
  * few faults, shipped to a folder, sealed, read back. Done only when the archive verifies.
  */
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { startPlayer } from '../../archive/player-server.ts';
 import { verifySession } from '../../archive/verify.ts';
@@ -49,7 +49,7 @@ export const demoCommand: CommandFactory = (context) =>
           },
         });
         try {
-          const folder = join(context.cwd, flags.dir);
+          const folder = resolve(context.cwd, flags.dir);
           const manifest = await record(context, demoConfig(config, sandbox, folder), sandbox, stop);
           if (!manifest) return stop.aborted ? EXIT.interrupted : EXIT.failed;
           return await readBack(context, folder, manifest, flags.keepOpen ?? false, stop);
