@@ -1,5 +1,6 @@
 /** What runs on this machine, as `ps` tells it: to find a recorder's ffmpeg, and to prove that nothing was left behind. */
 import { execFile } from 'node:child_process';
+import { setTimeout as after } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 export interface RunningProcess {
@@ -22,5 +23,13 @@ export async function runningProcesses(): Promise<RunningProcess[]> {
   });
 }
 
-export const isRunning = async (pid: number): Promise<boolean> =>
-  (await runningProcesses()).some((process) => process.pid === pid);
+/** Rejects when the process goes on for long. */
+export async function hasEnded(pid: number): Promise<void> {
+  const limit = AbortSignal.timeout(10_000);
+  for (;;) {
+    const found = (await runningProcesses()).find((process) => process.pid === pid);
+    if (!found) return;
+    if (limit.aborted) throw new Error(`still running: ${found.pid} ${found.args}`);
+    await after(50);
+  }
+}

@@ -1,0 +1,67 @@
+/** Recorders that are stopped and killed: what was safe at that moment, and what must be so for ever. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { filesIn } from './archive-copy.ts';
+import { expectFaithful, expectLaidOut, expectNothingLeft, type Expected } from './faithful.ts';
+import type { SessionAccount } from './account.ts';
+import type { LivestowProcess } from './livestow-process.ts';
+import { hasEnded } from './processes.ts';
+import type { World } from './world.ts';
+
+export type Victim = 'livestow' | 'ffmpeg' | 'both';
+
+export interface Kill {
+  atMs: number;
+  /** Closed segments at that moment, in the store or in the spool. */
+  closed: string[];
+}
+
+/** Kills without warning, and sees that no ffmpeg goes on alone. */
+export async function killNow(world: World, run: LivestowProcess, victim: Victim): Promise<Kill> {
+  const recording = await run.recordingProcesses();
+  const atMs = Date.now();
+  if (victim !== 'livestow') for (const pid of recording) process.kill(pid, 'SIGKILL');
+  if (victim !== 'ffmpeg') await run.killHard();
+  await Promise.all(recording.map(hasEnded));
+  if (victim !== 'ffmpeg') expect(await world.leaks()).toEqual([]);
+  return { atMs, closed: await closedSegments(world) };
+}
+
+/** So long after the keyframe of this GOP went out. */
+export async function momentAfterGop(world: World, gop: number, delayMs: number): Promise<void> {
+  await world.gopSent(gop);
+  await after(delayMs);
+}
+
+/** What a journal names was whole on disk: from then on it must not be lost. */
+async function closedSegments(world: World): Promise<string[]> {
+  const journals = (await filesIn(world.spool)).filter((path) => /\/journal\/[^/]+\.ndjson$/.test(path));
+  const texts = await Promise.all(journals.map((path) => readFile(join(world.spool, path), 'utf8')));
+  const lines = texts.flatMap((text) => text.split('\n').slice(0, -1));
+  return lines.flatMap((line) => {
+    const entry = JSON.parse(line) as { type: string; segment?: { key: string } };
+    return entry.type === 'segment' && entry.segment ? [entry.segment.key] : [];
+  });
+}
+
+/** The one session there is, sealed after all, with everything that was closed before the kills. */
+export async function expectSurvived(
+  world: World,
+  kills: readonly Kill[],
+  expected: Expected = {},
+): Promise<SessionAccount> {
+  const session = await world.session();
+  expectFaithful(world, session, {
+    epochs: 'h264 360x640',
+    gaps: 'recorder-down',
+    cutAtMs: kills.map(({ atMs }) => atMs),
+    ...expected,
+  });
+  const keys = session.manifest.segments.map(({ key }) => key);
+  for (const { closed } of kills) expect(keys).toEqual(expect.arrayContaining(closed));
+  await expectLaidOut(session);
+  await expectNothingLeft(world);
+  return session;
+}

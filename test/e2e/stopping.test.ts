@@ -1,0 +1,129 @@
+/** Recorders that are stopped, drained and killed, and what their archive is worth afterwards. */
+import { describe, expect, test, vi } from 'vitest';
+import { expectSurvived, killNow, momentAfterGop } from './cut.ts';
+import { expectFaithfulSession } from './faithful.ts';
+import { World, WORLD_TIMEOUT_MS } from './world.ts';
+
+vi.setConfig({ testTimeout: WORLD_TIMEOUT_MS });
+
+const OK = { code: 0, signal: null };
+const terms = (manifest: { epochs: { term: number }[] }): number[] => [
+  ...new Set(manifest.epochs.map(({ term }) => term)),
+];
+
+describe('a recorder that is asked to stop', () => {
+  test.concurrent('SIGINT ends the recording and seals it: exit 130', async () => {
+    await using world = await World.open();
+    const run = await world.record();
+    await momentAfterGop(world, 3, 700);
+    const atMs = Date.now();
+    run.kill('SIGINT');
+    expect(await run.exited).toEqual({ code: 130, signal: null });
+    const { pictures } = await expectFaithfulSession(world, { endCause: 'stopped', cutAtMs: [atMs] });
+    expect(pictures.last).toBeGreaterThan(3 * 64);
+  });
+
+  test.concurrent('SIGINT while it waits for her: exit 130, and nothing is there', async () => {
+    await using world = await World.open();
+    const run = world.livestow('record', 'alice');
+    await world.lookups(2);
+    run.kill('SIGINT');
+    expect(await run.exited).toEqual({ code: 130, signal: null });
+    expect((await world.archive()).keys).toEqual([]);
+    expect(await world.leftRunning()).toEqual([]);
+  });
+
+  test.concurrent('SIGTERM drains: exit 0, unsealed; the next start goes on as term 2 and seals', async () => {
+    await using world = await World.open({ alice: { durationMs: 17_000 } });
+    const first = await world.record();
+    await momentAfterGop(world, 2, 900);
+    const atMs = Date.now();
+    first.kill('SIGTERM');
+    expect(await first.exited).toEqual(OK);
+    const drained = await world.session();
+    expect(drained.manifest.sealedAt).toBeNull();
+    expect(drained.pictures).toMatchObject({ first: 0, missing: [], repeats: 0 });
+    expect(drained.untrue).toEqual([]);
+    const second = world.livestow('record', 'alice', '--once');
+    expect(await second.exited).toEqual(OK);
+    const { manifest } = await expectSurvived(world, [
+      { atMs, closed: drained.manifest.segments.map(({ key }) => key) },
+    ]);
+    expect(terms(manifest)).toEqual([1, 2]);
+  });
+
+  test.concurrent('SIGTERM, and the room is over when it starts again: sealed', async () => {
+    await using world = await World.open({ alice: { durationMs: 8_000 } });
+    const first = await world.record();
+    await momentAfterGop(world, 2, 300);
+    const atMs = Date.now();
+    first.kill('SIGTERM');
+    expect(await first.exited).toEqual(OK);
+    await world.happens('the end', ({ type }) => type === 'ended');
+    const second = world.livestow('record', 'alice', '--no-wait');
+    expect(await second.exited).toEqual({ code: 4, signal: null });
+    await expectSurvived(world, [{ atMs, closed: [] }], { endCause: 'interrupted' });
+  });
+});
+
+describe('kill -9', () => {
+  test.concurrent.for([
+    { moment: 'as soon as media flows', gop: 0, delayMs: 150 },
+    { moment: 'just before a segment closes', gop: 2, delayMs: 2_000 },
+    { moment: 'in the middle of a segment', gop: 3, delayMs: 900 },
+  ])('of livestow, $moment: the next start goes on', async ({ gop, delayMs }) => {
+    await using world = await World.open({ alice: { durationMs: 15_000 } });
+    const first = await world.record();
+    await momentAfterGop(world, gop, delayMs);
+    const kill = await killNow(world, first, 'livestow');
+    const second = world.livestow('record', 'alice', '--once');
+    expect(await second.exited).toEqual(OK);
+    const { manifest } = await expectSurvived(world, [kill]);
+    expect(terms(manifest).at(-1)).toBe(2);
+  });
+
+  test.concurrent('of its ffmpeg alone: not a picture is lost', async () => {
+    await using world = await World.open({ alice: { durationMs: 11_000 } });
+    const run = await world.record();
+    await momentAfterGop(world, 2, 1_200);
+    await killNow(world, run, 'ffmpeg');
+    expect(await run.exited).toEqual(OK);
+    expect(run.events('engine-died')).toHaveLength(1);
+    const { pictures } = await expectFaithfulSession(world);
+    expect(pictures).toMatchObject({ first: 0, missing: [] });
+  });
+
+  test.concurrent('of both at once', async () => {
+    await using world = await World.open({ alice: { durationMs: 15_000 } });
+    const first = await world.record();
+    await momentAfterGop(world, 2, 1_200);
+    const kill = await killNow(world, first, 'both');
+    const second = world.livestow('record', 'alice', '--once');
+    expect(await second.exited).toEqual(OK);
+    await expectSurvived(world, [kill]);
+  });
+
+  test.concurrent('when the room is over before it is started again: sealed with all that had come', async () => {
+    await using world = await World.open({ alice: { durationMs: 8_000 } });
+    const first = await world.record();
+    await momentAfterGop(world, 3, 500);
+    const kill = await killNow(world, first, 'livestow');
+    await world.happens('the end', ({ type }) => type === 'ended');
+    const second = world.livestow('record', 'alice', '--no-wait');
+    expect(await second.exited).toEqual({ code: 4, signal: null });
+    await expectSurvived(world, [kill], { endCause: 'interrupted' });
+  });
+
+  test.concurrent('while it waits for the end to be confirmed', async () => {
+    await using world = await World.open({ alice: { durationMs: 7_000 } });
+    const first = await world.record();
+    await first.until('it holds', (process) => process.events('hold').length > 0);
+    const kill = await killNow(world, first, 'livestow');
+    const recover = world.livestow('recover');
+    expect(await recover.exited).toEqual(OK);
+    const { pictures } = await expectSurvived(world, [kill], { endCause: 'interrupted' });
+    // All of it had arrived.
+    expect(pictures).toMatchObject({ first: 0, missing: [] });
+    expect(pictures.last).toBeGreaterThan(200);
+  });
+});
