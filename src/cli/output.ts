@@ -12,8 +12,10 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Nobody reads any more; a long list may end early. */
   readonly closed: boolean;
-  /** One line, or several in one text. */
+  /** One line, or several in one text; above the live line, where there is one. */
   line(text?: string): void;
+  /** On a terminal, the line at the bottom that is written over again and again; '' takes it away. */
+  live(text: string): void;
   /** One JSON document, indented on a terminal. */
   json(value: unknown): void;
   /** One JSON document of a list: always one line. */
@@ -22,22 +24,34 @@ export interface Output {
   flush(): Promise<void>;
 }
 
-export function createOutput(stream: Writable & { isTTY?: boolean }): Output {
+const CLEAR_LINE = '\r\u001B[2K';
+const WIDTH_UNKNOWN = 80;
+
+export function createOutput(stream: Writable & { isTTY?: boolean; columns?: number }): Output {
   let closed = false;
+  let live = '';
   // EPIPE as a rule; whatever it is, there is nowhere left to say so.
   stream.on('error', () => {
     closed = true;
   });
-  const write = (text: string) => {
-    if (!closed) stream.write(`${text}\n`);
-  };
   const isTerminal = stream.isTTY === true;
+  const write = (text: string) => {
+    if (closed) return;
+    stream.write(live === '' ? `${text}\n` : `${CLEAR_LINE}${text}\n${live}`);
+  };
   return {
     isTerminal,
     get closed() {
       return closed;
     },
     line: (text = '') => write(text),
+    live(text) {
+      if (!isTerminal || closed) return;
+      const before = live;
+      // A line that wraps could not be written over.
+      live = text.slice(0, (stream.columns ?? WIDTH_UNKNOWN) - 1);
+      if (live !== '' || before !== '') stream.write(`${CLEAR_LINE}${live}`);
+    },
     json: (value) => write(JSON.stringify(value, null, isTerminal ? 2 : undefined)),
     jsonLine: (value) => write(JSON.stringify(value)),
     flush: () =>

@@ -8,7 +8,6 @@ import { createLogger, type Logger, type LogLevel } from '../kernel/logger.ts';
 import type { CliContext } from './context.ts';
 
 const REFRESH_MS = 500;
-const CLEAR = '\r\u001B[2K';
 
 export interface StatusLine {
   waiting(handle: string, status: 'offline' | 'not-found'): void;
@@ -24,20 +23,15 @@ export function statusLine(context: CliContext): StatusLine {
     return { waiting: () => {}, follow: () => {}, clear: () => {}, around: (log) => log };
   }
   let followed: LiveSession | null = null;
-  let text = '';
   let cancel: (() => void) | null = null;
-  const draw = (next: string): void => {
-    text = next.slice(0, Math.max(20, (process.stderr.columns ?? 100) - 1));
-    process.stderr.write(`${CLEAR}${text}`);
-  };
   const tick = (): void => {
-    if (followed) draw(describe(followed));
+    if (followed) err.live(describe(followed));
     cancel = clock.after(REFRESH_MS, tick);
   };
   return {
     waiting(handle, status) {
       followed = null;
-      draw(`@${handle} ${status === 'offline' ? 'is not live' : 'was not found'}; looking again`);
+      err.live(`@${handle} ${status === 'offline' ? 'is not live' : 'was not found'}; looking again`);
     },
     follow(session) {
       followed = session;
@@ -47,32 +41,27 @@ export function statusLine(context: CliContext): StatusLine {
       cancel?.();
       cancel = null;
       followed = null;
-      if (text !== '') process.stderr.write(CLEAR);
-      text = '';
+      err.live('');
     },
     around: (log) =>
       createLogger({
         level: log.level as LogLevel,
         pretty: true,
-        destination: {
-          write: (line) => {
-            process.stderr.write(text === '' ? line : `${CLEAR}${line}${text}`);
-          },
-        },
+        destination: { write: (line) => err.line(line.trimEnd()) },
       }),
   };
 }
 
+/** What matters most comes first: a narrow terminal cuts the end off. */
 function describe({ handle, phase, progress, shipping }: LiveSession): string {
   const { width, height, recordedMs, bytes, gaps } = progress;
-  const megabits = recordedMs > 0 ? ((bytes * 8) / recordedMs / 1000).toFixed(2) : '–';
+  const size = width > 0 ? `${width}x${height}` : 'no picture yet';
+  const bitrate = recordedMs > 0 ? ` ${((bytes * 8) / recordedMs / 1000).toFixed(2)} Mbit/s` : '';
   return [
-    `@${handle} ${phase()}`,
-    width > 0 ? `${width}x${height}` : 'no picture yet',
-    `${megabits} Mbit/s`,
-    `recorded ${formatClockTime(recordedMs)} (${formatBytes(bytes)})`,
-    `shipped ${formatBytes(shipping.shippedBytes)}`,
-    `spool ${shipping.waitingObjects}`,
+    `@${handle} ${phase()} ${formatClockTime(recordedMs)}`,
     `gaps ${gaps}`,
+    `spool ${shipping.waitingObjects}`,
+    `${size}${bitrate}`,
+    `shipped ${formatBytes(shipping.shippedBytes)} of ${formatBytes(bytes)}`,
   ].join(' · ');
 }

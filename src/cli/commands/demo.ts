@@ -16,6 +16,7 @@ import { formatBytes } from '../../kernel/duration.ts';
 import { LivestowError } from '../../kernel/errors.ts';
 import type { Manifest } from '../../model/manifest.ts';
 import { demoScenario } from '../../sandbox/default-scenario.ts';
+import type { FaultType } from '../../sandbox/faults.ts';
 import { createSandbox, type Sandbox } from '../../sandbox/sandbox.ts';
 import { openStore } from '../../store/open-store.ts';
 import { fixedCadence } from '../../watch/cadence.ts';
@@ -28,6 +29,14 @@ import { livestowVersion } from '../version.ts';
 const HANDLE = 'alice';
 const POLL_MS = 1_000;
 const STALL_MS = 3_000;
+
+/** What the demo's scenario does, in words. */
+const FAULTS: Partial<Record<FaultType, string>> = {
+  media: "the picture's size changes (a guest)",
+  drop: 'the connection drops in mid-picture',
+  stall: 'the connection stays open and gives nothing',
+  end: 'the broadcast is over',
+};
 
 export const demoCommand: CommandFactory = (context) =>
   new Command('demo')
@@ -93,8 +102,12 @@ async function record(
       `Waiting for @${HANDLE}, who goes live on a simulated CDN with a guest, a drop and a stall …`,
     );
     await sandbox.setScenario(demoScenario);
+    const told = new Set<number>();
     unsubscribe = sandbox.subscribe((event) => {
-      if (event.type === 'fault') say(context, `  the simulated CDN: ${event.fault}`);
+      // One fault may hit several connections.
+      if (event.type !== 'fault' || told.has(event.faultId)) return;
+      told.add(event.faultId);
+      say(context, `  the simulated CDN: ${FAULTS[event.fault] ?? event.fault}`);
     });
     await recordCreator(
       {
@@ -106,7 +119,7 @@ async function record(
           say(context, `@${HANDLE} is live: recording ${session.session}`);
           status.follow(session);
         },
-        onOver: () => say(context, 'The broadcast is over; shipping and sealing what was recorded …'),
+        onOver: () => say(context, 'Shipping and sealing what was recorded …'),
         onSealed: (manifest) => {
           sealed = manifest;
         },

@@ -1,6 +1,6 @@
 /** `livestow play <session>`: serves one session on loopback until it is told to stop. */
 import { once } from 'node:events';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { startPlayer } from '../../archive/player-server.ts';
 import { resolveSession } from '../../archive/resolve-session.ts';
 import { openSession } from '../../archive/session-reader.ts';
@@ -22,7 +22,9 @@ export const playCommand: CommandFactory = (context) =>
       'serves one session on this machine and prints the addresses that a player and a browser open',
     )
     .argument('<session>', SESSION_HELP)
-    .option('--port <port>', 'the port to listen on (default: any free one)', portNumber, 0)
+    .addOption(
+      new Option('--port <port>', 'the port to listen on').argParser(portNumber).default(0, 'any free one'),
+    )
     .option(...JSON_OPTION)
     .addHelpText('after', examples('play @alice', 'play 20261122T140307Z --port 8080'))
     .action(

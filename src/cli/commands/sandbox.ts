@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { parse } from 'yaml';
 import { ZodError } from 'zod';
 import { LivestowError, messageOf } from '../../kernel/errors.ts';
@@ -26,7 +26,7 @@ export const sandboxCommand: CommandFactory = (context) =>
       '[scenario]',
       'YAML or JSON file: who is live when, and what goes wrong (default: five creators, each with a trouble of their own)',
     )
-    .option('--port <port>', 'on 127.0.0.1; any free one by default', portArgument, 0)
+    .addOption(new Option('--port <port>', 'on 127.0.0.1').argParser(portArgument).default(0, 'any free one'))
     .option('--media <dir>', 'where its media is kept once it is made (half a minute, the first time)')
     .option(...JSON_OPTION)
     .addHelpText('after', examples('sandbox', 'sandbox scenario.yaml --port 8080'))
