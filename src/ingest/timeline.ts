@@ -13,7 +13,13 @@
  * live edge comes from a clock that was changed, not from media that was skipped: that is how a jump by an hour is told
  * from a gap. Clocks that held before are remembered, for a source may come back to them.
  */
-import { isConfig, type AudioConfig, type MediaPacket, type MediaUnit, type VideoConfig } from '../media/packet.ts';
+import {
+  isConfig,
+  type AudioConfig,
+  type MediaPacket,
+  type MediaUnit,
+  type VideoConfig,
+} from '../media/packet.ts';
 import type { GapCause } from '../model/causes.ts';
 import { printOf, RecentMedia, type Printed } from './recent-media.ts';
 import { sameConfig } from './same-config.ts';
@@ -23,10 +29,13 @@ import { WallClock } from './wall-clock.ts';
 const FIRST_DTS_MS = 60_000;
 /** BililiveRecorder's rule for a jump within a connection. */
 const JUMP_MS = 500;
+/** Decode times of one track never go back, but for what a muxer rounds. */
+const BACK_MS = 100;
 /** A timestamp may be this much ahead of the live edge before it can't be of the same clock. */
 const AHEAD_MS = 250;
 /** ... and this much behind it: the CDN's own buffer at a join, a slow link. */
 const BEHIND_MS = 60_000;
+const ROUNDING_MS = 10;
 /** Silence within a connection, with a changed clock after it, that counts as missing media. */
 const SILENCE_MS = 1_500;
 /** How long a join watches arrivals to find the live edge: the CDN's cache comes faster than real time. */
@@ -35,6 +44,8 @@ const EDGE_WATCH_MS = 500;
 const EDGE_TOLERANCE_MS = 1_000;
 /** A hole by arrivals alone is no better known than this. */
 const ARRIVAL_TOLERANCE_MS = 100;
+/** HLS gives media when a segment of it is whole: its arrivals tell the live edge to a segment only. */
+const JITTER_MS = { flv: 0, hls: 4_000, cmaf: 4_000 } as const;
 /** How much media a join holds back to see whether there is sound. */
 const AUDIO_WAIT_MS = 3_000;
 const HELD_BYTES_MAX = 32 * 1024 * 1024;
@@ -42,7 +53,11 @@ const CLOCKS_KEPT = 4;
 
 export type EpochItem = { kind: 'epoch'; video: VideoConfig | null; audio: AudioConfig | null };
 export type GapItem = { kind: 'gap'; fromMs: number; toMs: number; cause: GapCause };
-export type EventItem = { kind: 'event'; event: string; detail: Record<string, string | number | boolean | null> };
+export type EventItem = {
+  kind: 'event';
+  event: string;
+  detail: Record<string, string | number | boolean | null>;
+};
 /** Packets come with `dtsMs` on the session's line. Gaps are in wall-clock milliseconds and stand before their epoch. */
 export type TimelineItem = MediaPacket | EpochItem | GapItem | EventItem;
 
@@ -66,17 +81,14 @@ export interface TimelineState {
   audio: { lastDtsMs: number; frameMs: number } | null;
 }
 
-interface Held<Unit = MediaUnit> {
-  unit: Unit;
+interface Held {
+  unit: MediaUnit;
   arrivedAtMs: number;
 }
 type HeldPacket = Printed & { arrivedAtMs: number };
 
 /** Why packets are being held back: a new connection, a step of the source's clock, media that looks known. */
-type Join =
-  | { kind: 'connection'; cause: GapCause }
-  | { kind: 'step'; silenceMs: number }
-  | { kind: 'again' };
+type Join = { kind: 'connection'; cause: GapCause } | { kind: 'step'; silenceMs: number } | { kind: 'again' };
 
 /** Where the held packets go. */
 type Place =
@@ -100,6 +112,7 @@ export class Timeline {
   /** Offsets that held before, the latest first. */
   #earlierOffsets: number[] = [];
   #clock = 0;
+  #jitterMs = 0;
   /** The source's clock was left to drop what was sent again. */
   #leftClock = false;
   readonly #wall = new WallClock();
@@ -125,8 +138,9 @@ export class Timeline {
   }
 
   /** The next units come from another connection; `cause` is why media may be missing before it. */
-  connect(cause: GapCause): TimelineItem[] {
+  connect(cause: GapCause, protocol: keyof typeof JITTER_MS = 'flv'): TimelineItem[] {
     const items = this.interrupt(cause);
+    this.#jitterMs = JITTER_MS[protocol];
     this.#videoConfig = null;
     this.#audioConfig = null;
     return items;
@@ -176,7 +190,12 @@ export class Timeline {
 
   get state(): TimelineState {
     const of = (track: Track | null) => track && { lastDtsMs: track.lastDtsMs, frameMs: track.frameMs };
-    return { offsetMs: this.#offsetMs, wallMs: this.#wall.wallMs, video: of(this.#video), audio: of(this.#audio) };
+    return {
+      offsetMs: this.#offsetMs,
+      wallMs: this.#wall.wallMs,
+      video: of(this.#video),
+      audio: of(this.#audio),
+    };
   }
 
   /**
@@ -252,7 +271,9 @@ export class Timeline {
   }
 
   #compareSound(): void {
-    this.#soundChanged = !this.#epoch?.audio || !sameConfig(this.#epoch.audio, this.#audioConfig);
+    const { audio = null } = this.#epoch ?? {};
+    // A connection that has not told its configuration yet is taken to go on as the one before.
+    this.#soundChanged = !audio || (this.#audioConfig !== null && !sameConfig(audio, this.#audioConfig));
   }
 
   #printOf(packet: MediaPacket): number {
@@ -265,17 +286,25 @@ export class Timeline {
     if (this.#isStep(packet)) return { kind: 'step', silenceMs: arrivedAtMs - this.#lastArrivalMs };
     if (packet.kind === 'audio' || !packet.key) return null;
     const places = this.#recent.keyframesLike(this.#printOf(packet));
-    const isExpected = places.some((dtsMs) => Math.abs(dtsMs - packet.dtsMs - this.#offsetMs) <= 2);
-    return places.length === 0 || isExpected ? null : { kind: 'again' };
+    const isInReplay = this.#isDropping && places.some((dtsMs) => this.#isAt(dtsMs, packet));
+    return places.length === 0 || isInReplay ? null : { kind: 'again' };
+  }
+
+  /** Whether the packet belongs here by the clock that holds. */
+  #isAt(dtsMs: number, packet: MediaPacket): boolean {
+    return Math.abs(dtsMs - packet.dtsMs - this.#offsetMs) <= 2;
   }
 
   /** Whether the source's clock made a step with this packet: against its own track, and not explained by the other. */
   #isStep(packet: MediaPacket): boolean {
     const [own, other] = packet.kind === 'video' ? [this.#video, this.#audio] : [this.#audio, this.#video];
-    if (!own || Math.abs(packet.dtsMs - own.lastSourceMs) <= JUMP_MS) return false;
+    if (!own) return false;
+    const stepMs = packet.dtsMs - own.lastSourceMs;
+    if (stepMs >= -BACK_MS && stepMs <= JUMP_MS) return false;
     if (!other || other.clock !== this.#clock) return true;
+    if (stepMs < 0 && own.clock === this.#clock) return true;
     // The first packet in a clock that the other track has set may be a little off; the clock was not.
-    const toleranceMs = own.clock === this.#clock ? JUMP_MS : 4 * JUMP_MS;
+    const toleranceMs = own.clock === this.#clock && own.skewMs !== null ? JUMP_MS : 4 * JUMP_MS;
     return Math.abs(packet.dtsMs - other.lastSourceMs - (own.skewMs ?? 0)) > toleranceMs;
   }
 
@@ -291,13 +320,14 @@ export class Timeline {
     const packets = this.#heldPackets;
     const [first, last] = [packets[0], packets.at(-1)];
     if (!join || !first || !last) return;
-    const heldMs = Math.abs(last.packet.dtsMs - first.packet.dtsMs);
     const watchedMs = last.arrivedAtMs - first.arrivedAtMs;
-    const enough = now || heldMs >= AUDIO_WAIT_MS || watchedMs >= AUDIO_WAIT_MS || this.#heldBytes > HELD_BYTES_MAX;
+    const waitedMs = Math.max(watchedMs, lengthMs(packets, first.packet.kind));
+    const enough = now || waitedMs >= AUDIO_WAIT_MS || this.#heldBytes > HELD_BYTES_MAX;
     const lead = this.#leadOf(join, packets, enough);
     if (!lead) return;
     const before = packets.indexOf(lead);
-    const place = this.#placeOf(join, packets.slice(before), { enough, watchedMs, now });
+    const watched = now || watchedMs >= EDGE_WATCH_MS || this.#heldBytes > HELD_BYTES_MAX;
+    const place = this.#placeOf(join, packets.slice(before), watched, now);
     if (place) this.#put(join, lead, place);
   }
 
@@ -305,7 +335,10 @@ export class Timeline {
   #leadOf(join: Join, packets: readonly HeldPacket[], enough: boolean): HeldPacket | undefined {
     if (join.kind === 'again') return packets[0];
     if (join.kind === 'step') {
-      return packets.find(({ packet }) => packet.kind === 'video') ?? (this.#video && !enough ? undefined : packets[0]);
+      return (
+        packets.find(({ packet }) => packet.kind === 'video') ??
+        (this.#video && !enough ? undefined : packets[0])
+      );
     }
     const keyframe = packets.find(({ packet }) => packet.kind === 'video' && packet.key);
     const configs = this.#configsAhead(keyframe);
@@ -330,14 +363,9 @@ export class Timeline {
   }
 
   /** @param packets the lead and what came after it; undefined: not known yet */
-  #placeOf(
-    join: Join,
-    packets: readonly HeldPacket[],
-    { enough, watchedMs, now }: { enough: boolean; watchedMs: number; now: boolean },
-  ): Place | undefined {
+  #placeOf(join: Join, packets: readonly HeldPacket[], watched: boolean, now: boolean): Place | undefined {
     const [lead] = packets;
     if (!lead || !this.#trackOf(lead.packet)) return { kind: 'first' };
-    const watched = enough || watchedMs >= EDGE_WATCH_MS;
     const again = this.#recordedBefore(join, packets, watched, now);
     if (again === 'unknown') return undefined;
     if (again !== undefined) return { kind: 'again', offsetMs: again - lead.packet.dtsMs };
@@ -364,15 +392,19 @@ export class Timeline {
     const proven = places.findLast(({ verdict }) => verdict === 'same');
     if (proven) return proven.dtsMs;
     if (places.length === 0) return undefined;
+    if (join.kind === 'again' && places.some(({ dtsMs }) => this.#isAt(dtsMs, lead.packet))) {
+      return lead.packet.dtsMs + this.#offsetMs;
+    }
     const watchedMs = (packets.at(-1)?.arrivedAtMs ?? 0) - lead.arrivedAtMs;
     const undecided = join.kind === 'again' ? watchedMs < 2 * EDGE_WATCH_MS : !watched;
     if (undecided && !now && this.#heldBytes <= HELD_BYTES_MAX) return 'unknown';
     if (join.kind === 'again') return undefined;
     // A still picture in silence: it was recorded before if it comes when it should. Media recorded twice is better
     // than media lost.
-    const lateMs = ({ dtsMs }: { dtsMs: number }): number => Math.abs(this.#lateMs(packets, dtsMs - lead.packet.dtsMs));
+    const lateMs = ({ dtsMs }: { dtsMs: number }): number =>
+      Math.abs(this.#lateMs(packets, dtsMs - lead.packet.dtsMs));
     const [nearest] = places.toSorted((a, b) => lateMs(a) - lateMs(b));
-    return nearest && lateMs(nearest) <= EDGE_TOLERANCE_MS ? nearest.dtsMs : undefined;
+    return nearest && lateMs(nearest) <= EDGE_TOLERANCE_MS + this.#jitterMs ? nearest.dtsMs : undefined;
   }
 
   get #isDropping(): boolean {
@@ -381,7 +413,9 @@ export class Timeline {
 
   /** How long after the live edge these packets come, were this their offset; by the one that comes soonest. */
   #lateMs(packets: readonly HeldPacket[], offsetMs: number): number {
-    const each = packets.map(({ packet, arrivedAtMs }) => this.#wall.lateMs(packet.dtsMs + offsetMs, arrivedAtMs));
+    const each = untilStep(packets).map(({ packet, arrivedAtMs }) =>
+      this.#wall.lateMs(packet.dtsMs + offsetMs, arrivedAtMs),
+    );
     return Math.min(...each);
   }
 
@@ -401,7 +435,9 @@ export class Timeline {
     const fits = [this.#offsetMs, ...this.#earlierOffsets].flatMap((offsetMs) => {
       const lateMs = this.#lateMs(packets, offsetMs);
       const isBehind = lead.packet.dtsMs + offsetMs - track.lastDtsMs >= track.frameMs / 2;
-      return isBehind && lateMs >= -AHEAD_MS && lateMs <= BEHIND_MS ? [{ offsetMs, lateMs: Math.abs(lateMs) }] : [];
+      return isBehind && lateMs >= -AHEAD_MS - this.#jitterMs && lateMs <= BEHIND_MS
+        ? [{ offsetMs, lateMs: Math.abs(lateMs) }]
+        : [];
     });
     const best = fits.toSorted((a, b) => a.lateMs - b.lateMs)[0];
     const current = fits.find(({ offsetMs }) => offsetMs === this.#offsetMs);
@@ -438,17 +474,14 @@ export class Timeline {
   #put(join: Join, lead: HeldPacket, place: Place): void {
     const held = this.#held;
     const packets = this.#heldPackets;
+    const after = packets.slice(packets.findIndex(({ packet }) => packet === lead.packet));
     const configs = this.#configsAhead(lead);
     this.#held = [];
     this.#heldBytes = 0;
     this.#join = null;
-    const begins = this.#moveTo(join, lead, place, packets.slice(packets.indexOf(lead)), configs);
-    const isNewConnection = join.kind === 'connection';
-    if (isNewConnection) {
-      // Sound before its late configuration is of this configuration.
-      if (configs.audio) this.#takeConfig(configs.audio);
-      if (begins && configs.video) this.#takeConfig(configs.video);
-    }
+    const begins = this.#moveTo(join, lead, place, after, configs);
+    if (configs.video) this.#takeConfig(configs.video);
+    if (configs.audio) this.#takeConfig(configs.audio);
     if (begins) {
       this.#beginEpoch();
       this.#emit(lead.packet, lead.arrivedAtMs);
@@ -458,9 +491,11 @@ export class Timeline {
       const { unit, arrivedAtMs } = each;
       const isLead = unit === lead.packet;
       if (passed) this.#take(each);
-      else if (isConfig(unit)) this.#takeConfig(unit);
-      else if (isNewConnection && unit.kind === 'video' && !isLead) this.#droppedHead.pictures += 1;
-      else if (!isLead || !begins) this.#emit(unit, arrivedAtMs);
+      else if (isLead && begins) passed = true;
+      else if (isConfig(unit)) continue;
+      else if (join.kind === 'connection' && unit.kind === 'video' && !isLead)
+        this.#droppedHead.pictures += 1;
+      else this.#emit(unit, arrivedAtMs);
       passed ||= isLead;
     }
     this.#noteHead();
@@ -488,14 +523,14 @@ export class Timeline {
       case 'onward':
         return false;
       case 'again':
-        this.#leftClock = Math.abs(place.offsetMs - this.#offsetMs) > 2;
+        this.#leftClock = !isConnection && Math.abs(place.offsetMs - this.#offsetMs) > ROUNDING_MS;
         this.#setOffset(place.offsetMs);
         for (const each of [this.#video, this.#audio]) if (each) each.dropping = true;
         // Where the same pictures come again, a change (the sound's) waits for the next keyframe that is new.
         return false;
       case 'clock': {
         const holeMs = Math.round(dtsMs + place.offsetMs - nextMs);
-        const toleranceMs = isConnection ? (track?.frameMs ?? 0) / 2 : 0;
+        const toleranceMs = (track?.frameMs ?? 0) * (isConnection ? 0.5 : 1);
         const missingMs = holeMs <= toleranceMs ? 0 : holeMs;
         this.#missing(join, nextMs, missingMs);
         if (isCut || missingMs === 0) this.#setOffset(place.offsetMs);
@@ -503,7 +538,9 @@ export class Timeline {
         return isCut && (missingMs > 0 || configChanged);
       }
       case 'unknown': {
-        const missingMs = isConnection ? this.#missingByArrival(packets, nextMs) : this.#missingInSilence(join, lead, nextMs);
+        const missingMs = isConnection
+          ? this.#missingByArrival(packets, nextMs)
+          : this.#missingInSilence(join, lead, nextMs);
         this.#missing(join, nextMs, missingMs);
         if (isCut && missingMs > 0) this.#setOffset(nextMs + missingMs - dtsMs);
         else this.#closeHole(nextMs, dtsMs, missingMs);
@@ -515,7 +552,8 @@ export class Timeline {
   #setOffset(offsetMs: number, isStep = true): void {
     this.#clock += 1;
     if (offsetMs === this.#offsetMs) return;
-    if (isStep) this.#earlierOffsets = [this.#offsetMs, ...this.#earlierOffsets.filter((each) => each !== offsetMs)];
+    if (isStep)
+      this.#earlierOffsets = [this.#offsetMs, ...this.#earlierOffsets.filter((each) => each !== offsetMs)];
     this.#earlierOffsets.length = Math.min(this.#earlierOffsets.length, CLOCKS_KEPT);
     this.#offsetMs = offsetMs;
   }
@@ -533,7 +571,11 @@ export class Timeline {
   #missing(join: Join, nextMs: number, missingMs: number): void {
     if (missingMs <= 0) return;
     const cause =
-      join.kind === 'connection' ? join.cause : join.kind === 'step' && join.silenceMs > SILENCE_MS ? 'stall' : 'source-skip';
+      join.kind === 'connection'
+        ? join.cause
+        : join.kind === 'step' && join.silenceMs > SILENCE_MS
+          ? 'stall'
+          : 'source-skip';
     this.#gap(this.wallOf(nextMs), missingMs, cause);
   }
 
@@ -551,7 +593,7 @@ export class Timeline {
     this.#event('timestamp-restart', { sourceMs: Math.round(sourceMs) });
     const holeMs = Math.round(this.#lateMs(packets, nextMs - sourceMs));
     if (holeMs < 0) this.#wall.shift(nextMs, holeMs);
-    return holeMs > ARRIVAL_TOLERANCE_MS ? holeMs : 0;
+    return holeMs > ARRIVAL_TOLERANCE_MS + this.#jitterMs ? holeMs : 0;
   }
 
   #gap(fromMs: number, ms: number, cause: GapCause): void {
@@ -580,7 +622,8 @@ export class Timeline {
     const dtsMs = sourceMs + this.#offsetMs;
     const known = packet.kind === 'video' ? this.#video : this.#audio;
     if (known?.dropping) {
-      if (dtsMs <= known.lastDtsMs) {
+      // A clock that was mended in between may have moved it by a rounding.
+      if (dtsMs < known.lastDtsMs + Math.min(known.frameMs / 2, ROUNDING_MS)) {
         this.#stamp(known, packet.kind, sourceMs);
         this.#droppedAgain += 1;
         return;
@@ -611,13 +654,14 @@ export class Timeline {
    * and then the loop's time is missing.
    */
   #goesBackToLeftClock(packet: MediaPacket, arrivedAtMs: number): boolean {
-    if (!this.#leftClock) return false;
+    if (!this.#leftClock || (packet.kind === 'audio' && this.#video)) return false;
     this.#leftClock = false;
     const lead = { packet, print: this.#printOf(packet), arrivedAtMs };
     const offsetMs = this.#knownClock([lead]);
     if (offsetMs === undefined || offsetMs === this.#offsetMs) return false;
     for (const each of [this.#video, this.#audio]) if (each) each.dropping = false;
     this.#noteDropped();
+    this.#held = [{ unit: packet, arrivedAtMs }];
     this.#put({ kind: 'step', silenceMs: Infinity }, lead, { kind: 'clock', offsetMs });
     return true;
   }
@@ -652,4 +696,24 @@ export class Timeline {
   #event(event: string, detail: EventItem['detail']): void {
     this.#out.push({ kind: 'event', event, detail });
   }
+}
+
+/** How much media that is, whatever jumps are in its timestamps. */
+function lengthMs(packets: readonly HeldPacket[], kind: MediaPacket['kind']): number {
+  const times = packets.flatMap(({ packet }) => (packet.kind === kind ? [packet.dtsMs] : []));
+  return times.reduce(
+    (sum, dtsMs, i) => sum + Math.max(0, Math.min(dtsMs - (times[i - 1] ?? dtsMs), JUMP_MS)),
+    0,
+  );
+}
+
+/** Those that are of one clock with the first. */
+function untilStep(packets: readonly HeldPacket[]): readonly HeldPacket[] {
+  const last: { video?: number; audio?: number } = {};
+  const step = packets.findIndex(({ packet: { kind, dtsMs } }) => {
+    const stepMs = dtsMs - (last[kind] ?? dtsMs);
+    last[kind] = dtsMs;
+    return stepMs < -BACK_MS || stepMs > JUMP_MS;
+  });
+  return step === -1 ? packets : packets.slice(0, step);
 }

@@ -57,7 +57,7 @@ export async function attempt(
         recording.event(item.event, item.detail);
         continue;
       }
-      const items = onTimeline(timeline, item, variant);
+      const items = onTimeline(timeline, item);
       const isNew = items.some(({ kind }) => kind === 'video' || kind === 'audio');
       if (isNew && !delivered) {
         delivered = true;
@@ -82,18 +82,14 @@ export async function attempt(
   return { ...ended, mediaMs: delivered ? Math.max(1, mediaMs) : 0 };
 }
 
-function onTimeline(
-  timeline: Timeline,
-  item: Exclude<SourceItem, { kind: 'note' }>,
-  { protocol }: Variant,
-): TimelineItem[] {
+function onTimeline(timeline: Timeline, item: Exclude<SourceItem, { kind: 'note' }>): TimelineItem[] {
   switch (item.kind) {
     case 'media':
       return timeline.push(item.units, item.arrivedAtMs);
     case 'discontinuity':
-      return timeline.connect('source-skip', protocol);
+      return timeline.interrupt('source-skip');
     case 'missing':
-      return timeline.connect(item.cause, protocol);
+      return timeline.interrupt(item.cause);
   }
 }
 
