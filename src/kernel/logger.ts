@@ -24,12 +24,32 @@ function describeError(error: unknown): Record<string, unknown> {
   };
 }
 
-/** One line each; what is the same in every line of one recorder is left out. */
+/** One line each; what is the same in every line of one recorder is left out, and so are stacks. */
 const FOR_PEOPLE = {
   singleLine: true,
   translateTime: 'SYS:HH:MM:ss',
-  ignore: 'pid,hostname,session,term,event',
+  ignore: 'pid,hostname,session,term,event,err',
+  messageFormat: (log: Record<string, unknown>, messageKey: string) =>
+    withError(String(log[messageKey]), log['err']),
 } as const;
+
+/** For whoever looks for a bug. */
+const FOR_DEVELOPERS = { ...FOR_PEOPLE, ignore: 'pid,hostname,session,term,event', messageFormat: '{msg}' };
+
+/** `what failed: why (the cause of that); what to do` */
+function withError(said: string, err: unknown): string {
+  const { message, hint, cause } = (err ?? {}) as {
+    message?: string;
+    hint?: string;
+    cause?: { message?: string };
+  };
+  return [
+    said,
+    message === undefined || said.includes(message) ? '' : `: ${message}`,
+    cause?.message === undefined ? '' : ` (${cause.message})`,
+    hint === undefined ? '' : `; ${hint}`,
+  ].join('');
+}
 
 export function createLogger(options: {
   level: LogLevel;
@@ -39,7 +59,10 @@ export function createLogger(options: {
 }): Logger {
   const sink: DestinationStream = options.destination ?? { write: (line) => void process.stderr.write(line) };
   const format = options.pretty
-    ? prettyFactory({ ...FOR_PEOPLE, colorize: process.stderr.isTTY })
+    ? prettyFactory({
+        ...(/debug|trace/.test(options.level) ? FOR_DEVELOPERS : FOR_PEOPLE),
+        colorize: process.stderr.isTTY,
+      })
     : (line: string): string => line;
   return pino(
     {
