@@ -77,7 +77,7 @@ the next start ships it.`,
                 status.clear();
                 const { session, coverage, gaps } = manifest;
                 context.out.line(
-                  `${session} sealed: ${(coverage.recordedMs / 1000).toFixed(1)} s recorded, ${gaps.length} gaps, coverage ${(coverage.ratio * 100).toFixed(2)} %`,
+                  `${session} sealed: ${(coverage.recordedMs / 1000).toFixed(1)} s recorded, ${gaps.length} ${gaps.length === 1 ? 'gap' : 'gaps'}, coverage ${(coverage.ratio * 100).toFixed(2)} %`,
                 );
               },
             },
