@@ -66,7 +66,9 @@ describe('an archive on S3', () => {
     expect(await second.exited).toEqual(OK);
     const third = world.livestow('record', 'alice', '--once');
     expect(await third.exited).toEqual(OK);
-    const { manifest } = await expectSurvived(world, [kill, { atMs: drainedAtMs, closed: [] }]);
+    const { manifest } = await expectSurvived(world, [kill, { atMs: drainedAtMs, closed: [] }], {
+      drains: 1,
+    });
     expect([...new Set(manifest.segments.map(({ term }) => term))]).toEqual([1, 2, 3]);
   });
 });

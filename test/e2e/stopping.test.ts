@@ -46,9 +46,8 @@ describe('a recorder that is asked to stop', () => {
     expect(drained.untrue).toEqual([]);
     const second = world.livestow('record', 'alice', '--once');
     expect(await second.exited).toEqual(OK);
-    const { manifest } = await expectSurvived(world, [
-      { atMs, closed: drained.manifest.segments.map(({ key }) => key) },
-    ]);
+    const drain = { atMs, closed: drained.manifest.segments.map(({ key }) => key) };
+    const { manifest } = await expectSurvived(world, [drain], { drains: 1 });
     expect(terms(manifest)).toEqual([1, 2]);
   });
 

@@ -1,0 +1,71 @@
+/**
+ * Many kills, at moments that nobody chose: a generator gives them, from a seed that is printed with each failure
+ * (`LIVESTOW_SEED` sets it).
+ */
+import { setTimeout as after } from 'node:timers/promises';
+import { describe, expect, test, vi } from 'vitest';
+import { expectSurvived, killNow, type Kill, type Victim } from './cut.ts';
+import { World, WORLD_TIMEOUT_MS } from './world.ts';
+
+vi.setConfig({ testTimeout: 2 * WORLD_TIMEOUT_MS });
+
+const SEED = Number(process.env['LIVESTOW_SEED'] ?? 20_261_122);
+const BROADCAST_MS = 14_000;
+const VICTIMS: readonly Victim[] = ['livestow', 'both', 'livestow', 'ffmpeg'];
+
+/** Mulberry32: as random as needed here, and the same each time. */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const random = randomFrom(SEED);
+const plans = Array.from({ length: 12 }, (_, i) => ({
+  victim: VICTIMS[i % VICTIMS.length]!,
+  // One in each twelfth of the broadcast and the wait behind it, so that ever other work is in hand.
+  atMs: Math.round(((i + random()) / 12) * (BROADCAST_MS + 9_000)),
+  seed: SEED,
+}));
+
+describe('kill -9 at a moment of its own', () => {
+  test.concurrent.for(plans)(
+    'of $victim, $atMs ms after she went live (seed $seed)',
+    async ({ victim, atMs }) => {
+      await using world = await World.open({ alice: { durationMs: BROADCAST_MS } });
+      const first = await world.record();
+      await world.happens('she is live', ({ type }) => type === 'live');
+      await after(Math.max(0, world.wentLiveAtMs + atMs - Date.now()));
+      const kill = await killNow(world, first, victim);
+      if (victim === 'ffmpeg') {
+        expect((await first.exited).code).toBe(0);
+      } else {
+        const second = world.livestow('record', 'alice', '--once', '--no-wait');
+        expect((await second.exited).code).toBeOneOf([0, 4]);
+      }
+      await expectSurvived(world, [kill], { endCause: 'any' });
+    },
+  );
+});
+
+describe('kill -9 again and again', () => {
+  test.concurrent.for([1, 2, 3])('in one broadcast, run %i', async (run) => {
+    const moments = randomFrom(SEED + run);
+    await using world = await World.open({ alice: { durationMs: 45_000 } });
+    const kills: Kill[] = [];
+    let recorder = await world.record();
+    while (Date.now() < world.wentLiveAtMs + 34_000) {
+      await recorder.until('media flows', (process) => process.events('media').length > 0);
+      await after(200 + moments() * 4_000);
+      kills.push(await killNow(world, recorder, moments() < 0.5 ? 'livestow' : 'both'));
+      recorder = world.livestow('record', 'alice', '--once', '--no-wait');
+    }
+    expect((await recorder.exited).code).toBe(0);
+    expect(kills.length).toBeGreaterThan(5);
+    await expectSurvived(world, kills);
+  });
+});
