@@ -108,7 +108,7 @@ const decodeArguments = (container: Container): string[] => [
     ' ',
   ),
   ...`-f ${container === 'mpegts' ? 'mpegts' : 'mp4'} -i pipe:0 -map 0:v? -map 0:a?`.split(' '),
-  ...'-fps_mode passthrough -progress pipe:1 -f null -'.split(' '),
+  ...'-fps_mode passthrough -enc_time_base:v 1:90000 -progress pipe:1 -f null -'.split(' '),
 ];
 
 async function eachLine(stream: NodeJS.ReadableStream, take: (line: string) => void): Promise<void> {

@@ -33,8 +33,9 @@ export function openStore(location: string, deps: StoreDeps = {}): Store {
     retrying(openAdapter(location, deps), {
       clock: deps.clock ?? systemClock,
       ...(deps.retry ? { policy: deps.retry } : {}),
+      // Whoever waits longer than these few tries says so itself: one trouble is told once.
       onRetry: ({ operation, error, attempt, delayMs }) =>
-        logger?.warn({ operation, attempt, delayMs, err: error }, 'the store failed; trying again'),
+        logger?.debug({ operation, attempt, delayMs, err: error }, 'the store failed; trying again'),
     }),
     deps.putsAtOnce,
   );

@@ -5,6 +5,7 @@ import { recordCreator, type CreatorOutcome } from '../../daemon/record-creator.
 import type { LiveSession } from '../../daemon/record-room.ts';
 import { parseDurationMs } from '../../kernel/duration.ts';
 import { LivestowError } from '../../kernel/errors.ts';
+import type { Look } from '../../model/look.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import { defaultCadence, fixedCadence } from '../../watch/cadence.ts';
 import { action, examples, HANDLE_HELP, handleArgument, type CommandFactory } from '../command.ts';
@@ -58,6 +59,8 @@ the next start ships it.`,
           cancelPatience = clock.after(ms, recorder.giveUp);
         };
         stop.addEventListener('abort', () => limitPatience(PATIENCE_MS[stopKind(stop) ?? 'interrupt']));
+        log.info({ handle, store: recorder.store.description, spool: config.spool }, 'watching');
+        let seen: Look['status'] = 'offline';
         try {
           const outcome = await recordCreator(
             {
@@ -67,6 +70,7 @@ the next start ships it.`,
               cadence:
                 config.pollIntervalMs === null ? defaultCadence() : fixedCadence(config.pollIntervalMs),
               onLook: (look) => {
+                seen = look.status;
                 if (look.status !== 'live') status.waiting(handle, look.status);
               },
               onSession: (session: LiveSession) => status.follow(session),
@@ -84,6 +88,8 @@ the next start ships it.`,
             recorder.deps,
             stop,
           );
+          status.clear();
+          if (outcome.kind === 'not-live') context.err.line(notLive(handle, seen));
           return exitCodeFor(outcome, stop);
         } finally {
           (cancelPatience as (() => void) | null)?.();
@@ -92,6 +98,9 @@ the next start ships it.`,
         }
       }),
     );
+
+const notLive = (handle: string, seen: Look['status']): string =>
+  seen === 'not-found' ? `there is no @${handle}` : `@${handle} is not live`;
 
 function maxDurationOf({ maxDuration }: RecordFlags): number | null {
   if (maxDuration === undefined) return null;

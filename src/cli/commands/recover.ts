@@ -27,11 +27,11 @@ export const recoverCommand: CommandFactory = (context) =>
         const cancelPatience = clock.after(PATIENCE_MS, recorder.giveUp);
         stop.addEventListener('abort', recorder.giveUp);
         let left = 0;
-        let sealed = 0;
+        let others = 0;
         try {
           for await (const found of recoverSpool(recorder.deps, stop)) {
             if (found.outcome === 'left') left += 1;
-            if (found.outcome === 'sealed') sealed += 1;
+            else others += 1;
             const { handle, session, outcome } = found;
             const why = found.outcome === 'left' ? messageOf(found.error) : null;
             if (json) out.jsonLine({ handle, session, outcome, why });
@@ -44,7 +44,7 @@ export const recoverCommand: CommandFactory = (context) =>
           cancelPatience();
           await recorder.close();
         }
-        if (!json && sealed + left === 0) context.err.line('nothing was left in the spool');
+        if (!json && !stop.aborted && others + left === 0) context.err.line('nothing was left in the spool');
         if (stop.aborted) return EXIT.interrupted;
         return left > 0 ? EXIT.partly : EXIT.done;
       }),
