@@ -19,6 +19,8 @@ export interface AacFacts {
   /** The rate that frames are counted in. */
   coreSampleRate: number;
   channels: number;
+  /** The core's channel_configuration (table 1.19); 0 where the layout is told elsewhere. */
+  channelConfig: number;
   /** How long one frame sounds. */
   frameDurationMs: number;
 }
@@ -57,6 +59,7 @@ export function parseAudioSpecificConfig(record: Buffer): AacFacts {
     sampleRate,
     coreSampleRate: coreRate,
     channels,
+    channelConfig,
     frameDurationMs: (frameSamples * 1000) / coreRate,
   };
 }
@@ -112,6 +115,39 @@ export function parseAdtsHeader(bytes: Buffer, at = 0): AdtsHeader | undefined {
       ((rateIndex & 1) << 7) | (channelConfig << 3),
     ]),
   };
+}
+
+/** Puts ADTS headers before raw frames. */
+export class AdtsFraming {
+  readonly #template: Buffer;
+
+  /** Throws MEDIA_UNSUPPORTED for what no ADTS header can say. */
+  constructor(record: Buffer) {
+    const { objectType, coreSampleRate, channelConfig } = parseAudioSpecificConfig(record);
+    const rateIndex = SAMPLE_RATES.indexOf(coreSampleRate);
+    if (rateIndex < 0 || objectType < 1 || objectType > 4 || channelConfig > 7) {
+      throw malformed('no ADTS header can say what the AudioSpecificConfig does');
+    }
+    this.#template = Buffer.from([
+      0xff,
+      0xf1,
+      ((objectType - 1) << 6) | (rateIndex << 2) | (channelConfig >> 2),
+      (channelConfig & 3) << 6,
+      0,
+      0x1f,
+      0xfc,
+    ]);
+  }
+
+  /** The frame's header and the frame. */
+  frame(raw: Buffer): [Buffer, Buffer] {
+    const header = Buffer.from(this.#template);
+    const bytes = ADTS_HEADER_BYTES + raw.length;
+    header[3]! |= bytes >> 11;
+    header[4] = (bytes >> 3) & 0xff;
+    header[5]! |= (bytes & 7) << 5;
+    return [header, raw];
+  }
 }
 
 /** The size, header included, of the ADTS frame at this place; 0 when none begins there. Allocates nothing. */

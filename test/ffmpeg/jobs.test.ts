@@ -5,14 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { exportMp4, makePoster, probeMedia, type ExportedEpoch } from '../../src/ffmpeg/jobs.ts';
 import { makeMp4, probe, type Units, unitsOfMp4 } from '../media/made.ts';
-import {
-  isRunning,
-  newFolder,
-  pidIn,
-  record,
-  type RecordOptions,
-  script,
-} from '../record/ffmpeg-recording.ts';
+import { isRunning, newFolder, pidIn, record, type RecordOptions, script } from '../record/recording.ts';
 
 interface Recorded extends ExportedEpoch {
   pictures: number;

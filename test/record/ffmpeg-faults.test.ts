@@ -20,7 +20,7 @@ import {
   record,
   type Recording,
   script,
-} from './ffmpeg-recording.ts';
+} from './recording.ts';
 
 const START_MS = 60_000;
 let mp4: string;

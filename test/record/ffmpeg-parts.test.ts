@@ -5,9 +5,7 @@ import { ffmpegArguments } from '../../src/record/ffmpeg/ffmpeg-arguments.ts';
 import { parseLogLine } from '../../src/record/ffmpeg/ffmpeg-log.ts';
 import { GopLedger } from '../../src/record/ffmpeg/gop-ledger.ts';
 import { LineReader, parseListLine } from '../../src/record/ffmpeg/segment-list.ts';
-import { type FedSegment } from '../../src/record/ffmpeg/gop-ledger.ts';
-import type { SegmentCensus } from '../../src/record/ffmpeg/segment-census.ts';
-import { verifiedSegment } from '../../src/record/ffmpeg/verified-segment.ts';
+import { type FedSegment, type SegmentCensus, verifiedSegment } from '../../src/record/verified-segment.ts';
 
 const video = (codec: 'h264' | 'h265'): VideoConfig => ({
   kind: 'video',

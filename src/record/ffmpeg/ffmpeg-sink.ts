@@ -7,7 +7,8 @@ import { isLivestowError, LivestowError, messageOf } from '../../kernel/errors.t
 import type { Logger } from '../../kernel/logger.ts';
 import type { MediaPacket } from '../../media/packet.ts';
 import type { EngineOutput, EpochSink, EpochSpec } from '../engine.ts';
-import { EpochFiles } from './epoch-files.ts';
+import { EpochFiles } from '../epoch-files.ts';
+import { checkPictures, type SegmentCensus, verifiedSegment } from '../verified-segment.ts';
 import { FeedPipe } from './feed-pipe.ts';
 import { createFeed, type Feed } from './feed.ts';
 import { ffmpegArguments, INTERLEAVE_MS } from './ffmpeg-arguments.ts';
@@ -15,9 +16,8 @@ import type { FfmpegLogLine } from './ffmpeg-log.ts';
 import { FfmpegProcess, type ProcessExit, ProcessStalled } from './ffmpeg-process.ts';
 import { FragmentWriter } from './fragment-writer.ts';
 import { GopLedger } from './gop-ledger.ts';
-import type { SegmentCensus, SegmentReader } from './segment-census.ts';
+import type { SegmentReader } from './segment-census.ts';
 import { parseListLine } from './segment-list.ts';
-import { checkPictures, verifiedSegment } from './verified-segment.ts';
 
 export interface SinkOptions {
   ffmpegPath: string;

@@ -3,8 +3,6 @@
  * appended to the open segment's file as soon as it is there, counted and hashed on the way. When a segment is complete
  * is not decided here.
  */
-import { createHash, type Hash } from 'node:crypto';
-import { open, type FileHandle } from 'node:fs/promises';
 import { LivestowError } from '../../kernel/errors.ts';
 import {
   censusOfFragment,
@@ -14,7 +12,9 @@ import {
   type Fmp4Track,
 } from '../../media/fmp4.ts';
 import type { ClosedInit } from '../engine.ts';
-import type { SegmentCensus } from './segment-census.ts';
+import { FragmentCount } from '../fragment-count.ts';
+import { SegmentFile } from '../segment-file.ts';
+import type { SegmentCensus } from '../verified-segment.ts';
 
 export interface FragmentWriterOptions {
   initPath: string;
@@ -61,14 +61,13 @@ export class FragmentWriter {
   async #writeInit(data: Buffer): Promise<void> {
     if (this.#tracks) throw new LivestowError('ENGINE', 'ffmpeg wrote a second init segment.');
     this.#tracks = describeInit(data);
-    const file = await open(this.#options.initPath, 'w');
+    const file = new SegmentFile(this.#options.initPath);
     try {
-      await file.writeFile(data);
+      await file.append([data]);
+      this.#options.onInit(await file.close(), this.#tracks);
     } finally {
-      await file.close();
+      await file.release();
     }
-    const sha256 = createHash('sha256').update(data).digest('hex');
-    this.#options.onInit({ path: this.#options.initPath, bytes: data.length, sha256 }, this.#tracks);
   }
 
   async #writeFragment(data: Buffer): Promise<void> {
@@ -84,56 +83,29 @@ export class FragmentWriter {
 
 class OpenSegment {
   readonly n: number;
-  readonly #path: string;
-  readonly #hash: Hash = createHash('sha256');
-  #file: FileHandle | undefined;
-  #bytes = 0;
-  #pictures = 0;
-  #audioFrames = 0;
-  #firstDtsMs: number | undefined;
-  #lastDtsMs: number | undefined;
-  groups = 0;
+  readonly #file: SegmentFile;
+  readonly #count = new FragmentCount();
 
   constructor(n: number, path: string) {
     this.n = n;
-    this.#path = path;
+    this.#file = new SegmentFile(path);
+  }
+
+  /** Fragments with pictures. */
+  get groups(): number {
+    return this.#count.fragmentsWithPictures;
   }
 
   async append(data: Buffer, census: Fmp4Census): Promise<void> {
-    this.#file ??= await open(this.#path, 'w');
-    await this.#file.appendFile(data);
-    this.#hash.update(data);
-    this.#bytes += data.length;
-    this.#audioFrames += census.audioFrames;
-    // Times of sound beside pictures are of no use here, and those of a fragment without pictures would be that.
-    if (census.pictures > 0 && this.#pictures === 0) this.#firstDtsMs = undefined;
-    if (census.pictures > 0 || this.#pictures === 0) {
-      this.#firstDtsMs ??= census.firstDtsMs ?? undefined;
-      this.#lastDtsMs = census.lastDtsMs ?? this.#lastDtsMs;
-    }
-    this.#pictures += census.pictures;
-    if (census.pictures > 0) this.groups += 1;
+    await this.#file.append([data]);
+    this.#count.add(census);
   }
 
   async close(tracks: readonly Fmp4Track[]): Promise<SegmentCensus> {
-    await this.release();
-    const video = tracks.find((track) => track.kind === 'video');
-    return {
-      n: this.n,
-      path: this.#path,
-      bytes: this.#bytes,
-      sha256: this.#hash.digest('hex'),
-      pictures: this.#pictures,
-      audioFrames: this.#audioFrames,
-      firstDtsMs: this.#firstDtsMs ?? 0,
-      lastDtsMs: this.#lastDtsMs ?? 0,
-      video: video ? { codec: video.codec, width: video.width, height: video.height } : undefined,
-    };
+    return { n: this.n, ...(await this.#file.close()), ...this.#count.result(tracks) };
   }
 
-  async release(): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
-    await file?.close();
+  release(): Promise<void> {
+    return this.#file.release();
   }
 }

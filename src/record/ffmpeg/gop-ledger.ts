@@ -9,15 +9,7 @@
  * over, shows as frames fed and not written.
  */
 import type { AudioPacket, VideoPacket } from '../../media/packet.ts';
-
-export interface FedSegment {
-  firstDtsMs: number;
-  /** Of the pictures; where there are none, of the sound as the file has it. */
-  lastDtsMs: number;
-  durationMs: number;
-  pictures: number;
-  audioFrames: number;
-}
+import type { FedSegment } from '../verified-segment.ts';
 
 interface Entry {
   n: number;

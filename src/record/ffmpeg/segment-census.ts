@@ -6,20 +6,7 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { censusOfTs } from '../../media/ts-census.ts';
-
-export interface SegmentCensus {
-  n: number;
-  path: string;
-  bytes: number;
-  sha256: string;
-  pictures: number;
-  audioFrames: number;
-  /** As the file has them; in MPEG-TS modulo 2^33 ticks of 90 kHz. */
-  firstDtsMs: number;
-  lastDtsMs: number;
-  /** Undefined when there are no pictures. */
-  video: { codec: string; width: number; height: number } | undefined;
-}
+import type { SegmentCensus } from '../verified-segment.ts';
 
 /** A segment larger than this gets memory of its own, that is given back. */
 const KEPT_BYTES = 16 * 1024 * 1024;

@@ -1,11 +1,12 @@
-/** Drives the ffmpeg engine with real packets in a folder of its own, and looks at what comes out with ffprobe. */
+/** Drives an engine with real packets in a folder of its own, and looks at what comes out with ffprobe. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import type { MediaPacket } from '../../src/media/packet.ts';
-import type { ClosedInit, ClosedSegment, EpochSink, EpochSpec } from '../../src/record/engine.ts';
+import type { ClosedInit, ClosedSegment, Engine, EpochSink, EpochSpec } from '../../src/record/engine.ts';
+import { createBuiltinEngine } from '../../src/record/builtin/builtin-engine.ts';
 import { createFfmpegEngine, type FfmpegEngineOptions } from '../../src/record/ffmpeg/ffmpeg-engine.ts';
 import { folder, type Units } from '../media/made.ts';
 
@@ -20,18 +21,24 @@ export interface Recording {
   handedOver(count: number): Promise<void>;
 }
 
+export type EngineName = Engine['name'];
+
 export interface RecordOptions extends Partial<EpochSpec> {
+  /** ffmpeg unless said otherwise. */
+  by?: EngineName;
   engine?: Partial<FfmpegEngineOptions>;
 }
 
+function engineOf(name: EngineName, options: Partial<FfmpegEngineOptions> = {}): Engine {
+  const logger = silentLogger();
+  return name === 'builtin'
+    ? createBuiltinEngine({ logger })
+    : createFfmpegEngine({ ffmpegPath: 'ffmpeg', clock: systemClock, logger, ...options });
+}
+
 export async function beginRecording(units: Units, options: RecordOptions = {}): Promise<Recording> {
-  const { engine: engineOptions, ...spec } = options;
-  const engine = createFfmpegEngine({
-    ffmpegPath: 'ffmpeg',
-    clock: systemClock,
-    logger: silentLogger(),
-    ...engineOptions,
-  });
+  const { by = 'ffmpeg', engine: engineOptions, ...spec } = options;
+  const engine = engineOf(by, engineOptions);
   const inits: ClosedInit[] = [];
   const segments: ClosedSegment[] = [];
   const waiting: { count: number; resolve: () => void }[] = [];

@@ -1,8 +1,8 @@
 /** The files of one epoch in its folder: their names, and which of them may stay. */
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { sessionKeys } from '../../layout/keys.ts';
-import type { EpochSpec } from '../engine.ts';
+import { sessionKeys } from '../layout/keys.ts';
+import type { EpochSpec } from './engine.ts';
 
 export class EpochFiles {
   readonly init: string;

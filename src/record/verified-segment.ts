@@ -1,13 +1,37 @@
 /**
- * ffmpeg's exit code and silence prove nothing (field experience: a picture size that changes in mid-stream gives
- * garbage and exit 0), so each segment is compared with the epoch that it should be of before it is handed over.
+ * Each segment is compared with what was fed, and with the epoch that it should be of, before it is handed over. ffmpeg's
+ * exit code and silence prove nothing (field experience: a picture size that changes in mid-stream gives garbage and exit
+ * 0), and a muxer of our own deserves no more trust.
  */
 import { basename } from 'node:path';
-import { LivestowError } from '../../kernel/errors.ts';
-import type { VideoConfig } from '../../media/packet.ts';
-import type { ClosedSegment } from '../engine.ts';
-import type { FedSegment } from './gop-ledger.ts';
-import type { SegmentCensus } from './segment-census.ts';
+import { LivestowError } from '../kernel/errors.ts';
+import type { VideoConfig } from '../media/packet.ts';
+import type { ClosedSegment } from './engine.ts';
+
+/** What a closed segment holds, by the bytes of its file. */
+export interface SegmentCensus {
+  n: number;
+  path: string;
+  bytes: number;
+  sha256: string;
+  pictures: number;
+  audioFrames: number;
+  /** As the file has them; in MPEG-TS modulo 2^33 ticks of 90 kHz. */
+  firstDtsMs: number;
+  lastDtsMs: number;
+  /** Undefined when there are no pictures. */
+  video: { codec: string; width: number; height: number } | undefined;
+}
+
+/** What was fed for the same segment. */
+export interface FedSegment {
+  firstDtsMs: number;
+  /** Of the pictures; where there are none, of the sound as the file has it. */
+  lastDtsMs: number;
+  durationMs: number;
+  pictures: number;
+  audioFrames: number;
+}
 
 /** A file's first picture is this close to where it was fed, or the time line is broken. */
 const TIMELINE_TOLERANCE_MS = 2_000;
