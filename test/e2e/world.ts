@@ -89,7 +89,7 @@ export class World implements AsyncDisposable {
   /** Records Alice's next broadcast, which begins as soon as the command has looked for the first time. */
   async record(...args: string[]): Promise<LivestowProcess> {
     const run = this.livestow('record', 'alice', '--once', ...args);
-    await this.lookups(1);
+    await this.#whileSomeoneRuns(this.lookups(1));
     this.sandbox.goLive('alice');
     return run;
   }
@@ -103,12 +103,10 @@ export class World implements AsyncDisposable {
     );
   }
 
-  /** The keyframe of this GOP (or a later one) went out to Alice's audience, on a connection later than `after`. */
-  async gopSent(gop: number, after = 0): Promise<void> {
-    await this.happens(
-      `GOP ${gop}`,
-      (event) => event.type === 'gop' && event.picture >= gop * 64 && event.transfer > after,
-    );
+  /** The keyframe of this GOP (or a later one) went out to Alice's audience. */
+  async gopSent(gop: number): Promise<void> {
+    const sent = this.happens(`GOP ${gop}`, (event) => event.type === 'gop' && event.picture >= gop * 64);
+    await this.#whileSomeoneRuns(sent);
   }
 
   /** The first event, past or to come, that the predicate is true of. */
@@ -186,6 +184,14 @@ export class World implements AsyncDisposable {
     return (await runningProcesses()).filter(
       ({ pid, parent, args }) => pids.has(pid) || pids.has(parent) || args.includes(this.folder),
     );
+  }
+
+  /** For what can't come any more when no recorder is left. */
+  async #whileSomeoneRuns(what: Promise<void>): Promise<void> {
+    const ended = Promise.all(this.runs.map(({ exited }) => exited)).then(() => {
+      throw new Error(`livestow ended:\n${this.runs.map((run) => run.tellAll()).join('\n')}`);
+    });
+    await Promise.race([what, ended]);
   }
 
   #roomsBegan(): Map<string, number> {
