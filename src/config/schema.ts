@@ -78,7 +78,7 @@ export const settingsSchema = z.strictObject({
   store: z.string().min(1).prefault('./archive').register(about, {
     description:
       "Where the archive lies: a path, file:///abs/dir, or s3://bucket/prefix?endpoint=…&region=…&pathStyle=true. S3 credentials come from the AWS SDK's usual chain.",
-    form: 'a path, file:///an/absolute/dir, or s3://bucket/prefix?endpoint=https://host&region=us-east-1&pathStyle=true',
+    form: 'a path, file:///an/absolute/dir, or s3://<bucket>/<prefix>?endpoint=https://<host>&region=<region>&pathStyle=true',
     env: 'LIVESTOW_STORE',
     flag: '--store',
     value: 'location',

@@ -68,7 +68,7 @@ function pathOf(location: string): string {
 
 function unusable(what: string, cause?: unknown): LivestowError {
   return new LivestowError('CONFIG', `the store’s location ${what}`, {
-    hint: 'Use a path, file:///an/absolute/path, or s3://bucket/prefix?endpoint=https://host&region=us-east-1&pathStyle=true',
+    hint: 'Use a path, file:///an/absolute/path, or s3://<bucket>/<prefix>?endpoint=https://<host>&region=<region>&pathStyle=true',
     cause,
   });
 }

@@ -21,7 +21,8 @@ export interface S3Location {
   sseKmsKeyId: string | undefined;
 }
 
-const FORM = 's3://bucket/prefix?endpoint=https://host&region=us-east-1&pathStyle=true';
+/** Angle brackets also keep it from looking like a real URL, whose query would be redacted. */
+const FORM = 's3://<bucket>/<prefix>?endpoint=https://<host>&region=<region>&pathStyle=true';
 const token = z.string().regex(/^[A-Za-z0-9_.:/-]{1,2048}$/, 'has characters that do not belong there');
 
 const parametersSchema = z.strictObject({
