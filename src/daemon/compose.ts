@@ -6,19 +6,17 @@ import PQueue from 'p-queue';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
-import { findFfmpeg } from '../ffmpeg/capabilities.ts';
 import { makePoster } from '../ffmpeg/jobs.ts';
 import { openSource } from '../ingest/open-source.ts';
 import { LookupClient } from '../lookup/lookup-client.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
-import type { Variant } from '../model/variant.ts';
 import { createNet } from '../net/net.ts';
-import { createFfmpegEngine } from '../record/ffmpeg/ffmpeg-engine.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { preferringCodec } from '../variant/preferences.ts';
 import { rankVariants, type RankedVariant } from '../variant/rank.ts';
 import { variantsOf } from '../variant/variants-of.ts';
+import { chooseEngines } from './engine-choice.ts';
 import type { RoomDeps } from './record-room.ts';
 import { SessionPictures } from './session-pictures.ts';
 
@@ -49,7 +47,11 @@ export async function composeRecorder({
   version,
   ...options
 }: ComposeOptions): Promise<Recorder> {
-  const ffmpeg = await findFfmpeg();
+  const { engineFor, canRecord, ffmpegPath } = await chooseEngines({
+    engine: config.engine,
+    clock,
+    logger: log,
+  });
   const net = createNet({ mediaHosts: config.mediaHosts, proxy: config.proxy?.reveal() ?? null });
   const store = openStore(config.store, { logger: log, clock, putsAtOnce: config.uploads });
   const lookup = new LookupClient({
@@ -60,11 +62,6 @@ export async function composeRecorder({
     clock,
   });
   const giveUp = new AbortController();
-  const engine = createFfmpegEngine({ ffmpegPath: ffmpeg.path, clock, logger: log });
-  const canRecord = (variant: Variant): true | string =>
-    variant.codecFamily === 'h264' || variant.protocol === 'hls' || config.engine !== 'ffmpeg'
-      ? true
-      : 'h265 over FLV needs the builtin engine';
   const rank = (room: LiveRoom, preferences = config.ranking): RankedVariant[] =>
     rankVariants(variantsOf(room.streams), preferences, { canRecord });
   const look = (handle: string, signal: AbortSignal): Promise<Look> =>
@@ -92,12 +89,14 @@ export async function composeRecorder({
         .filter(({ verdict }) => verdict === 'ranked')
         .map(({ variant }) => variant);
     },
-    engineFor: () => engine,
+    engineFor,
     pictures: new SessionPictures({
       store,
       clock,
       read: (url, read) => net.media.read(url, read),
-      makePoster: (source, out, signal) => makePoster(source, out, { ffmpegPath: ffmpeg.path, signal }),
+      makePoster: async (source, out, signal) => {
+        if (ffmpegPath !== undefined) await makePoster(source, out, { ffmpegPath, signal });
+      },
       signal: giveUp.signal,
     }),
     giveUp: giveUp.signal,

@@ -64,7 +64,7 @@ async function checks(
 ): Promise<{ name: string; check: Check; advice: string }[]> {
   const local = [
     { name: 'node', check: checkNode, advice: 'install the current LTS of Node.js' },
-    { name: 'ffmpeg', check: checkFfmpeg(context.env), advice: 'install ffmpeg 5.1 or later' },
+    { name: 'ffmpeg', check: checkFfmpeg(context.env, config.engine), advice: 'install ffmpeg 5.1 or later' },
     { name: 'spool', check: checkSpool(config.spool), advice: 'look at the folder that --spool names' },
   ];
   if (options.quick) return local;

@@ -1,13 +1,29 @@
 /** ffmpeg and what it can do. */
 import { findFfmpeg, type FfmpegCapabilities, type HevcInFlv } from '../../ffmpeg/capabilities.ts';
+import type { Config } from '../../config/schema.ts';
+import { isLivestowError, type LivestowError } from '../../kernel/errors.ts';
 import type { Check, Finding } from './finding.ts';
 
+/** @param engine the setting: the builtin engine needs none */
 export const checkFfmpeg =
-  (env: Readonly<Record<string, string | undefined>>): Check =>
+  (env: Readonly<Record<string, string | undefined>>, engine: Config['engine']): Check =>
   async (signal) => {
-    const ffmpeg = await findFfmpeg(env, signal);
-    return [versionFinding(ffmpeg), probeFinding(ffmpeg)];
+    try {
+      const ffmpeg = await findFfmpeg(env, signal);
+      return [versionFinding(ffmpeg), probeFinding(ffmpeg)];
+    } catch (error) {
+      if (engine !== 'builtin' || !isLivestowError(error, 'FFMPEG_MISSING')) throw error;
+      return [withoutFfmpeg(error)];
+    }
   };
+
+const withoutFfmpeg = ({ hint }: LivestowError): Finding => ({
+  check: 'ffmpeg',
+  status: 'warn',
+  found:
+    'was not found: the builtin engine records without it; posters, export and decoding in verify need it',
+  ...(hint === undefined ? {} : { advice: hint }),
+});
 
 /** livestow reads FLV itself, so that no ffmpeg stands between it and h265; worth knowing all the same. */
 const READS_HEVC: Record<HevcInFlv, string> = {
