@@ -3,12 +3,10 @@
  * in the store) is resumed, else a new one begins, named by when it was found. What earlier terms left is brought into
  * the spool, so that everything after here looks at one place only.
  */
-import { readdir } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
-import { join } from 'node:path';
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError } from '../kernel/errors.ts';
-import { isMissing, writeFileDurably } from '../kernel/files.ts';
+import { writeFileDurably } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
 import {
   isSessionId,
@@ -20,10 +18,11 @@ import {
   sessionPrefix,
   creatorPrefix,
 } from '../layout/keys.ts';
+import { foldSession } from '../layout/fold.ts';
 import { decodeManifest } from '../layout/manifest.ts';
-import type { JournalEntry } from '../model/manifest.ts';
+import type { JournalEntry, Manifest } from '../model/manifest.ts';
 import type { JournalRef } from '../spool/journal-file.ts';
-import { SessionSpool } from '../spool/session-spool.ts';
+import { SessionSpool, spooledSessions } from '../spool/session-spool.ts';
 import type { Store } from '../store/store.ts';
 
 /** A store that does not answer must not keep a recording from beginning. */
@@ -43,31 +42,26 @@ export interface OpenSessionDeps {
   log: Logger;
 }
 
-/** Sessions of a creator that have a folder in the spool, oldest first. */
-export async function spooledSessions(spoolRoot: string, handle: string): Promise<string[]> {
-  try {
-    const names = await readdir(join(spoolRoot, handle), { withFileTypes: true });
-    return names
-      .filter((entry) => entry.isDirectory() && isSessionId(entry.name))
-      .map((entry) => entry.name)
-      .sort();
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
-}
-
+/** @param isBusy sessions that are being finished already */
 export async function openSessionOfRoom(
   handle: string,
   roomId: string,
   foundAtMs: number,
+  isBusy: (session: string) => boolean,
   deps: OpenSessionDeps,
 ): Promise<OpenSession> {
-  const ofRoom = (session: string): boolean => session.endsWith(`Z-${roomKey(roomId)}`);
+  const ofRoom = (session: string): boolean => session.endsWith(`Z-${roomKey(roomId)}`) && !isBusy(session);
   const local = (await spooledSessions(deps.spoolRoot, handle)).filter(ofRoom);
-  const remote = await withPatience(deps, () => unsealedInStore(deps.store, handle, ofRoom));
-  const candidates = [...local, ...(remote ?? [])].sort();
-  return openSession(handle, candidates.at(-1) ?? sessionIdOf(foundAtMs, roomId), deps);
+  const asked = await withPatience(deps, (signal) => stateInStore(deps.store, handle, local, ofRoom, signal));
+  const candidates = [...local, ...(asked?.unsealed ?? [])].filter((session) => !asked?.sealed.has(session));
+  const session = candidates.sort().at(-1);
+  try {
+    if (session !== undefined) return await openSession(handle, session, deps);
+  } catch (error) {
+    if (!isLivestowError(error, 'MANIFEST')) throw error;
+    deps.log.error({ err: error, session }, 'this session cannot be gone on with; another one begins');
+  }
+  return openSession(handle, sessionIdOf(foundAtMs, roomId), deps);
 }
 
 /** Opens a session for a new term. */
@@ -77,76 +71,84 @@ export async function openSession(
   deps: OpenSessionDeps,
 ): Promise<OpenSession> {
   const spool = await SessionSpool.open(deps.spoolRoot, handle, session);
-  const remoteTerm = await withPatience(deps, () => fetchEarlier(deps.store, spool));
+  const remoteTerm = await withPatience(deps, (signal) => fetchEarlier(deps.store, spool, signal));
   const earlier = await spool.earlier();
+  if (earlier.entries.length > 0) foldSession(earlier.entries, 0);
   const localTerm = Math.max(0, ...earlier.journals.map(({ term }) => term));
   return { session, spool, term: Math.max(localTerm, remoteTerm ?? 0) + 1, earlier };
 }
 
-/** Whether the store's manifest of a session is sealed; undefined when there is none. */
-export async function sealedInStore(
+/** The store's manifest of a session; undefined when there is none. */
+export async function manifestInStore(
   store: Store,
   handle: string,
   session: string,
-): Promise<boolean | undefined> {
+  signal?: AbortSignal,
+): Promise<Manifest | undefined> {
   const key = `${sessionPrefix(handle, session)}${sessionKeys.manifest}`;
   try {
-    const text = (await buffer(await store.get(key))).toString('utf8');
-    return decodeManifest(text, key).sealedAt !== null;
+    const text = (await buffer(await store.get(key, signal ? { signal } : {}))).toString('utf8');
+    return decodeManifest(text, key);
   } catch (error) {
     if (isLivestowError(error, 'STORE_NOT_FOUND')) return undefined;
     throw error;
   }
 }
 
-async function unsealedInStore(
+/** What the store says of a room's sessions; those of the spool are asked for by name. */
+async function stateInStore(
   store: Store,
   handle: string,
+  local: readonly string[],
   ofRoom: (session: string) => boolean,
-): Promise<string[]> {
-  const unsealed: string[] = [];
-  for await (const folder of store.folders(creatorPrefix(handle))) {
+  signal: AbortSignal,
+): Promise<{ sealed: Set<string>; unsealed: string[] }> {
+  const sessions = new Set(local);
+  for await (const folder of store.folders(creatorPrefix(handle), signal)) {
     const session = folder.slice(creatorPrefix(handle).length, -1);
-    if (isSessionId(session) && ofRoom(session) && !(await sealedInStore(store, handle, session)))
-      unsealed.push(session);
+    if (isSessionId(session) && ofRoom(session)) sessions.add(session);
   }
-  return unsealed;
+  const sealed = new Set<string>();
+  for (const session of sessions) {
+    const manifest = await manifestInStore(store, handle, session, signal);
+    // A removed one is over too.
+    if (manifest && (manifest.sealedAt !== null || manifest.deletedAt !== null)) sealed.add(session);
+  }
+  return { sealed, unsealed: [...sessions].filter((session) => !sealed.has(session)) };
 }
 
 /** Brings the journals of other terms into the spool; gives the highest term that left anything in the store. */
-async function fetchEarlier(store: Store, spool: SessionSpool): Promise<number> {
+async function fetchEarlier(store: Store, spool: SessionSpool, signal: AbortSignal): Promise<number> {
   const prefix = sessionPrefix(spool.handle, spool.session);
   let highest = 0;
-  for await (const { key } of store.list(prefix)) {
+  for await (const { key } of store.list(prefix, { signal })) {
     const name = key.slice(prefix.length);
     highest = Math.max(highest, parseSegmentKey(name)?.term ?? 0, parseJournalKey(name)?.term ?? 0);
     if (!parseJournalKey(name) || (await spool.sizeOf(name)) !== undefined) continue;
-    await writeFileDurably(spool.pathOf(name), await buffer(await store.get(key)));
+    const bytes = await buffer(await store.get(key, { signal }));
+    // Too late, it would come between what this term writes.
+    signal.throwIfAborted();
+    await writeFileDurably(spool.pathOf(name), bytes);
   }
   return highest;
 }
 
+/** Undefined when the store did not answer in time, or could not; what was asked has ended by then. */
 async function withPatience<T>(
   { clock, log }: OpenSessionDeps,
-  ask: () => Promise<T>,
+  ask: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | undefined> {
-  const answered = new AbortController();
-  const late = clock.delay(STORE_PATIENCE_MS, answered.signal).then(
-    () => 'late' as const,
-    () => 'late' as const,
-  );
-  const asked = ask().catch((error: unknown) => {
+  const late = new AbortController();
+  const cancel = clock.after(STORE_PATIENCE_MS, () => late.abort());
+  try {
+    return await ask(late.signal);
+  } catch (error) {
     log.warn(
       { err: error },
       'the store cannot be asked what it has of this room; going on from the spool alone',
     );
     return undefined;
-  });
-  const first = await Promise.race([asked, late]);
-  answered.abort();
-  if (first === 'late') {
-    log.warn('the store does not answer; going on from the spool alone');
-    return undefined;
+  } finally {
+    cancel();
   }
-  return first;
 }

@@ -8,10 +8,12 @@ import { END_CAUSES } from '../model/causes.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { roomKey } from '../layout/keys.ts';
 import { lockCreator } from '../spool/creator-lock.ts';
-import { SessionSpool } from '../spool/session-spool.ts';
+import { persistently } from '../ship/ship-object.ts';
+import { Publisher } from '../ship/publish.ts';
+import { SessionSpool, spooledSessions } from '../spool/session-spool.ts';
 import type { Cadence } from '../watch/cadence.ts';
 import { Watcher } from '../watch/watcher.ts';
-import { sealedInStore, spooledSessions } from './open-session.ts';
+import { manifestInStore } from './open-session.ts';
 import {
   finishSession,
   recordRoom,
@@ -48,7 +50,7 @@ export async function recordCreator(
   stop: AbortSignal,
 ): Promise<CreatorOutcome> {
   const lock = lockCreator(deps.spoolRoot, options.handle);
-  const finishing = new Set<Promise<void>>();
+  const finishing = new Map<string, Promise<void>>();
   const unsealed: string[] = [];
   const finish = (session: string, finished: Promise<Manifest | undefined>): void => {
     const done = finished
@@ -62,15 +64,15 @@ export async function recordCreator(
           'the session is not sealed; what is missing in the store is in the spool',
         );
       })
-      .finally(() => finishing.delete(done));
-    finishing.add(done);
+      .finally(() => finishing.delete(session));
+    finishing.set(session, done);
   };
   try {
-    const outcome = await watchAndRecord(options, deps, stop, finish);
-    await Promise.all(finishing);
+    const outcome = await watchAndRecord(options, deps, stop, finish, (session) => finishing.has(session));
+    await Promise.all(finishing.values());
     return unsealed.length > 0 ? { kind: 'unsealed', sessions: unsealed } : outcome;
   } finally {
-    await Promise.all(finishing);
+    await Promise.all(finishing.values());
     lock.release();
   }
 }
@@ -80,11 +82,18 @@ async function watchAndRecord(
   deps: RoomDeps,
   stop: AbortSignal,
   finish: (session: string, finished: Promise<Manifest | undefined>) => void,
+  isBusy: (session: string) => boolean,
 ): Promise<CreatorOutcome> {
   const { handle, cadence } = options;
   const { clock, log } = deps;
   const ignored = new Set<string>();
-  let leftovers = await unfinished(handle, deps);
+  let leftovers = await spooledSessions(deps.spoolRoot, handle);
+  const finishLeftovers = (goesOn: (session: string) => boolean): void => {
+    for (const session of leftovers) {
+      if (!goesOn(session)) finish(session, finishLeftover(handle, session, deps));
+    }
+    leftovers = leftovers.filter(goesOn);
+  };
   let firstLook = true;
   const watcher = new Watcher({
     handle,
@@ -97,10 +106,8 @@ async function watchAndRecord(
     onLook: (look) => {
       options.onLook?.(look);
       // Only an answered look tells which leftover may still go on.
-      const goesOn = look.status === 'live' ? `Z-${roomKey(look.room.roomId)}` : null;
-      for (const session of leftovers)
-        if (!goesOn || !session.endsWith(goesOn)) finish(session, finishSession(handle, session, deps));
-      leftovers = [];
+      const room = look.status === 'live' ? `Z-${roomKey(look.room.roomId)}` : null;
+      finishLeftovers((session) => room !== null && session.endsWith(room));
     },
   });
   try {
@@ -111,8 +118,19 @@ async function watchAndRecord(
     }
     for await (const look of watcher.rooms()) {
       firstLook = false;
-      const outcome: RoomOutcome = await recordRoom(handle, look, clock.now(), deps, stop, options.onSession);
+      const outcome: RoomOutcome = await recordRoom(
+        handle,
+        look,
+        clock.now(),
+        deps,
+        stop,
+        isBusy,
+        options.onSession,
+      );
+      // The newest session of a room goes on; an older one does not.
+      leftovers = leftovers.filter((session) => session !== outcome.session);
       finish(outcome.session, outcome.finished);
+      if (outcome.endCause !== null) finishLeftovers(() => false);
       options.onOver?.();
       if (outcome.endCause === null || stop.aborted) return { kind: 'stopped' };
       if (options.once) return { kind: 'once', session: outcome.session };
@@ -127,28 +145,44 @@ async function watchAndRecord(
   }
 }
 
-/** Sessions of the creator in the spool that are not sealed; what was sealed and not yet removed is removed. */
-export async function unfinished(handle: string, deps: RoomDeps): Promise<string[]> {
-  const left: string[] = [];
-  for (const session of await spooledSessions(deps.spoolRoot, handle)) {
-    const sealed = await sealedInStore(deps.store, handle, session).catch((error: unknown) => {
-      deps.log.warn({ err: error, session }, 'the store cannot say whether this session is sealed');
-      return undefined;
-    });
-    if (!sealed) {
-      left.push(session);
-      continue;
-    }
-    const spool = await SessionSpool.open(deps.spoolRoot, handle, session);
-    if (await spool.holdsObjects()) {
-      const folder = spool.folder;
-      deps.log.warn(
-        { session, folder },
-        'this session is sealed, yet the spool holds media of it; it is left alone',
-      );
-    } else {
-      await spool.remove();
-    }
+/** Finishes a session that an earlier run left in the spool; undefined when it was sealed already or never began. */
+export async function finishLeftover(
+  handle: string,
+  session: string,
+  deps: RoomDeps,
+): Promise<Manifest | undefined> {
+  const { spoolRoot, store, log, giveUp } = deps;
+  const spool = await SessionSpool.open(spoolRoot, handle, session);
+  if (await spool.isBlank()) {
+    await spool.remove();
+    return undefined;
   }
-  return left;
+  const manifest = await persistently(deps, giveUp, `asking for ${session}`, () =>
+    manifestInStore(store, handle, session, giveUp),
+  );
+  if (!manifest || manifest.sealedAt === null) return finishSession(handle, session, deps);
+  // A crash came between sealing it and removing it here: lists may not know yet.
+  await persistently(deps, giveUp, `sealing ${session}`, () =>
+    new Publisher(store, handle).summarise(manifest, giveUp),
+  );
+  if (await holdsMore(spool, manifest)) {
+    const { folder } = spool;
+    log.warn(
+      { session, folder },
+      'this session was sealed elsewhere without media that lies here; it is left alone',
+    );
+    return undefined;
+  }
+  await spool.remove();
+  return undefined;
+}
+
+/** Whether the spool has a segment that the manifest does not name. */
+async function holdsMore(spool: SessionSpool, { segments }: Manifest): Promise<boolean> {
+  const named = new Set(segments.map(({ key }) => key));
+  for (const entry of (await spool.earlier()).entries) {
+    if (entry.type !== 'segment' || named.has(entry.segment.key)) continue;
+    if ((await spool.sizeOf(entry.segment.key)) !== undefined) return true;
+  }
+  return false;
 }

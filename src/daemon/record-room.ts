@@ -16,7 +16,7 @@ import { FORMAT, type JournalEntry, type Manifest } from '../model/manifest.ts';
 import type { Variant, VariantLabel } from '../model/variant.ts';
 import type { OpenSource } from '../record/attempt.ts';
 import type { Engine, EpochSpec } from '../record/engine.ts';
-import { SessionRecorder } from '../record/session-recorder.ts';
+import { SessionRecorder, type RecorderOutcome } from '../record/session-recorder.ts';
 import { SessionRecording, type RecordingProgress } from '../record/session-recording.ts';
 import { SessionShipper, type ShipProgress } from '../ship/session-shipper.ts';
 import { readTail } from '../spool/tail.ts';
@@ -73,16 +73,20 @@ export interface RoomOutcome {
   finished: Promise<Manifest | undefined>;
 }
 
-/** Resolves when the recording is over; shipping and sealing may still go on. */
+/**
+ * Resolves when the recording is over; shipping and sealing may still go on.
+ * @param isBusy sessions that are being finished already: the same room again becomes another session
+ */
 export async function recordRoom(
   handle: string,
   look: LiveLook,
   foundAtMs: number,
   deps: RoomDeps,
   stop: AbortSignal,
+  isBusy: (session: string) => boolean,
   onSession?: (session: LiveSession) => void,
 ): Promise<RoomOutcome> {
-  const open = await openSessionOfRoom(handle, look.room.roomId, foundAtMs, deps);
+  const open = await openSessionOfRoom(handle, look.room.roomId, foundAtMs, isBusy, deps);
   const term = await beginTerm(open, handle, { look, foundAtMs }, deps);
   const { recording, timeline, shipper, roomFile } = term;
   const note = (room: LiveRoom, seen: LiveLook): void => {
@@ -126,8 +130,14 @@ export async function recordRoom(
     progress: recording.progress,
     shipping: shipper.progress,
   });
-  const outcome = await recorder.run(stop, open.term > 1 ? 'recorder-down' : 'found-late');
-  await recording.end();
+  let outcome: RecorderOutcome;
+  try {
+    outcome = await recorder.run(stop, open.term > 1 ? 'recorder-down' : 'found-late');
+    await (outcome.kind === 'drained' ? recording.drain() : recording.end());
+  } catch (error) {
+    await term.leave();
+    throw error;
+  }
   const { session } = open;
   const { roomId } = look.room;
   if (outcome.kind === 'drained') {
@@ -141,7 +151,12 @@ export async function recordRoom(
 export async function finishSession(handle: string, session: string, deps: RoomDeps): Promise<Manifest> {
   const open = await openSession(handle, session, deps);
   const term = await beginTerm(open, handle, null, deps);
-  await term.recording.end();
+  try {
+    await term.recording.end();
+  } catch (error) {
+    await term.leave();
+    throw error;
+  }
   const ended = open.earlier.entries.findLast((entry) => entry.type === 'end');
   return term.seal(ended?.endCause ?? 'interrupted');
 }
@@ -154,6 +169,8 @@ interface Term {
   container: 'mpegts' | 'fmp4' | null;
   saveRoomFile(): void;
   drain(): Promise<void>;
+  /** Something unexpected happened: nothing goes on, what is closed is shipped, the rest stays for the next start. */
+  leave(): Promise<void>;
   seal(cause: EndCause): Promise<Manifest>;
 }
 
@@ -191,9 +208,9 @@ async function beginTerm(
 
   const foundAtMs = before ? Date.parse(before.foundAt) : (found?.foundAtMs ?? now);
   const startedAt = before ? before.room.startedAt : found?.look.room.startedAt;
-  const headNoted = before?.gaps.some(({ after }) => after === null) ?? false;
-  const headFromMs = headNoted ? null : startedAt ? Date.parse(startedAt) : foundAtMs;
-  const timeline = new Timeline(now - foundAtMs);
+  const accountedMs = (before?.gaps ?? []).map(({ to }) => Date.parse(to)).concat(lastEndMs ?? []);
+  const headFromMs = startedAt ? Date.parse(startedAt) : foundAtMs;
+  const timeline = new Timeline(Math.max(now - foundAtMs, last?.lastDtsMs ?? 0));
   const recording = new SessionRecording({
     spool,
     timeline,
@@ -201,10 +218,11 @@ async function beginTerm(
     log,
     term,
     container: before?.container ?? null,
-    mediaDueSinceMs: lastEndMs ?? headFromMs,
+    mediaDueSinceMs: accountedMs.length > 0 ? Math.max(...accountedMs) : headFromMs,
     lastSegmentKey: last?.key ?? null,
     segmentDurationMs: settings.segmentDurationMs,
     engineFor: deps.engineFor,
+    signal: giveUp,
   });
   if (term > 1) recording.event('resumed', { term });
   await resumeTail(open, before, timeline, recording);
@@ -231,22 +249,25 @@ async function beginTerm(
     saveRoomFile,
     drain: async () => {
       await Promise.all([saving, pictures.finished()]);
-      await spool.cutJournal();
-      shipper.stop();
-      await shipper.drained();
+      await shipper.drain();
+    },
+    leave: async () => {
+      await recording.abandon();
+      await pictures.finished();
+      await shipper.drain().catch((error: unknown) => {
+        log.error({ err: error }, 'not everything that is closed could be shipped');
+      });
     },
     seal: async (cause) => {
       const files = await pictures.finished();
       await saving;
       if (found || roomText !== undefined) files.push(sessionKeys.room);
       const endedAtMs = recording.lastPictureMs ?? lastEndMs ?? foundAtMs;
-      await spool.append({
-        type: 'end',
-        at: isoUtc(clock.now()),
-        endedAt: isoUtc(endedAtMs),
-        endCause: cause,
-      });
-      const manifest = await shipper.seal(files);
+      const at = isoUtc(clock.now());
+      const manifest = await shipper.seal(
+        { type: 'end', at, endedAt: isoUtc(endedAtMs), endCause: cause },
+        files,
+      );
       await spool.remove();
       log.info({ coverage: manifest.coverage, gaps: manifest.gaps.length, endCause: cause }, 'sealed');
       return manifest;

@@ -8,8 +8,9 @@ import { isMissing } from '../kernel/files.ts';
 import { parseHandle } from '../model/handle.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { lockCreator } from '../spool/creator-lock.ts';
-import { unfinished } from './record-creator.ts';
-import { finishSession, type RoomDeps } from './record-room.ts';
+import { spooledSessions } from '../spool/session-spool.ts';
+import { finishLeftover } from './record-creator.ts';
+import type { RoomDeps } from './record-room.ts';
 
 export type Recovered =
   | { handle: string; session: string; outcome: 'sealed'; manifest: Manifest }
@@ -28,10 +29,11 @@ export async function* recoverSpool(deps: RoomDeps, signal: AbortSignal): AsyncG
       continue;
     }
     try {
-      for (const session of await unfinished(handle, deps)) {
+      for (const session of await spooledSessions(deps.spoolRoot, handle)) {
         signal.throwIfAborted();
         try {
-          yield { handle, session, outcome: 'sealed', manifest: await finishSession(handle, session, deps) };
+          const manifest = await finishLeftover(handle, session, deps);
+          if (manifest) yield { handle, session, outcome: 'sealed', manifest };
         } catch (error) {
           yield { handle, session, outcome: 'left', error };
         }

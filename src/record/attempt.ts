@@ -19,6 +19,9 @@ export interface AttemptOutcome {
   error: LivestowError | null;
 }
 
+/** A CDN without a cache begins in the middle of a GOP: so long the first keyframe may take, while pictures come. */
+const KEYFRAME_WAIT_MS = 15_000;
+
 export type OpenSource = (variant: Variant, signal: AbortSignal) => MediaSource;
 
 export interface AttemptDeps {
@@ -41,6 +44,7 @@ export async function attempt(
   const { timeline, recording } = deps;
   const label = variantLabel(variant);
   let fromMs = timeline.endDtsMs;
+  const patientUntilMs = deps.clock.monotonic() + KEYFRAME_WAIT_MS;
   const watchdog = new StallWatchdog(deps.clock, deps.stallMs);
   let delivered = false;
   let ended: { cause: GapCause; error: LivestowError | null };
@@ -66,7 +70,7 @@ export async function attempt(
       }
       watchdog.pause();
       await recording.take(items, label);
-      watchdog.resume(isNew);
+      watchdog.resume(isNew || (timeline.isWaiting && deps.clock.monotonic() < patientUntilMs));
     }
   } catch (error) {
     if (signal.aborted) ended = { cause: 'connection-lost', error: null };

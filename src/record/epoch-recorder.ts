@@ -1,25 +1,31 @@
 /**
  * One epoch: feeds its packets to the tail and to an engine, and goes on with a new engine process, from the tail, when
- * one dies. Knows nothing of connections or sessions.
+ * one dies. Media that no engine survives is given up and told as lost; the next keyframe is another chance. Knows
+ * nothing of connections or sessions.
  */
-import { isLivestowError, LivestowError, messageOf } from '../kernel/errors.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { isLivestowError, messageOf, type LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { MediaPacket } from '../media/packet.ts';
 import type { VariantLabel } from '../model/variant.ts';
-import type { TailState, TailWriter } from '../spool/tail.ts';
+import type { TailState } from '../spool/tail.ts';
+import type { TailWriter } from '../spool/tail-writer.ts';
 import type { ClosedInit, ClosedSegment, Engine, EpochSink, EpochSpec } from './engine.ts';
 
-/** Engines that die this often in a row without closing a segment are not tried again. */
-const DEATHS_MAX = 5;
+/** Pauses before each new engine, in a row without a closed segment; after the last, what it was fed is given up. */
+const PAUSES_MS = [0, 100, 500, 1_000, 2_000];
 
 export interface EpochRecorderDeps {
   engine: Engine;
   tail: TailWriter;
+  clock: Clock;
   log: Logger;
   tailState: () => TailState;
   variant: VariantLabel;
   onInit: (init: ClosedInit) => void;
   onSegment: (segment: ClosedSegment) => void;
+  /** Media of this stretch of the line, which stands before the segment that comes next, is in no segment. */
+  onLost: (fromDtsMs: number, toDtsMs: number) => void;
   onEngineDied(reason: string): void;
 }
 
@@ -31,6 +37,11 @@ export class EpochRecorder {
   #closedDtsMs = -Infinity;
   #deaths = 0;
   #initGiven = false;
+  /** Of the leading track: what was fed and is in no closed segment. */
+  #open: number[] = [];
+  #frameMs = 0;
+  /** What an engine died of is not fed again: nothing is, up to the next keyframe. */
+  #waitsForKeyframe = false;
 
   constructor(spec: EpochSpec, deps: EpochRecorderDeps) {
     this.spec = spec;
@@ -39,30 +50,83 @@ export class EpochRecorder {
     deps.tail.beginEpoch(spec.epoch, deps.variant, spec.video, spec.audio);
   }
 
-  /** Resolves when more may be written. Throws ENGINE only when no engine can be kept alive. */
+  /** Resolves when more may be written. */
   async write(packets: readonly MediaPacket[]): Promise<void> {
-    for (const packet of packets) this.#deps.tail.append(packet, this.#deps.tailState);
-    this.#deps.tail.flush();
+    const { tail, tailState } = this.#deps;
+    for (const packet of packets) {
+      tail.append(packet, tailState);
+      if (packet.kind === this.#leading) this.#fed(packet.dtsMs);
+    }
+    await tail.flush();
+    const wanted = this.#waitsForKeyframe ? this.#fromKeyframe(packets) : packets;
+    if (wanted.length === 0) return;
+    this.#waitsForKeyframe = false;
     const feed = async (): Promise<void> => {
-      if (this.#sink) await this.#sink.write(packets);
-      else await this.#open(packets);
+      if (this.#sink) await this.#sink.write(wanted);
+      else await this.#start(wanted);
     };
-    await this.#outlive(feed, () => this.#reopen());
+    await this.#outlive(feed, () => this.#restart());
   }
 
   /** Closes the last segment; every segment was handed over when it resolves. */
   async end(): Promise<void> {
     const close = async (): Promise<void> => this.#sink?.end();
     await this.#outlive(close, async () => {
-      await this.#reopen();
+      await this.#restart();
       await close();
     });
     this.#sink = null;
+    this.#lose(this.#open);
+    this.#open = [];
+  }
+
+  /**
+   * Closes what ends at a keyframe; the GOP that is open stays in the tail, for the next term to go on with. Closes all
+   * where the tail does not have it, or where there are no GOPs.
+   */
+  async endAtKeyframe(): Promise<void> {
+    const rest = this.spec.video
+      ? await this.#deps.tail.packetsAfter(this.spec.epoch, this.#closedDtsMs)
+      : [];
+    const pictures = rest.filter(({ kind }) => kind === 'video');
+    const keyframe = rest.findLastIndex((packet) => packet.kind === 'video' && packet.key);
+    if (keyframe === -1 || pictures.length !== this.#open.length) {
+      await this.end();
+      return;
+    }
+    await this.abort();
+    const whole = rest.slice(0, keyframe);
+    this.#open = whole.flatMap(({ kind, dtsMs }) => (kind === 'video' ? [dtsMs] : []));
+    if (whole.length === 0) return;
+    const closeWhole = async (): Promise<void> => {
+      await this.#start(whole);
+      await this.#sink?.end();
+    };
+    await this.#outlive(closeWhole, closeWhole);
+    this.#sink = null;
+    this.#lose(this.#open);
   }
 
   async abort(): Promise<void> {
     await this.#sink?.abort();
     this.#sink = null;
+  }
+
+  get #leading(): MediaPacket['kind'] {
+    return this.spec.video ? 'video' : 'audio';
+  }
+
+  #fed(dtsMs: number): void {
+    const last = this.#open.at(-1);
+    if (last !== undefined) this.#frameMs = dtsMs - last;
+    this.#open.push(dtsMs);
+  }
+
+  #fromKeyframe(packets: readonly MediaPacket[]): readonly MediaPacket[] {
+    const first = packets.findIndex(
+      (packet) => packet.kind === this.#leading && (packet.kind === 'audio' || packet.key),
+    );
+    return first === -1 ? [] : packets.slice(first);
   }
 
   /** Runs a step; each time that the engine dies in it, `again` is run instead, with a new engine. */
@@ -73,46 +137,72 @@ export class EpochRecorder {
         return;
       } catch (error) {
         if (!isLivestowError(error, 'ENGINE')) throw error;
+        const pauseMs = PAUSES_MS[this.#deaths];
+        this.#deaths += 1;
         await this.#noteDeath(error);
+        if (pauseMs === undefined) {
+          this.#giveUp();
+          return;
+        }
+        await this.#deps.clock.delay(pauseMs);
       }
     }
   }
 
-  async #noteDeath(cause: LivestowError): Promise<void> {
-    this.#deaths += 1;
-    this.#deps.log.warn({ err: cause, deaths: this.#deaths }, 'the recording engine died');
-    this.#deps.onEngineDied(messageOf(cause));
+  async #noteDeath(error: LivestowError): Promise<void> {
+    this.#deps.log.warn({ err: error, deaths: this.#deaths }, 'the recording engine died');
+    this.#deps.onEngineDied(messageOf(error));
     await this.abort();
-    if (this.#deaths <= DEATHS_MAX) return;
-    throw new LivestowError('ENGINE', 'the recording engine dies again and again', {
-      cause,
-      hint: 'run `livestow doctor`; the raw media is kept in the spool and is shipped once the engine works',
-    });
+  }
+
+  #giveUp(): void {
+    this.#deps.log.error(
+      { epoch: this.spec.epoch },
+      'no recording engine survives this media; going on at the next keyframe. Run `livestow doctor`',
+    );
+    this.#closedDtsMs = this.#open.at(-1) ?? this.#closedDtsMs;
+    this.#waitsForKeyframe = true;
   }
 
   /** A new engine takes what no closed segment holds yet: the tail cuts at keyframes, as segments do. */
-  async #reopen(): Promise<void> {
-    await this.#open(await this.#deps.tail.packetsAfter(this.spec.epoch, this.#closedDtsMs));
+  async #restart(): Promise<void> {
+    const packets = await this.#deps.tail.packetsAfter(this.spec.epoch, this.#closedDtsMs);
+    if (packets.length > 0) await this.#start(packets);
+    else this.#waitsForKeyframe = true;
   }
 
-  async #open(packets: readonly MediaPacket[]): Promise<void> {
-    const { onInit, onSegment } = this.#deps;
+  async #start(packets: readonly MediaPacket[]): Promise<void> {
     const sink = await this.#deps.engine.open(
       { ...this.spec, firstSegment: this.#nextSegment },
       {
         onInit: (init) => {
-          if (!this.#initGiven) onInit(init);
+          if (!this.#initGiven) this.#deps.onInit(init);
           this.#initGiven = true;
         },
-        onSegment: (segment) => {
-          this.#nextSegment = segment.n + 1;
-          this.#closedDtsMs = segment.lastDtsMs;
-          this.#deaths = 0;
-          onSegment(segment);
-        },
+        onSegment: (segment) => this.#closed(segment),
       },
     );
     this.#sink = sink;
     await sink.write(packets);
+  }
+
+  /** An engine that was fed from a torn tail does not know what it was not fed: that is counted here. */
+  #closed(segment: ClosedSegment): void {
+    this.#nextSegment = segment.n + 1;
+    this.#closedDtsMs = Math.max(this.#closedDtsMs, segment.lastDtsMs);
+    this.#deaths = 0;
+    const isBefore = (dtsMs: number): boolean => dtsMs < Math.floor(segment.firstDtsMs);
+    const isWithin = (dtsMs: number): boolean => !isBefore(dtsMs) && dtsMs <= Math.ceil(segment.lastDtsMs);
+    this.#lose(this.#open.filter(isBefore), segment.firstDtsMs);
+    const fed = this.#open.filter(isWithin).length;
+    this.#open = this.#open.filter((dtsMs) => !isBefore(dtsMs) && !isWithin(dtsMs));
+    this.#deps.onSegment(
+      this.spec.video ? { ...segment, fedPictures: Math.max(fed, segment.fedPictures) } : segment,
+    );
+  }
+
+  #lose(dtsMs: readonly number[], untilMs?: number): void {
+    const [first, last] = [dtsMs[0], dtsMs.at(-1)];
+    if (first !== undefined && last !== undefined) this.#deps.onLost(first, untilMs ?? last + this.#frameMs);
   }
 }

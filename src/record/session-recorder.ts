@@ -91,7 +91,13 @@ export class SessionRecorder {
     };
     stop.addEventListener('abort', onStop);
     if (stop.aborted) onStop();
-    const background = [this.#holdLoop(), this.#sampleLoop()];
+    let failure: { error: unknown } | undefined;
+    const background = [this.#holdLoop(), this.#sampleLoop()].map((loop) =>
+      loop.catch((error: unknown) => {
+        failure ??= { error };
+        this.#over.abort();
+      }),
+    );
     try {
       await this.#attempts(gapCause);
     } finally {
@@ -101,6 +107,7 @@ export class SessionRecorder {
       this.#cancelMaxDuration?.();
       await Promise.all(background);
     }
+    if (failure) throw failure.error;
     if (this.#state.phase !== 'ended') return { kind: 'drained' };
     this.#deps.recording.event('ended', { cause: this.#state.cause });
     return { kind: 'ended', cause: this.#state.cause, nextLook: this.#nextLook };
@@ -119,8 +126,8 @@ export class SessionRecorder {
         this.#choice.forgive();
         continue;
       }
-      const startedAtMs = clock.monotonic();
-      const urlsAgeMs = startedAtMs - this.#lastLookAtMs;
+      const lookedAtMs = this.#lastLookAtMs;
+      const urlsAgeMs = clock.monotonic() - lookedAtMs;
       recording.event('attempt', { variant: variant.id });
       await recording.take(timeline.connect(cause, variant.protocol), variantLabel(variant));
       const outcome = await this.#attempt(variant);
@@ -133,11 +140,15 @@ export class SessionRecorder {
         this.#choice.delivered(variant);
         poor = outcome.mediaMs < SHORT_MEDIA_MS ? poor + 1 : 0;
         if (poor > 1) await this.#wait(poor - 2);
-      } else if (urlsAgeMs > FRESH_MS && this.#looking) {
-        await this.#looking;
-        // The look may have failed: then the known URL is all there is, and is not to be hammered.
-        if (clock.monotonic() - this.#lastLookAtMs > FRESH_MS)
-          await this.#wait(poor++, refused ? REFUSED_RETRY_MS : Infinity);
+        continue;
+      }
+      const wasLooking = this.#looking !== null;
+      if (urlsAgeMs > FRESH_MS) await this.#looking;
+      // What failed was an old URL: it says nothing about the new one.
+      if (this.#lastLookAtMs > lookedAtMs) continue;
+      if (urlsAgeMs > FRESH_MS && wasLooking) {
+        // The look failed: the known URL is all there is, and is not to be hammered.
+        await this.#wait(poor++, refused ? REFUSED_RETRY_MS : Infinity);
       } else {
         this.#choice.setAside(variant, clock.monotonic());
       }

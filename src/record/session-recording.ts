@@ -12,13 +12,14 @@ import type { GapCause } from '../model/causes.ts';
 import type { Container, Epoch, Gap, JournalEntry, Segment } from '../model/manifest.ts';
 import type { VariantLabel } from '../model/variant.ts';
 import type { SessionSpool } from '../spool/session-spool.ts';
-import { removeTail, TailWriter } from '../spool/tail.ts';
+import { removeTail } from '../spool/tail.ts';
+import { TailWriter } from '../spool/tail-writer.ts';
 import type { ClosedInit, ClosedSegment, Engine, EpochSpec } from './engine.ts';
 import { EpochRecorder } from './epoch-recorder.ts';
 
 const SPOOL_RETRY_MS = 1_000;
 /** The API's clock and ours agree no better than this; and HLS gives media no sooner than a segment of it is whole. */
-const HEAD_TOLERANCE_MS = { flv: 100, hls: 4_000, cmaf: 4_000 } as const;
+const HEAD_TOLERANCE_MS = { flv: 500, hls: 4_000, cmaf: 4_000 } as const;
 
 export interface RecordingProgress {
   width: number;
@@ -43,6 +44,8 @@ export interface SessionRecordingDeps {
   lastSegmentKey: string | null;
   segmentDurationMs: number;
   engineFor: (spec: EpochSpec, variant: VariantLabel) => Engine;
+  /** Ends the waiting for a disk that cannot be written. */
+  signal: AbortSignal;
 }
 
 interface CurrentEpoch {
@@ -119,7 +122,9 @@ export class SessionRecording {
     const write = async (): Promise<void> => {
       const packets = batch;
       batch = [];
-      if (packets.length > 0) await this.#epoch?.recorder.write(packets);
+      if (packets.length === 0) return;
+      if (!this.#epoch) throw new Error('media without an epoch');
+      await this.#epoch.recorder.write(packets);
     };
     for (const item of items) {
       switch (item.kind) {
@@ -153,21 +158,38 @@ export class SessionRecording {
     this.#journal(entry);
   }
 
-  /** No more media in this term: closes the last segment. */
+  /** No more media: closes the last segment. */
   async end(): Promise<void> {
-    this.#endEpoch();
+    this.#endEpoch((recorder) => recorder.end());
     this.#then(async () => {
       const { mediaDueSinceMs, clock } = this.#deps;
-      if (this.#lastKey !== null || mediaDueSinceMs === null) return;
+      if (this.#lastKey !== null || this.#headNoted || mediaDueSinceMs === null) return;
       await this.#journalGap(mediaDueSinceMs, clock.now(), 'no-media');
     });
+    await this.#finish();
+  }
+
+  /** No more media in this term: what no keyframe ends stays in the tail, for the next one. */
+  async drain(): Promise<void> {
+    this.#endEpoch((recorder) => recorder.endAtKeyframe());
+    await this.#finish();
+  }
+
+  /** Gives up at once; what is in no closed segment stays in the tail. Never rejects. */
+  async abandon(): Promise<void> {
+    this.#endEpoch((recorder) => recorder.abort());
+    await this.#closing;
+    await this.#tail.close();
+  }
+
+  async #finish(): Promise<void> {
     await this.#closing;
     await this.#tail.close();
     if (this.#failure) throw this.#failure.error;
   }
 
   async #beginEpoch(item: EpochItem, variant: VariantLabel): Promise<void> {
-    this.#endEpoch();
+    this.#endEpoch((recorder) => recorder.end());
     const { spool, term, segmentDurationMs, engineFor } = this.#deps;
     this.#container ??= item.video?.codec === 'h265' ? 'fmp4' : 'mpegts';
     this.#epochs += 1;
@@ -182,7 +204,7 @@ export class SessionRecording {
       initSha256: null,
       variant,
     };
-    const engineFolder = await spool.engineFolder(term, this.#epochs);
+    const engineFolder = await this.#persist(() => spool.engineFolder(term, epoch.epoch));
     const spec: EpochSpec = {
       term,
       epoch: this.#epochs,
@@ -198,9 +220,12 @@ export class SessionRecording {
       tail: this.#tail,
       variant,
       log: this.#deps.log,
+      clock: this.#deps.clock,
       tailState: () => this.#deps.timeline.state,
       onInit: (init) => this.#follow(current, () => this.#addInit(current, init)),
       onSegment: (segment) => this.#follow(current, () => this.#addSegment(current, segment)),
+      onLost: (fromDtsMs, toDtsMs) =>
+        this.#follow(current, () => this.#noteLost(current, fromDtsMs, toDtsMs)),
       onEngineDied: (reason) => this.event('engine-died', { epoch: spec.epoch, reason }),
     });
     const current: CurrentEpoch = { recorder, epoch, announced: false, gaps: [], chain: this.#closing };
@@ -212,16 +237,16 @@ export class SessionRecording {
     this.event('epoch', { epoch: spec.epoch, codec, width, height, ...variant });
   }
 
-  #endEpoch(): void {
+  #endEpoch(end: (recorder: EpochRecorder) => Promise<void>): void {
     const ending = this.#epoch;
     this.#epoch = null;
     if (!ending) return;
-    const ended = ending.recorder.end().catch((error: unknown) => this.#fail(error));
+    const ended = end(ending.recorder).catch((error: unknown) => this.#fail(error));
     this.#then(async () => {
       await ended;
       await ending.chain;
       await this.#flushGaps(ending, Infinity);
-      await this.#deps.spool.cutJournal();
+      await this.#persist(() => this.#deps.spool.cutJournal());
     });
   }
 
@@ -241,6 +266,13 @@ export class SessionRecording {
     await this.#append({ type: 'gap', at: this.#now(), gap });
   }
 
+  /** No engine survived this media. */
+  async #noteLost(current: CurrentEpoch, fromDtsMs: number, toDtsMs: number): Promise<void> {
+    const fromMs = this.#deps.timeline.wallOf(fromDtsMs);
+    await this.#noteHead(fromMs, current.epoch.variant.protocol);
+    await this.#journalGap(fromMs, fromMs + toDtsMs - fromDtsMs, 'engine-failed');
+  }
+
   async #addInit(current: CurrentEpoch, init: ClosedInit): Promise<void> {
     current.epoch = { ...current.epoch, initBytes: init.bytes, initSha256: init.sha256 };
     await this.#announce(current, init);
@@ -257,7 +289,10 @@ export class SessionRecording {
     };
     const key = current.epoch.init;
     if (init === null || key === null) await this.#append(entry);
-    else await this.#persist(() => this.#deps.spool.addObject(init.path, { ...init, key }, entry));
+    else
+      await this.#persist(
+        async () => void (await this.#deps.spool.addObject(init.path, { ...init, key }, entry)),
+      );
   }
 
   async #addSegment(current: CurrentEpoch, closed: ClosedSegment): Promise<void> {
@@ -279,11 +314,15 @@ export class SessionRecording {
       firstDtsMs: Math.round(closed.firstDtsMs),
       lastDtsMs: Math.round(closed.lastDtsMs),
     };
-    await this.#persist(() =>
+    const added = await this.#persist(() =>
       spool.addObject(closed.path, segment, { type: 'segment', at: this.#now(), segment }),
     );
-    this.#lastKey = key;
     this.#lastPictureMs = startsAtMs + segment.durationMs;
+    if (!added) {
+      await this.#journalGap(startsAtMs, this.#lastPictureMs, 'lost-locally');
+      return;
+    }
+    this.#lastKey = key;
     this.progress.recordedMs += segment.durationMs;
     this.progress.bytes += segment.bytes;
     this.progress.segments += 1;
@@ -301,11 +340,11 @@ export class SessionRecording {
     }
     await this.#flushGaps(current, this.#lastPictureMs);
     // The first segment makes the session visible in the store; later ones wait for the journal's own rhythm.
-    if (this.progress.segments === 1) await spool.cutJournal();
+    if (this.progress.segments === 1) await this.#persist(() => spool.cutJournal());
     await this.#tail.closedUpTo(closed.lastDtsMs);
     if (this.#resumedUpToMs !== null && closed.lastDtsMs >= this.#resumedUpToMs) {
       this.#resumedUpToMs = null;
-      await removeTail(spool.tailFolder, term);
+      await this.#persist(() => removeTail(spool.tailFolder, term));
     }
   }
 
@@ -342,13 +381,14 @@ export class SessionRecording {
   }
 
   /** A full or failing disk is waited for: what is closed is not lost, and the tail holds what is open. */
-  async #persist(step: () => Promise<void>): Promise<void> {
+  async #persist<T>(step: () => Promise<T>): Promise<T> {
+    const { log, clock, signal } = this.#deps;
     for (;;) {
       try {
         return await step();
       } catch (error) {
-        this.#deps.log.error({ err: error }, 'the spool cannot be written; trying again');
-        await this.#deps.clock.delay(SPOOL_RETRY_MS);
+        log.error({ err: error }, 'the spool cannot be written; trying again');
+        await clock.delay(SPOOL_RETRY_MS, signal);
       }
     }
   }

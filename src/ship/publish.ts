@@ -1,6 +1,7 @@
 /**
- * Writes what is derived from the journals: manifest, playlists, summary, index; in the order in which a reader may
- * trust them (each names only what was written before it).
+ * Writes what is derived from the journals: playlists, manifest, summary, index; in the order in which a reader may
+ * trust them (each names only what was written before it). What did not change is not written again: a session of many
+ * epochs would else write all their playlists each time.
  */
 import type { FoldedSession } from '../layout/fold.ts';
 import { contentTypeOf, indexKey, sessionKeys, sessionPrefix } from '../layout/keys.ts';
@@ -8,32 +9,50 @@ import { encodeManifest, encodeSummary, summaryOf } from '../layout/manifest.ts'
 import { epochPlaylist, sessionPlaylist } from '../layout/playlist.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
+import { sha256Of } from './digest.ts';
 
-async function putText(store: Store, key: string, text: string, signal?: AbortSignal): Promise<void> {
-  const options = { contentType: contentTypeOf(key), ...(signal ? { signal } : {}) };
-  await store.put(key, { bytes: Buffer.from(text) }, options);
-}
+export class Publisher {
+  readonly #store: Store;
+  readonly #handle: string;
+  /** Of what stands in the store, by key. */
+  readonly #written = new Map<string, string>();
 
-/** @param handle where the session lies: a creator that was renamed since may bear another one in the manifest */
-export async function publish(
-  store: Store,
-  handle: string,
-  manifest: Manifest,
-  signal?: AbortSignal,
-): Promise<void> {
-  const prefix = sessionPrefix(handle, manifest.session);
-  const sealed = manifest.sealedAt !== null;
-  const last = manifest.epochs.at(-1);
-  for (const epoch of manifest.epochs) {
-    const complete = sealed || epoch !== last;
-    const key = `${prefix}${sessionKeys.epochPlaylist(epoch.term, epoch.epoch)}`;
-    await putText(store, key, epochPlaylist(manifest, epoch, complete), signal);
+  /** @param handle where the session lies: a creator that was renamed since may bear another one in the manifest */
+  constructor(store: Store, handle: string) {
+    this.#store = store;
+    this.#handle = handle;
   }
-  await putText(store, `${prefix}${sessionKeys.playlist}`, sessionPlaylist(manifest, sealed), signal);
-  await putText(store, `${prefix}${sessionKeys.manifest}`, encodeManifest(manifest), signal);
-  const summary = encodeSummary(summaryOf(manifest));
-  await putText(store, `${prefix}${sessionKeys.summary}`, summary, signal);
-  await putText(store, indexKey(manifest.session, handle), summary, signal);
+
+  async publish(manifest: Manifest, signal?: AbortSignal): Promise<void> {
+    const prefix = sessionPrefix(this.#handle, manifest.session);
+    const sealed = manifest.sealedAt !== null;
+    const last = manifest.epochs.at(-1);
+    for (const epoch of manifest.epochs) {
+      const complete = sealed || epoch !== last;
+      const key = `${prefix}${sessionKeys.epochPlaylist(epoch.term, epoch.epoch)}`;
+      await this.#put(key, epochPlaylist(manifest, epoch, complete), signal);
+    }
+    await this.#put(`${prefix}${sessionKeys.playlist}`, sessionPlaylist(manifest, sealed), signal);
+    await this.#put(`${prefix}${sessionKeys.manifest}`, encodeManifest(manifest), signal);
+    await this.summarise(manifest, signal);
+  }
+
+  /** What lists of sessions show. A crash may have come between the manifest and this. */
+  async summarise(manifest: Manifest, signal?: AbortSignal): Promise<void> {
+    const summary = encodeSummary(summaryOf(manifest));
+    const prefix = sessionPrefix(this.#handle, manifest.session);
+    await this.#put(`${prefix}${sessionKeys.summary}`, summary, signal);
+    await this.#put(indexKey(manifest.session, this.#handle), summary, signal);
+  }
+
+  async #put(key: string, text: string, signal?: AbortSignal): Promise<void> {
+    const digest = sha256Of(text);
+    if (this.#written.get(key) === digest) return;
+    this.#written.delete(key);
+    const options = { contentType: contentTypeOf(key), ...(signal ? { signal } : {}) };
+    await this.#store.put(key, { bytes: Buffer.from(text) }, options);
+    this.#written.set(key, digest);
+  }
 }
 
 const ndjson = (lines: readonly unknown[]): string =>

@@ -1,23 +1,26 @@
 /**
- * Ships one session: every closed object at once, each journal once all that it names is in the store, then manifest,
- * playlists, summary and index; at the end it seals. Nothing here remembers what was shipped across processes: that is
+ * Ships one session: every closed object at once, each journal once all that it names is in the store, then playlists,
+ * manifest, summary and index; at the end it seals. Nothing here remembers what was shipped across processes: that is
  * what the store says.
  *
  * A local object goes only after the store's copy was verified. What can't be shipped for good (damaged or deleted in the
  * spool, or another object under its key) becomes a `lost` entry and a gap, so that sealing never hangs.
  */
 import { stat } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
 import type PQueue from 'p-queue';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
+import { isMissing, writeFileDurably } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { foldSession, type FoldedSession } from '../layout/fold.ts';
-import { sessionPrefix } from '../layout/keys.ts';
+import { parseJournalKey, sessionPrefix } from '../layout/keys.ts';
 import type { ArchivedFile, JournalEntry, Manifest, Segment } from '../model/manifest.ts';
-import { readJournals, type JournalRef } from '../spool/journal-file.ts';
+import { byTermAndNumber, readJournals, type JournalRef } from '../spool/journal-file.ts';
 import type { SessionSpool, SpooledObject } from '../spool/session-spool.ts';
 import type { Store } from '../store/store.ts';
 import { sha256OfFile } from './digest.ts';
-import { foldedFiles, publish } from './publish.ts';
+import { lossEntries, lostSegments } from './losses.ts';
+import { foldedFiles, Publisher } from './publish.ts';
 import { holds, persistently, shipObject, type LocalObject } from './ship-object.ts';
 
 /** The manifest is rewritten at most this often ... */
@@ -48,19 +51,23 @@ export class SessionShipper {
   readonly progress: ShipProgress = { shippedObjects: 0, shippedBytes: 0, waitingObjects: 0 };
   readonly #deps: SessionShipperDeps;
   readonly #prefix: string;
-  /** Verified in the store by this process. */
-  readonly #verified = new Set<string>();
-  readonly #objects = new Map<string, Promise<void>>();
-  readonly #journals: JournalRef[] = [];
+  readonly #publisher: Publisher;
+  /** Objects that no shipped journal names yet; true once they are verified in the store. */
+  readonly #objects = new Map<string, Promise<boolean>>();
+  #journals: JournalRef[] = [];
+  /** Keys of the journals of which every object was verified in the store, by this process or the one that shipped it. */
+  readonly #vouched = new Set<string>();
   #journalChain: Promise<void> = Promise.resolve();
   readonly #startedAt: number;
   #lastPublishedAtMs = -Infinity;
+  #publishedJournals = 0;
   #cutTimer: (() => void) | null = null;
   #failure: { error: unknown } | null = null;
 
   constructor(deps: SessionShipperDeps) {
     this.#deps = deps;
     this.#prefix = sessionPrefix(deps.spool.handle, deps.spool.session);
+    this.#publisher = new Publisher(deps.store, deps.spool.handle);
     this.#startedAt = deps.clock.monotonic();
     deps.spool.on('object', (object) => this.#enqueueObject(object));
     deps.spool.on('journal', (ref) => this.#enqueueJournal(ref));
@@ -90,42 +97,54 @@ export class SessionShipper {
     this.#cutTimer = null;
   }
 
-  /** Resolves when everything that was handed over is in the store. Rejects with the signal's reason. */
-  async drained(): Promise<void> {
-    let seen = -1;
-    while (seen !== this.#objects.size + this.#journals.length) {
-      seen = this.#objects.size + this.#journals.length;
-      await Promise.all(this.#objects.values());
-      await this.#journalChain;
-    }
-    if (this.#failure) throw this.#failure.error;
+  /** Ships everything up to now and leaves the session open, its manifest up to date. Rejects with the signal's reason. */
+  async drain(): Promise<void> {
+    this.stop();
+    await this.#cutAndDrain();
+    if (this.#publishedJournals < this.#journals.length) await this.#publish(this.#journals);
   }
 
   /**
    * Seals the session: everything recorded is in the store with the size and hash that the manifest says.
-   * @param files further files of the session that lie in the spool (`cover.jpg`)
+   * @param end the last entry of its journals
+   * @param files further files of the session that lie in the spool (`cover.jpg`); what is not there is left out
    */
-  async seal(files: readonly string[]): Promise<Manifest> {
-    const { spool, clock, log, signal, store } = this.#deps;
+  async seal(end: JournalEntry, files: readonly string[]): Promise<Manifest> {
+    const { spool, clock } = this.#deps;
     this.stop();
-    await spool.cutJournal();
-    await this.drained();
-    await persistently({ clock, log }, signal, 'checking the session', () => this.#settleLosses());
+    await this.#write(() => spool.append(end));
+    await this.#cutAndDrain();
+    await this.#persistently('checking the session', () => this.#fetchStrangers());
+    const lost = await this.#persistently('checking the session', () => this.#losses());
+    await this.#write(() => spool.append(...lossEntries(lost, clock.now())));
+    await this.#cutAndDrain();
     const folded = await this.#fold(this.#journals);
-    for (const [key, text] of foldedFiles(folded)) await spool.writeFile(key, text);
-    for (const key of new Set([...files, ...foldedFiles(folded).keys()])) await this.#shipFile(key);
-    await spool.cutJournal();
-    await this.drained();
-    const sealed = await this.#fold(this.#journals);
-    const manifest: Manifest = {
-      ...sealed.manifest,
-      revision: sealed.manifest.revision + 1,
+    for (const [key, text] of foldedFiles(folded)) await this.#write(() => spool.writeFile(key, text));
+    const shipped = new Set<string>();
+    for (const key of new Set([...files, ...foldedFiles(folded).keys()])) {
+      if (await this.#shipFile(key)) shipped.add(key);
+    }
+    await this.#cutAndDrain();
+    const { manifest } = await this.#fold(this.#journals);
+    const sealed: Manifest = {
+      ...manifest,
+      files: await this.#persistently('checking the session', () => this.#present(manifest.files, shipped)),
+      revision: manifest.revision + 1,
       sealedAt: isoUtc(clock.now()),
     };
-    await persistently({ clock, log }, signal, 'sealing', () =>
-      publish(store, spool.handle, manifest, signal),
-    );
-    return manifest;
+    await this.#persistently('sealing', () => this.#publisher.publish(sealed, this.#deps.signal));
+    return sealed;
+  }
+
+  async #cutAndDrain(): Promise<void> {
+    await this.#write(() => this.#deps.spool.cutJournal());
+    let seen = -1;
+    while (seen !== this.#journals.length || this.progress.waitingObjects > 0) {
+      seen = this.#journals.length;
+      await Promise.all(this.#objects.values());
+      await this.#journalChain;
+      if (this.#failure) throw this.#failure.error;
+    }
   }
 
   #enqueueObject(object: SpooledObject): void {
@@ -135,28 +154,35 @@ export class SessionShipper {
     const since = this.#deps.clock.monotonic();
     const shipped = this.#deps.queue
       .add(() => this.#shipObject(object, since))
-      .catch((error: unknown) => this.#fail(error));
+      .catch((error: unknown) => {
+        this.#fail(error);
+        return false;
+      })
+      .finally(() => {
+        this.progress.waitingObjects -= 1;
+      });
     this.#objects.set(key, shipped);
   }
 
-  async #shipObject({ key, bytes, sha256 }: SpooledObject, since: number): Promise<void> {
-    const { spool, clock, signal, onShipped } = this.#deps;
+  /** True once it is verified in the store. */
+  async #shipObject({ key, bytes, sha256 }: SpooledObject, since: number): Promise<boolean> {
+    const { spool, clock, signal, log, onShipped } = this.#deps;
     const object: LocalObject = { key: `${this.#prefix}${key}`, path: spool.pathOf(key), bytes, sha256 };
     const outcome = await shipObject(object, this.#deps, signal);
-    this.progress.waitingObjects -= 1;
-    if (outcome === 'shipped') {
-      this.#verified.add(key);
+    if (outcome === 'shipped' || outcome === 'held') {
       this.progress.shippedObjects += 1;
       this.progress.shippedBytes += object.bytes;
       onShipped?.(key, clock.monotonic() - since);
-      await spool.dropObject(key);
-      return;
+      await spool.dropObject(key).catch((error: unknown) => {
+        log.warn({ err: error, key }, 'a shipped object cannot be removed from the spool');
+      });
+      return true;
     }
-    this.#deps.log.error(
-      { key, outcome },
-      'a recorded object cannot be shipped; it is set aside in the spool',
-    );
-    if ((await spool.sizeOf(key)) !== undefined) await spool.setAside(key);
+    log.error({ key, outcome }, 'a recorded object cannot be shipped; it is set aside in the spool');
+    await spool.setAside(key).catch((error: unknown) => {
+      log.error({ err: error, key }, 'it cannot be set aside either');
+    });
+    return false;
   }
 
   #enqueueJournal(ref: JournalRef): void {
@@ -169,85 +195,114 @@ export class SessionShipper {
 
   async #shipJournal(ref: JournalRef): Promise<void> {
     if (this.#failure) return;
-    const { spool, clock, log, signal, store } = this.#deps;
-    for (const { key } of objectsOf(await readJournals(spool.folder, [ref]))) await this.#objects.get(key);
+    const { spool, clock, log, signal } = this.#deps;
+    const objects = objectsOf(await readJournals(spool.folder, [ref]));
+    const verified: (boolean | undefined)[] = [];
+    for (const { key } of objects) verified.push(await this.#objects.get(key));
+    if (this.#failure) return;
     const path = spool.pathOf(ref.key);
-    const object: LocalObject = {
-      key: `${this.#prefix}${ref.key}`,
-      path,
-      bytes: (await stat(path)).size,
-      sha256: await sha256OfFile(path),
-    };
-    const outcome = await shipObject(object, this.#deps, signal);
-    if (outcome !== 'shipped') log.error({ key: ref.key, outcome }, 'a journal cannot be shipped');
-    const isLast = this.#journals.at(-1) === ref;
+    const outcome = await shipObject(
+      {
+        key: `${this.#prefix}${ref.key}`,
+        path,
+        bytes: (await stat(path)).size,
+        sha256: await sha256OfFile(path),
+      },
+      this.#deps,
+      signal,
+    );
+    if (outcome === 'lost' || outcome === 'conflict') {
+      log.error({ key: ref.key, outcome }, 'a journal cannot be shipped');
+    }
+    // A journal is shipped behind its objects: one that was there already vouches for those that are not here any more.
+    if (verified.every((each) => each ?? outcome === 'held')) this.#vouched.add(ref.key);
+    for (const { key } of objects) this.#objects.delete(key);
     const recordedMs = clock.monotonic() - this.#startedAt;
     const due = Math.max(PUBLISH_LEAST_MS, recordedMs * PUBLISH_SHARE);
-    if (!isLast || clock.monotonic() - this.#lastPublishedAtMs < due - 1_000) return;
-    const shipped = this.#journals.slice(0, this.#journals.indexOf(ref) + 1);
+    if (this.#journals.at(-1) !== ref || clock.monotonic() - this.#lastPublishedAtMs < due - 1_000) return;
+    await this.#publish(this.#journals);
+  }
+
+  /** @param journals that are shipped */
+  async #publish(journals: readonly JournalRef[]): Promise<void> {
+    const shipped = [...journals];
     const { manifest } = await this.#fold(shipped);
-    await persistently({ clock, log }, signal, 'publishing', () =>
-      publish(store, spool.handle, manifest, signal),
-    );
-    this.#lastPublishedAtMs = clock.monotonic();
+    await this.#persistently('publishing', () => this.#publisher.publish(manifest, this.#deps.signal));
+    this.#lastPublishedAtMs = this.#deps.clock.monotonic();
+    this.#publishedJournals = shipped.length;
   }
 
   async #fold(journals: readonly JournalRef[]): Promise<FoldedSession> {
     return foldSession(await readJournals(this.#deps.spool.folder, journals), journals.length);
   }
 
-  /** Every object of the manifest must be in the store; one that is not is shipped if it is here, else a gap. */
-  async #settleLosses(): Promise<void> {
-    const { spool, clock, store, signal } = this.#deps;
-    const { manifest } = await this.#fold(this.#journals);
-    const lost: Segment[] = [];
-    const inStore = async (object: SpooledObject): Promise<boolean> =>
-      this.#verified.has(object.key) ||
-      holds(store, { ...object, key: `${this.#prefix}${object.key}` }, signal);
-    const lostEpochs = new Set<string>();
-    for (const { term, epoch, init, initBytes, initSha256 } of manifest.epochs) {
-      if (init === null) continue;
-      const object = { key: init, bytes: initBytes ?? 0, sha256: initSha256 ?? '' };
-      if (!(await inStore(object))) lostEpochs.add(`${term}-${epoch}`);
+  /** Journals of another recorder's terms, which could not be had when this term began. */
+  async #fetchStrangers(): Promise<void> {
+    const { store, spool, signal } = this.#deps;
+    const known = new Set(this.#journals.map(({ key }) => key));
+    for await (const { key: fullKey } of store.list(`${this.#prefix}journal/`, { signal })) {
+      const key = fullKey.slice(this.#prefix.length);
+      const name = parseJournalKey(key);
+      if (!name || known.has(key)) continue;
+      await writeFileDurably(spool.pathOf(key), await buffer(await store.get(fullKey, { signal })));
+      this.#journals = [...this.#journals, { key, ...name }].sort(byTermAndNumber);
+      this.#vouched.add(key);
     }
-    for (const segment of manifest.segments) {
-      const decodable = !lostEpochs.has(`${segment.term}-${segment.epoch}`);
-      if (!decodable || !(await inStore(segment))) lost.push(segment);
-    }
-    if (lost.length === 0) return;
-    const at = isoUtc(clock.now());
-    const entries = lost.flatMap((segment): JournalEntry[] => {
-      const from = Date.parse(segment.startsAt);
-      const ms = segment.durationMs;
-      const gap = {
-        after: segment.key,
-        from: segment.startsAt,
-        to: isoUtc(from + ms),
-        ms,
-        cause: 'lost-locally' as const,
-      };
-      return [
-        { type: 'lost', at, key: segment.key },
-        { type: 'gap', at, gap },
-      ];
-    });
-    await spool.append(...entries);
-    await spool.cutJournal();
-    await this.drained();
   }
 
-  async #shipFile(key: string): Promise<void> {
-    const { spool, store, clock, log, signal } = this.#deps;
-    const path = spool.filePath(key);
-    const file: ArchivedFile = { key, bytes: (await stat(path)).size, sha256: await sha256OfFile(path) };
-    await persistently({ clock, log }, signal, `shipping ${key}`, async () => {
-      await store.put(
-        `${this.#prefix}${key}`,
-        { file: path, size: file.bytes },
-        { sha256: file.sha256, signal },
-      );
+  /** Segments of the manifest that are not in the store. */
+  async #losses(): Promise<Segment[]> {
+    const { spool, store, signal, queue } = this.#deps;
+    const { manifest } = await this.#fold(this.#journals);
+    const doubtful = this.#journals.filter(({ key }) => !this.#vouched.has(key));
+    const unverified = new Set(objectsOf(await readJournals(spool.folder, doubtful)).map(({ key }) => key));
+    return lostSegments(manifest, {
+      store,
+      prefix: this.#prefix,
+      queue,
+      signal,
+      wasVerified: (key) => !unverified.has(key),
     });
-    await spool.append({ type: 'file', at: isoUtc(clock.now()), file });
+  }
+
+  async #present(files: readonly ArchivedFile[], shipped: ReadonlySet<string>): Promise<ArchivedFile[]> {
+    const { store, signal, log } = this.#deps;
+    const present: ArchivedFile[] = [];
+    for (const file of files) {
+      const isThere =
+        shipped.has(file.key) || (await holds(store, { ...file, key: `${this.#prefix}${file.key}` }, signal));
+      if (isThere) present.push(file);
+      else log.warn({ key: file.key }, 'a file of this session is not in the store any more');
+    }
+    return present;
+  }
+
+  /** False when it does not lie in the spool. */
+  async #shipFile(key: string): Promise<boolean> {
+    const { spool, store, clock, signal, log } = this.#deps;
+    const path = spool.filePath(key);
+    let file: ArchivedFile;
+    try {
+      file = { key, bytes: (await stat(path)).size, sha256: await sha256OfFile(path) };
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      log.warn({ key }, 'a file of this session is not in the spool');
+      return false;
+    }
+    await this.#persistently(`shipping ${key}`, async () => {
+      const body = { file: path, size: file.bytes };
+      await store.put(`${this.#prefix}${key}`, body, { sha256: file.sha256, signal });
+    });
+    await this.#write(() => spool.append({ type: 'file', at: isoUtc(clock.now()), file }));
+    return true;
+  }
+
+  #write<T>(step: () => Promise<T>): Promise<T> {
+    return this.#persistently('writing to the spool', step);
+  }
+
+  #persistently<T>(doing: string, step: () => Promise<T>): Promise<T> {
+    return persistently(this.#deps, this.#deps.signal, doing, step);
   }
 
   #fail(error: unknown): void {

@@ -1,11 +1,10 @@
 /**
  * Puts one local object into the store, for as long as it takes. A recording never stops for the store: whatever goes
- * wrong there is waited out, and what went wrong here (the local file is gone or is not what the journal says) is an
- * outcome, not an error.
+ * wrong there is waited out, and what went wrong here (the local file is gone, can't be read or is not what the journal
+ * says) is an outcome, not an error.
  */
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
-import { isMissing } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { contentTypeOf } from '../layout/keys.ts';
 import type { Body, Store } from '../store/store.ts';
@@ -13,6 +12,8 @@ import { sha256OfFile, sha256OfObject } from './digest.ts';
 
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 30_000;
+/** The file is not there, is no file, or this disk and this user will not give it back. */
+const UNREADABLE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EIO', 'EACCES', 'EPERM', 'ELOOP']);
 
 export interface LocalObject {
   /** Full key below the store's prefix. */
@@ -24,10 +25,11 @@ export interface LocalObject {
 
 /**
  * - shipped: the store has evidence that it holds exactly these bytes
+ * - held: it held them already
  * - lost: they are not in the store, and the local copy is missing or altered
  * - conflict: the store has something else under this key, which is never overwritten
  */
-export type ShipOutcome = 'shipped' | 'lost' | 'conflict';
+export type ShipOutcome = 'shipped' | 'held' | 'lost' | 'conflict';
 
 export interface ShipDeps {
   store: Store;
@@ -45,14 +47,19 @@ export async function shipObject(
     const body: Body = { file: object.path, size: object.bytes };
     try {
       const contentType = contentTypeOf(object.key);
-      await deps.store.put(object.key, body, { sha256: object.sha256, contentType, ifAbsent: true, signal });
+      await deps.store.put(object.key, body, {
+        sha256: object.sha256,
+        contentType,
+        ifAbsent: true,
+        signal,
+      });
       return 'shipped';
     } catch (error) {
       if (isLivestowError(error, 'STORE_EXISTS')) {
-        return (await holds(deps.store, object, signal)) ? 'shipped' : 'conflict';
+        return (await holds(deps.store, object, signal)) ? 'held' : 'conflict';
       }
       if (await localIsWhole(object)) throw error;
-      return (await holds(deps.store, object, signal)) ? 'shipped' : 'lost';
+      return (await holds(deps.store, object, signal)) ? 'held' : 'lost';
     }
   });
 }
@@ -93,11 +100,16 @@ export async function persistently<T>(
   }
 }
 
+/** @throws SPOOL when nobody can say now (too many open files) */
 async function localIsWhole(object: LocalObject): Promise<boolean> {
   try {
     return (await sha256OfFile(object.path)) === object.sha256;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    if (UNREADABLE.has(code)) return false;
+    throw new LivestowError('SPOOL', `${object.key} cannot be read in the spool now`, {
+      cause,
+      retryable: true,
+    });
   }
 }

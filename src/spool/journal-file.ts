@@ -3,7 +3,7 @@
  * begins the next. A journal that a crash left open is closed by whoever opens the spool next, its torn last line cut off.
  */
 import { open, readdir, readFile, truncate, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { syncFolder } from '../kernel/files.ts';
 import { decodeJournal, encodeJournalEntry } from '../layout/journal.ts';
 import { parseJournalKey, sessionKeys } from '../layout/keys.ts';
@@ -20,7 +20,7 @@ export class JournalWriter {
   readonly #sessionFolder: string;
   readonly #term: number;
   #n = 1;
-  #handle: FileHandle | null = null;
+  #open: OpenJournal | null = null;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(sessionFolder: string, term: number) {
@@ -28,31 +28,29 @@ export class JournalWriter {
     this.#term = term;
   }
 
-  /** Durable when it resolves. Entries of one call stand together. */
+  /** Durable when it resolves. Entries of one call stand together. An append that failed left nothing, and may be tried again. */
   append(entries: readonly JournalEntry[]): Promise<void> {
     return this.#serially(async () => {
-      const handle = (this.#handle ??= await this.#begin());
-      await handle.appendFile(entries.map(encodeJournalEntry).join(''));
-      await handle.datasync();
+      if (entries.length === 0) return;
+      this.#open ??= new OpenJournal(await open(this.#pathOf(this.#n), 'ax'), dirname(this.#pathOf(this.#n)));
+      await this.#open.append(Buffer.from(entries.map(encodeJournalEntry).join('')));
     });
   }
 
   /** Closes the open journal and names it; undefined when nothing was written since the last cut. */
   cut(): Promise<JournalRef | undefined> {
     return this.#serially(async () => {
-      if (!this.#handle) return undefined;
-      await this.#handle.close();
-      this.#handle = null;
+      if (!this.#open || this.#open.isEmpty) return undefined;
+      await this.#open.close();
+      this.#open = null;
       const ref = { key: sessionKeys.journal(this.#term, this.#n), term: this.#term, n: this.#n };
       this.#n += 1;
       return ref;
     });
   }
 
-  async #begin(): Promise<FileHandle> {
-    const handle = await open(join(this.#sessionFolder, sessionKeys.journal(this.#term, this.#n)), 'ax');
-    await syncFolder(join(this.#sessionFolder, 'journal'));
-    return handle;
+  #pathOf(n: number): string {
+    return join(this.#sessionFolder, sessionKeys.journal(this.#term, n));
   }
 
   #serially<T>(step: () => Promise<T>): Promise<T> {
@@ -62,6 +60,49 @@ export class JournalWriter {
   }
 }
 
+/** The journal that is being written. A full disk may tear an append: what is behind the last whole one is cut off. */
+class OpenJournal {
+  readonly #handle: FileHandle;
+  readonly #folder: string;
+  #bytes = 0;
+  #isTorn = false;
+  #isNamed = false;
+
+  constructor(handle: FileHandle, folder: string) {
+    this.#handle = handle;
+    this.#folder = folder;
+  }
+
+  get isEmpty(): boolean {
+    return this.#bytes === 0;
+  }
+
+  async append(bytes: Buffer): Promise<void> {
+    await this.#mend();
+    if (!this.#isNamed) await syncFolder(this.#folder);
+    this.#isNamed = true;
+    this.#isTorn = true;
+    await this.#handle.appendFile(bytes);
+    await this.#handle.datasync();
+    this.#isTorn = false;
+    this.#bytes += bytes.length;
+  }
+
+  async close(): Promise<void> {
+    await this.#mend();
+    await this.#handle.close();
+  }
+
+  async #mend(): Promise<void> {
+    if (!this.#isTorn) return;
+    await this.#handle.truncate(this.#bytes);
+    await this.#handle.datasync();
+    this.#isTorn = false;
+  }
+}
+
+export const byTermAndNumber = (a: JournalRef, b: JournalRef): number => a.term - b.term || a.n - b.n;
+
 /** All journals of a session's folder in order; what a crash tore is mended first. */
 export async function listJournals(sessionFolder: string): Promise<JournalRef[]> {
   const names = await readdir(join(sessionFolder, 'journal'));
@@ -70,7 +111,7 @@ export async function listJournals(sessionFolder: string): Promise<JournalRef[]>
       const parsed = parseJournalKey(name);
       return parsed ? [{ key: `journal/${name}`, ...parsed }] : [];
     })
-    .sort((a, b) => a.term - b.term || a.n - b.n);
+    .sort(byTermAndNumber);
 }
 
 export async function readJournals(

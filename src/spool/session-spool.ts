@@ -14,11 +14,24 @@
 import { EventEmitter } from 'node:events';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { LivestowError, messageOf } from '../kernel/errors.ts';
 import { isMissing, syncFile, syncFolder, writeFileDurably } from '../kernel/files.ts';
+import { isSessionId } from '../layout/keys.ts';
 import type { JournalEntry } from '../model/manifest.ts';
 import { JournalWriter, listJournals, mendJournal, readJournals, type JournalRef } from './journal-file.ts';
 
 const FOLDERS = ['journal', 'segments', 'files', 'engine', 'tail'] as const;
+
+/** Ends the name of a session's folder that is being removed. */
+const DOOMED = '.sealed';
+
+const SET_ASIDE = 'set-aside';
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  await rename(from, to).catch((error: unknown) => {
+    if (!isMissing(error)) throw error;
+  });
+}
 
 /** A closed file as its journal entry describes it. */
 export interface SpooledObject {
@@ -73,31 +86,45 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
     this.#journal = new JournalWriter(this.folder, term);
   }
 
+  /** @throws SPOOL; nothing was written then, and it may be tried again */
   async append(...entries: JournalEntry[]): Promise<void> {
-    await this.#writer.append(entries);
+    await this.#writing(() => this.#writer.append(entries));
   }
 
+  /** @throws SPOOL; it may be tried again */
   async cutJournal(): Promise<void> {
-    const ref = await this.#writer.cut();
+    const ref = await this.#writing(() => this.#writer.cut());
     if (ref) this.emit('journal', ref);
   }
 
-  /** Takes over a closed file of an engine and journals it. */
-  async addObject(enginePath: string, object: SpooledObject, entry: JournalEntry): Promise<void> {
+  /**
+   * Takes over a closed file of an engine and journals it; false when the file is gone. A try that failed (a full disk)
+   * may be made again.
+   */
+  async addObject(enginePath: string, object: SpooledObject, entry: JournalEntry): Promise<boolean> {
     const { key, bytes, sha256 } = object;
-    // A try that failed half-way (a full disk) may have moved it already.
+    // A try that failed half-way may have moved it already.
     if ((await this.sizeOf(key)) === undefined) {
-      await syncFile(enginePath);
+      try {
+        await syncFile(enginePath);
+      } catch (error) {
+        if (isMissing(error)) return false;
+        throw error;
+      }
       await rename(enginePath, this.pathOf(key));
-      await syncFolder(join(this.folder, 'segments'));
     }
+    await syncFolder(join(this.folder, 'segments'));
     await this.append(entry);
     this.emit('object', { key, bytes, sha256 });
+    return true;
   }
 
-  /** Keeps a small file of the session (`room.json`) until it is shipped. */
+  /**
+   * Keeps a small file of the session (`room.json`) until it is shipped.
+   * @throws SPOOL
+   */
   async writeFile(key: string, data: string | Uint8Array): Promise<void> {
-    await writeFileDurably(this.filePath(key), data);
+    await this.#writing(() => writeFileDurably(this.filePath(key), data));
   }
 
   pathOf(key: string): string {
@@ -135,8 +162,14 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
 
   /** Takes a file out of the way of everything that follows, without destroying it. */
   async setAside(key: string): Promise<void> {
-    await mkdir(join(this.folder, 'set-aside'), { recursive: true });
-    await rename(this.pathOf(key), join(this.folder, 'set-aside', basename(key)));
+    await mkdir(join(this.folder, SET_ASIDE), { recursive: true });
+    await renameIfThere(this.pathOf(key), join(this.folder, SET_ASIDE, basename(key)));
+  }
+
+  /** Whether nothing was ever recorded here: a crash came right after the folder was made. */
+  async isBlank(): Promise<boolean> {
+    const { entries } = await this.earlier();
+    return entries.length === 0 && !(await this.holdsObjects());
   }
 
   /** Whether recorded media lies here that was not verified in the store. */
@@ -144,13 +177,46 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
     return (await readdir(join(this.folder, 'segments'))).length > 0;
   }
 
-  /** The session is sealed: nothing of it is needed here any more. */
+  /**
+   * The session is sealed: nothing of it is needed here any more, but for what was set aside, which stays beside it. A
+   * crash on the way leaves no session behind.
+   */
   async remove(): Promise<void> {
-    await rm(this.folder, { recursive: true, force: true });
+    const doomed = `${this.folder}${DOOMED}`;
+    await rm(doomed, { recursive: true, force: true });
+    await renameIfThere(join(this.folder, SET_ASIDE), `${this.folder}.${SET_ASIDE}`);
+    await renameIfThere(this.folder, doomed);
+    await rm(doomed, { recursive: true, force: true });
+  }
+
+  async #writing<T>(step: () => Promise<T>): Promise<T> {
+    try {
+      return await step();
+    } catch (cause) {
+      throw new LivestowError('SPOOL', `the spool cannot be written: ${messageOf(cause)}`, {
+        cause,
+        retryable: true,
+        hint: 'make room on the disk that holds the spool, and let this user write there (--spool)',
+      });
+    }
   }
 
   get #writer(): JournalWriter {
     if (!this.#journal) throw new Error('no term was begun on this spool');
     return this.#journal;
   }
+}
+
+/** Sessions of a creator that have a folder in the spool, oldest first. What a removal left half done is removed. */
+export async function spooledSessions(root: string, handle: string): Promise<string[]> {
+  const folder = join(root, handle);
+  const names = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  const folders = names.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  for (const name of folders.filter((each) => each.endsWith(DOOMED))) {
+    await rm(join(folder, name), { recursive: true, force: true });
+  }
+  return folders.filter(isSessionId).sort();
 }

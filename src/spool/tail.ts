@@ -5,27 +5,20 @@
  *
  * The newest GOP is kept even when its segment has closed, so that the next term recognises what a CDN sends again.
  */
-import { open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { FLV_HEADER, FlvTagReader, encodeFlvTag, type FlvTag } from '../media/flv.ts';
-import { flvBuffersOf, flvTagOfUnit, unitOfFlvTag } from '../media/flv-units.ts';
-import {
-  isConfig,
-  type AudioConfig,
-  type MediaPacket,
-  type MediaUnit,
-  type VideoConfig,
-} from '../media/packet.ts';
+import { encodeFlvTag, FlvTagReader, type FlvTag } from '../media/flv.ts';
+import { unitOfFlvTag } from '../media/flv-units.ts';
+import type { MediaUnit } from '../media/packet.ts';
 import { variantLabelSchema } from '../model/manifest.ts';
 import type { VariantLabel } from '../model/variant.ts';
 
-/** Without pictures, sound is cut into files of this length. */
-const AUDIO_GOP_MS = 2_000;
+const FORMAT = 'livestow-tail/1';
 
 const track = z.object({ lastDtsMs: z.number(), frameMs: z.number() }).nullable();
 const headSchema = z.object({
-  format: z.literal('livestow-tail/1'),
+  format: z.literal(FORMAT),
   term: z.number(),
   epoch: z.number(),
   variant: variantLabelSchema,
@@ -34,139 +27,6 @@ const headSchema = z.object({
 type TailHead = z.infer<typeof headSchema>;
 /** As the time line gives it. */
 export type TailState = TailHead['state'];
-
-interface Gop {
-  path: string;
-  firstDtsMs: number;
-  epoch: number;
-}
-
-export class TailWriter {
-  readonly #folder: string;
-  readonly #term: number;
-  readonly #onError: (error: unknown) => void;
-  #gops: Gop[] = [];
-  #count = 0;
-  #epoch = 0;
-  #variant: VariantLabel | null = null;
-  #video: VideoConfig | null = null;
-  #audio: AudioConfig | null = null;
-  #file: Promise<FileHandle | null> = Promise.resolve(null);
-  #waiting: Buffer[] = [];
-  #writing: Promise<void> | null = null;
-
-  /** @param onError a tail that cannot be written must not stop a recording: it is told once and gives up */
-  constructor(folder: string, term: number, onError: (error: unknown) => void) {
-    this.#folder = folder;
-    this.#term = term;
-    this.#onError = onError;
-  }
-
-  beginEpoch(
-    epoch: number,
-    variant: VariantLabel,
-    video: VideoConfig | null,
-    audio: AudioConfig | null,
-  ): void {
-    this.#epoch = epoch;
-    this.#variant = variant;
-    this.#video = video;
-    this.#audio = audio;
-  }
-
-  /** @param state of the time line before the packet, for the head of a new file */
-  append(packet: MediaPacket, state: () => TailState): void {
-    if (this.#startsGop(packet)) this.#rotate(packet, state());
-    this.#waiting.push(...flvBuffersOf(packet, this.#video?.codec));
-  }
-
-  /** Hands what was appended to the disk; call once per batch. */
-  flush(): void {
-    if (this.#writing || this.#waiting.length === 0) return;
-    const buffers = this.#waiting;
-    this.#waiting = [];
-    const write = async (): Promise<void> => {
-      const handle = await this.#file;
-      await handle?.writev(buffers);
-    };
-    this.#writing = write()
-      .catch((error: unknown) => {
-        this.#file = Promise.resolve(null);
-        this.#onError(error);
-      })
-      .finally(() => {
-        this.#writing = null;
-        this.flush();
-      });
-  }
-
-  /** The media up to `lastDtsMs` of the leading track is in closed segments. */
-  async closedUpTo(lastDtsMs: number): Promise<void> {
-    const spent = this.#gops.filter(
-      (gop, index) => gop.firstDtsMs <= lastDtsMs && index < this.#gops.length - 1,
-    );
-    if (spent.length === 0) return;
-    this.#gops = this.#gops.filter((gop) => !spent.includes(gop));
-    await Promise.all(spent.map(({ path }) => rm(path, { force: true })));
-  }
-
-  /** The packets of an epoch that come after `closedDtsMs`, to feed an engine again. */
-  async packetsAfter(epoch: number, closedDtsMs: number): Promise<MediaPacket[]> {
-    await this.#settled();
-    const wanted = this.#gops.filter((gop) => gop.epoch === epoch && gop.firstDtsMs > closedDtsMs);
-    const files = await Promise.all(wanted.map(({ path }) => readGop(path)));
-    return files.flatMap((file) => file?.units ?? []).filter((unit): unit is MediaPacket => !isConfig(unit));
-  }
-
-  async close(): Promise<void> {
-    await this.#settled();
-    await (await this.#file)?.close();
-    this.#file = Promise.resolve(null);
-  }
-
-  async #settled(): Promise<void> {
-    this.flush();
-    while (this.#writing) await this.#writing;
-  }
-
-  #startsGop(packet: MediaPacket): boolean {
-    const current = this.#gops.at(-1);
-    if (!current || current.epoch !== this.#epoch) return true;
-    if (packet.kind === 'video') return packet.key;
-    return !this.#video && packet.dtsMs - current.firstDtsMs >= AUDIO_GOP_MS;
-  }
-
-  #rotate(packet: MediaPacket, state: TailState): void {
-    this.#count += 1;
-    const path = join(this.#folder, `${pad(this.#term, 4)}-${pad(this.#count, 6)}.flv`);
-    if (!this.#variant) throw new Error('no epoch was begun on this tail');
-    const head: TailHead = {
-      format: 'livestow-tail/1',
-      term: this.#term,
-      epoch: this.#epoch,
-      variant: this.#variant,
-      state,
-    };
-    const opening = this.#file;
-    const finished = this.#waiting;
-    this.#waiting = [];
-    const before = this.#writing;
-    this.#file = (async () => {
-      await before;
-      const previous = await opening;
-      if (finished.length > 0) await previous?.writev(finished);
-      await previous?.close();
-      return open(path, 'w');
-    })();
-    this.#file.catch(() => {});
-    this.#gops.push({ path, firstDtsMs: packet.dtsMs, epoch: this.#epoch });
-    this.#waiting.push(
-      FLV_HEADER,
-      encodeFlvTag({ type: 18, timestampMs: 0, data: Buffer.from(JSON.stringify(head)) }),
-      ...[this.#video, this.#audio].flatMap((config) => (config ? [encodeFlvTag(flvTagOfUnit(config))] : [])),
-    );
-  }
-}
 
 export interface Tail {
   /** The earliest term that any of it is from. */
@@ -178,12 +38,21 @@ export interface Tail {
   units: MediaUnit[];
 }
 
+const pad = (value: number, width: number): string => String(value).padStart(width, '0');
+
+export const tailFile = (term: number, n: number): string => `${pad(term, 4)}-${pad(n, 6)}.flv`;
+
+/** The script tag that a file of the tail begins with. */
+export const encodeTailHead = (head: Omit<TailHead, 'format'>): Buffer =>
+  encodeFlvTag({ type: 18, timestampMs: 0, data: Buffer.from(JSON.stringify({ format: FORMAT, ...head })) });
+
 /** What an earlier term left in the folder, oldest first; undefined when there is nothing that can be read. */
 export async function readTail(folder: string): Promise<Tail | undefined> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.flv')).sort();
-  const gops = (await Promise.all(names.map((name) => readGop(join(folder, name))))).filter(
-    (gop) => gop !== undefined,
-  );
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.flv'));
+  const found = await Promise.all(names.map((name) => readGop(join(folder, name))));
+  const gops = names
+    .flatMap((name, i) => (found[i] ? [{ ...found[i], order: orderOf(name) }] : []))
+    .sort((a, b) => a.order[0] - b.order[0] || a.order[1] - b.order[1]);
   const last = gops.at(-1);
   return (
     last && {
@@ -195,19 +64,24 @@ export async function readTail(folder: string): Promise<Tail | undefined> {
   );
 }
 
+/** Term and number; they may outgrow their width. */
+function orderOf(name: string): [number, number] {
+  const [, term, n] = /^(\d+)-(\d+)\.flv$/.exec(name) ?? [];
+  return [Number(term ?? 0), Number(n ?? 0)];
+}
+
 /** Removes what earlier terms left, once the running term has it in closed segments. */
 export async function removeTail(folder: string, beforeTerm: number): Promise<void> {
   const names = (await readdir(folder)).filter((name) => Number.parseInt(name, 10) < beforeTerm);
   await Promise.all(names.map((name) => rm(join(folder, name), { force: true })));
 }
 
-/** A torn end is what a crash leaves: everything whole before it counts. */
-async function readGop(path: string): Promise<{ head: TailHead; units: MediaUnit[] } | undefined> {
-  const bytes = await readFile(path);
+/** One file; undefined when it cannot be read. A torn end is what a crash leaves: everything whole before it counts. */
+export async function readGop(path: string): Promise<{ head: TailHead; units: MediaUnit[] } | undefined> {
   let tags: FlvTag[];
   let json: unknown;
   try {
-    tags = new FlvTagReader().push(bytes);
+    tags = new FlvTagReader().push(await readFile(path));
     json = JSON.parse(tags.shift()?.data.toString('utf8') ?? '');
   } catch {
     return undefined;
@@ -220,5 +94,3 @@ async function readGop(path: string): Promise<{ head: TailHead; units: MediaUnit
   });
   return { head: head.data, units };
 }
-
-const pad = (value: number, width: number): string => String(value).padStart(width, '0');
