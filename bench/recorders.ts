@@ -8,10 +8,12 @@ import { TalkingChild } from './child.ts';
 import { memoryOf } from './process-tree.ts';
 import type { RecorderReport } from './recorder-process.ts';
 import type { Bucket } from './s3.ts';
-import type { Source } from './source.ts';
+import type { Source, SourceMedia } from './source.ts';
 
 export interface Recorder {
   name: string;
+  /** H.264 unless said otherwise. */
+  media?: SourceMedia;
   /** Why it cannot take part. */
   missing(): Promise<string | undefined>;
   /** Begins to record all streams of a source into a folder; lets the source go live. */
@@ -88,14 +90,20 @@ async function endProcess(child: ChildProcess): Promise<void> {
   await exit;
 }
 
-/** @param bucket where it ships to; a folder without one */
 export function livestow(
   name: string,
-  options: { bucket?: Bucket; nodeArguments?: readonly string[] } = {},
+  options: {
+    /** Where it ships to; a folder without one. */
+    bucket?: Bucket;
+    engine?: 'ffmpeg' | 'builtin';
+    media?: SourceMedia;
+    nodeArguments?: readonly string[];
+  } = {},
 ): Recorder {
-  const { bucket, nodeArguments = [] } = options;
+  const { bucket, engine = 'ffmpeg', media = 'portrait', nodeArguments = [] } = options;
   return {
     name,
+    media,
     missing: async () => undefined,
     async start(source, folder) {
       const script = `${import.meta.dirname}/recorder-process.ts`;
@@ -107,6 +115,7 @@ export function livestow(
           LIVESTOW_MEDIA_HOSTS: '127.0.0.1',
           LIVESTOW_STORE: bucket?.location ?? join(folder, 'archive'),
           LIVESTOW_SPOOL: join(folder, 'spool'),
+          LIVESTOW_ENGINE: engine,
           LIVESTOW_POLL_INTERVAL: '1s',
           LIVESTOW_LOG_LEVEL: 'error',
           ...bucket?.env,

@@ -17,7 +17,7 @@ const USAGE = `usage: npm run bench -- [options]
   --seconds 60         length of each measured window
   --warm-up 20         seconds before it
   --rounds 2           how often all of it is done
-  --only a,b           of: ffmpeg, streamlink, yt-dlp, livestow, livestow-s3
+  --only a,b           of: ffmpeg, streamlink, yt-dlp, livestow, builtin, builtin-fmp4, livestow-s3
   --at-once            all creators go live in one moment: all segments close together
   --folder DIR         where recorders write, on the disk that is meant (${tmpdir()})
   --json FILE          the figures as JSON; - for standard output
@@ -57,7 +57,15 @@ async function bench(): Promise<void> {
   let server: S3Server | undefined;
   const measured: Measured[] = [];
   try {
-    const recorders: Recorder[] = [ffmpeg, streamlink, ytDlp, livestow('livestow', { nodeArguments })];
+    const recorders: Recorder[] = [
+      ffmpeg,
+      streamlink,
+      ytDlp,
+      livestow('livestow', { nodeArguments }),
+      livestow('builtin', { engine: 'builtin', nodeArguments }),
+      // What becomes fragmented MP4 is H.265, which this machine's ffmpeg may not even read.
+      livestow('builtin-fmp4', { engine: 'builtin', media: 'portrait-hevc', nodeArguments }),
+    ];
     const taking: Recorder[] = [];
     for (const recorder of recorders) {
       const missing = await recorder.missing();

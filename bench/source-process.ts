@@ -1,18 +1,20 @@
 /**
  * The source of all that is measured, in a process of its own: the sandbox with so many creators, each sending the same
- * H.264 at 2.5 Mbit/s. Prints where it is; a line on standard input lets them go live, one after another across the
+ * media at 2.5 Mbit/s. Prints where it is; a line on standard input lets them go live, one after another across the
  * length of a segment (broadcasts don't begin together, and their segments don't end together), or with `at once` all in
  * one moment. Ends with its standard input.
  */
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
+import { mediaNameSchema } from '../src/sandbox/media/recipes.ts';
 import type { ScenarioInput } from '../src/sandbox/scenario.ts';
 import { createSandbox } from '../src/sandbox/sandbox.ts';
 
-const [handles = '', spreadMs = '0'] = process.argv.slice(2);
+const [handles = '', spreadMs = '0', name = ''] = process.argv.slice(2);
+const media = mediaNameSchema.parse(name);
 const names = handles.split(',');
 const creators: NonNullable<ScenarioInput['creators']> = Object.fromEntries(
-  names.map((handle) => [handle, { variants: [{ media: 'portrait' as const }] }]),
+  names.map((handle) => [handle, { variants: [{ media }] }]),
 );
 const sandbox = await createSandbox({
   scenario: { creators },

@@ -9,6 +9,9 @@ export const STREAM_BITS_PER_SECOND = 2_564_000;
 /** Of the sandbox's media: the first keyframe 6 s or more after the segment's beginning. */
 export const SEGMENT_MS = 6_400;
 
+/** H.264, or H.265 at the same bitrate. */
+export type SourceMedia = 'portrait' | 'portrait-hevc';
+
 export class Source {
   readonly apiUrl: string;
   readonly apiKey: string;
@@ -26,11 +29,11 @@ export class Source {
     this.apiKey = told.apiKey;
   }
 
-  static async start(streams: number, atOnce: boolean): Promise<Source> {
+  static async start(streams: number, atOnce: boolean, media: SourceMedia): Promise<Source> {
     const handles = Array.from({ length: streams }, (_, n) => `bench${n + 1}`);
     const spreadMs = atOnce ? 0 : SEGMENT_MS;
     const script = `${import.meta.dirname}/source-process.ts`;
-    const child = new TalkingChild(process.execPath, [script, handles.join(','), String(spreadMs)]);
+    const child = new TalkingChild(process.execPath, [script, handles.join(','), String(spreadMs), media]);
     return new Source(child, handles, await child.hear());
   }
 

@@ -13,6 +13,7 @@ export const RECIPES = {
   landscape: { codec: 'h264', width: 1280, height: 720, bitrateBps: 2_500_000 },
   small: { codec: 'h264', width: 360, height: 640, bitrateBps: 600_000 },
   'small-landscape': { codec: 'h264', width: 640, height: 360, bitrateBps: 600_000 },
+  'portrait-hevc': { codec: 'h265', width: 720, height: 1280, bitrateBps: 2_500_000 },
   hevc: { codec: 'h265', width: 360, height: 640, bitrateBps: 500_000 },
   /** Sound without pictures. */
   sound: null,
