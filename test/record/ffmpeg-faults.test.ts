@@ -12,6 +12,7 @@ import { makeMp4, probe, remux, type Units, unitsOfMp4 } from '../media/made.ts'
 import { ManualClock } from '../manual-clock.ts';
 import {
   beginRecording,
+  engineError,
   feed,
   isRunning,
   newFolder,
@@ -34,14 +35,6 @@ beforeAll(() => {
 
 const until = (ms: number) => units.packets.filter(({ dtsMs }) => dtsMs < START_MS + ms);
 const from = (ms: number) => units.packets.filter(({ dtsMs }) => dtsMs >= START_MS + ms);
-
-/** The error of a promise that has to reject with ENGINE. */
-async function engineError(work: Promise<unknown>): Promise<LivestowError> {
-  const [end] = await Promise.allSettled([work]);
-  if (end.status === 'fulfilled') throw new Error('It did not reject.');
-  expect(end.reason).toMatchObject({ name: 'LivestowError', code: 'ENGINE' });
-  return end.reason as LivestowError;
-}
 
 /** Writes on until the engine says that it is gone. */
 async function writeUntilRefused({ sink }: Recording): Promise<LivestowError> {
@@ -106,16 +99,6 @@ describe.each(['mpegts', 'fmp4'] as const)('%s', (container) => {
     await engineError(recording.sink.write(from(5_000)));
   });
 
-  test('pictures of another size than the epoch says are not handed over', async () => {
-    const video = { ...units.video, width: units.video.width * 2 };
-    const recording = await beginRecording(units, { container, video });
-    const error = await engineError(feed(recording.sink, units.packets).then(() => recording.sink.end()));
-    expect(error.message).toContain('wrong pictures');
-    expect(error.context).toEqual({ found: 'h264 160x284', expected: 'h264 320x284' });
-    expect(recording.segments).toEqual([]);
-    expect(readdirSync(recording.folder).filter((name) => !name.endsWith('init.mp4'))).toEqual([]);
-  });
-
   test('an exit code of 0 without the pictures is not believed', async () => {
     const { path } = script('cat > /dev/null; exit 0');
     const recording = await beginRecording(units, { container, engine: { ffmpegPath: path } });
@@ -151,21 +134,6 @@ test('an ffmpeg that is not there', async () => {
   const recording = await beginRecording(units, { engine: { ffmpegPath: join(newFolder(), 'none') } });
   const error = await engineError(feed(recording.sink, units.packets).then(() => recording.sink.end()));
   expect(JSON.stringify(error.context)).toContain('ENOENT');
-});
-
-test('a folder that cannot be written', async () => {
-  const folder = join(newFolder(), 'gone');
-  const recording = await beginRecording(units, { folder });
-  const error = await engineError(feed(recording.sink, units.packets).then(() => recording.sink.end()));
-  expect(recording.segments).toEqual([]);
-  expect(error.retryable).toBe(true);
-});
-
-test('a packet that the epoch has no track for is refused', async () => {
-  const recording = await beginRecording(units, { audio: null });
-  const error = await engineError(feed(recording.sink, units.packets));
-  expect(error.message).toContain('no audio');
-  await recording.sink.abort();
 });
 
 test('the keys in the environment are not passed on', async () => {

@@ -2,7 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
+import type { LivestowError } from '../../src/kernel/errors.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import type { MediaPacket } from '../../src/media/packet.ts';
 import type { ClosedInit, ClosedSegment, Engine, EpochSink, EpochSpec } from '../../src/record/engine.ts';
@@ -85,7 +87,10 @@ export async function record(units: Units, options: RecordOptions = {}): Promise
 }
 
 /** Pictures that a decoder gets out of the segment alone (behind its init). Throws when it complains. */
-export function decodedPictures(segment: ClosedSegment, init?: ClosedInit): number {
+export function decodedPictures(
+  segment: Pick<ClosedSegment, 'path'>,
+  init?: Pick<ClosedInit, 'path'>,
+): number {
   const bytes = [...(init ? [readFileSync(init.path)] : []), readFileSync(segment.path)];
   const said = execFileSync(
     'ffmpeg',
@@ -93,6 +98,14 @@ export function decodedPictures(segment: ClosedSegment, init?: ClosedInit): numb
     { input: Buffer.concat(bytes), stdio: ['pipe', 'pipe', 'pipe'] },
   );
   return said.toString().match(/^\d/gm)?.length ?? 0;
+}
+
+/** The error of a promise that has to reject with ENGINE. */
+export async function engineError(work: Promise<unknown>): Promise<LivestowError> {
+  const [end] = await Promise.allSettled([work]);
+  if (end.status === 'fulfilled') throw new Error('It did not reject.');
+  expect(end.reason).toMatchObject({ name: 'LivestowError', code: 'ENGINE' });
+  return end.reason as LivestowError;
 }
 
 /** An executable in a new folder; `$1…` are ffmpeg's arguments. */
