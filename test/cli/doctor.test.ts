@@ -53,6 +53,15 @@ test('all is well: exit 0, nothing left behind, nothing asked for that is charge
   expect(await readdir(join(folder.path, 'spool'))).toEqual([]);
 });
 
+test('no ffmpeg: fatal for who needs one, worth a word for who asks for the builtin engine', async () => {
+  await using folder = await CliFolder.make();
+  const without = { LIVESTOW_FFMPEG: '/nowhere/ffmpeg' };
+  const needed = await doctor(folder, ['--quick'], without);
+  expect([needed.exitCode, needed.of('ffmpeg')[0]?.status]).toEqual([1, 'fail']);
+  const builtin = await doctor(folder, ['--quick', '--engine', 'builtin'], without);
+  expect([builtin.exitCode, builtin.of('ffmpeg')[0]?.status]).toEqual([0, 'warn']);
+});
+
 test('each thing that is wrong is said with what to do about it: exit 1', async () => {
   await using folder = await CliFolder.make();
   await writeFile(join(folder.path, 'file'), '');
