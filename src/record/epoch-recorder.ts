@@ -99,7 +99,9 @@ export class EpochRecorder {
     this.#open = whole.flatMap(({ kind, dtsMs }) => (kind === 'video' ? [dtsMs] : []));
     if (whole.length === 0) return;
     const closeWhole = async (): Promise<void> => {
-      await this.#start(whole);
+      const from = whole.findIndex((packet) => packet.kind === 'video' && packet.dtsMs > this.#closedDtsMs);
+      if (from === -1) return;
+      await this.#start(whole.slice(from));
       await this.#sink?.end();
     };
     await this.#outlive(closeWhole, closeWhole);

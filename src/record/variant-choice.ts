@@ -28,8 +28,4 @@ export class VariantChoice {
   forgive(): void {
     this.#failedUntilMs.clear();
   }
-
-  get isEmpty(): boolean {
-    return this.#ranked.length === 0;
-  }
 }

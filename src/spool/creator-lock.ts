@@ -10,6 +10,9 @@ import { LivestowError } from '../kernel/errors.ts';
 
 const SQLITE_BUSY = 5;
 
+/** Keeps what is locked from the garbage collector, which would close it: a lock is released by nobody but its holder. */
+const held = new Set<DatabaseSync>();
+
 export interface CreatorLock {
   release(): void;
 }
@@ -28,7 +31,12 @@ export function lockCreator(spoolRoot: string, handle: string): CreatorLock {
       hint: `stop the other livestow that records @${handle}, or give this one a spool of its own (--spool)`,
     });
   }
-  return { release: () => database.close() };
+  held.add(database);
+  return {
+    release: () => {
+      if (held.delete(database)) database.close();
+    },
+  };
 }
 
 function openDatabase(folder: string): DatabaseSync {
