@@ -35,6 +35,14 @@ export async function momentAfterGop(world: World, gop: number, delayMs: number)
   await after(delayMs);
 }
 
+/** Lets this recorder have media for so many GOPs, then ends the broadcast; the recorder has then sealed it. */
+export async function recordToTheEnd(world: World, run: LivestowProcess, gops = 3): Promise<void> {
+  await run.until('media flows', (process) => process.events('media').length > 0);
+  await world.gopSent(world.gopsSent + gops - 1);
+  world.sandbox.end('alice');
+  expect(await run.exited).toEqual({ code: 0, signal: null });
+}
+
 /** What a journal names was whole on disk: from then on it must not be lost. */
 async function closedSegments(world: World): Promise<string[]> {
   const journals = (await filesIn(world.spool)).filter((path) => /\/journal\/[^/]+\.ndjson$/.test(path));

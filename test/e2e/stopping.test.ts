@@ -1,6 +1,6 @@
 /** Recorders that are stopped, drained and killed, and what their archive is worth afterwards. */
 import { describe, expect, test, vi } from 'vitest';
-import { expectSurvived, killNow, momentAfterGop } from './cut.ts';
+import { expectSurvived, killNow, momentAfterGop, recordToTheEnd } from './cut.ts';
 import { expectFaithfulSession } from './faithful.ts';
 import { World, WORLD_TIMEOUT_MS } from './world.ts';
 
@@ -34,7 +34,7 @@ describe('a recorder that is asked to stop', () => {
   });
 
   test.concurrent('SIGTERM drains: exit 0, unsealed; the next start goes on as term 2 and seals', async () => {
-    await using world = await World.open({ alice: { durationMs: 17_000 } });
+    await using world = await World.open();
     const first = await world.record();
     await momentAfterGop(world, 2, 900);
     const atMs = Date.now();
@@ -44,8 +44,7 @@ describe('a recorder that is asked to stop', () => {
     expect(drained.manifest.sealedAt).toBeNull();
     expect(drained.pictures).toMatchObject({ first: 0, missing: [], repeats: 0 });
     expect(drained.untrue).toEqual([]);
-    const second = world.livestow('record', 'alice', '--once');
-    expect(await second.exited).toEqual(OK);
+    await recordToTheEnd(world, world.livestow('record', 'alice', '--once'));
     const drain = { atMs, closed: drained.manifest.segments.map(({ key }) => key) };
     const { manifest } = await expectSurvived(world, [drain], { drains: 1 });
     expect(terms(manifest)).toEqual([1, 2]);
@@ -71,12 +70,11 @@ describe('kill -9', () => {
     { moment: 'just before a segment closes', gop: 2, delayMs: 2_000 },
     { moment: 'in the middle of a segment', gop: 3, delayMs: 900 },
   ])('of livestow, $moment: the next start goes on', async ({ gop, delayMs }) => {
-    await using world = await World.open({ alice: { durationMs: 15_000 } });
+    await using world = await World.open();
     const first = await world.record();
     await momentAfterGop(world, gop, delayMs);
     const kill = await killNow(world, first, 'livestow');
-    const second = world.livestow('record', 'alice', '--once');
-    expect(await second.exited).toEqual(OK);
+    await recordToTheEnd(world, world.livestow('record', 'alice', '--once'));
     const { manifest } = await expectSurvived(world, [kill]);
     expect(terms(manifest).at(-1)).toBe(2);
   });
@@ -93,13 +91,13 @@ describe('kill -9', () => {
   });
 
   test.concurrent('of both at once', async () => {
-    await using world = await World.open({ alice: { durationMs: 15_000 } });
+    await using world = await World.open();
     const first = await world.record();
     await momentAfterGop(world, 2, 1_200);
     const kill = await killNow(world, first, 'both');
-    const second = world.livestow('record', 'alice', '--once');
-    expect(await second.exited).toEqual(OK);
-    await expectSurvived(world, [kill]);
+    await recordToTheEnd(world, world.livestow('record', 'alice', '--once'));
+    const { manifest } = await expectSurvived(world, [kill]);
+    expect(terms(manifest).at(-1)).toBe(2);
   });
 
   test.concurrent('when the room is over before it is started again: sealed with all that had come', async () => {
