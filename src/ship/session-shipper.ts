@@ -195,7 +195,7 @@ export class SessionShipper {
 
   async #shipJournal(ref: JournalRef): Promise<void> {
     if (this.#failure) return;
-    const { spool, clock, log, signal } = this.#deps;
+    const { spool, log, signal } = this.#deps;
     const objects = objectsOf(await readJournals(spool.folder, [ref]));
     const verified: (boolean | undefined)[] = [];
     for (const { key } of objects) verified.push(await this.#objects.get(key));
@@ -217,10 +217,16 @@ export class SessionShipper {
     // A journal is shipped behind its objects: one that was there already vouches for those that are not here any more.
     if (verified.every((each) => each ?? outcome === 'held')) this.#vouched.add(ref.key);
     for (const { key } of objects) this.#objects.delete(key);
-    const recordedMs = clock.monotonic() - this.#startedAt;
-    const due = Math.max(PUBLISH_LEAST_MS, recordedMs * PUBLISH_SHARE);
-    if (this.#journals.at(-1) !== ref || clock.monotonic() - this.#lastPublishedAtMs < due - 1_000) return;
-    await this.#publish(this.#journals);
+    const isDue = this.#journals.at(-1) === ref && this.#isManifestDue;
+    if (isDue) await this.#publish(this.#journals);
+    log.debug({ key: ref.key, published: isDue }, 'journal shipped');
+  }
+
+  get #isManifestDue(): boolean {
+    const nowMs = this.#deps.clock.monotonic();
+    const everyMs = Math.max(PUBLISH_LEAST_MS, (nowMs - this.#startedAt) * PUBLISH_SHARE);
+    // Journals come every 30 s, a timer's slack more or less.
+    return nowMs - this.#lastPublishedAtMs >= everyMs - 1_000;
   }
 
   /** @param journals that are shipped */
