@@ -79,10 +79,10 @@ export class LivestowProcess implements AsyncDisposable {
     }
   }
 
-  /** Process ids of the ffmpeg processes that it runs now. */
+  /** Process ids of the ffmpeg processes that write segments now: they alone are fed by a pipe. */
   async recordingProcesses(): Promise<number[]> {
     return (await runningProcesses())
-      .filter(({ parent, args }) => parent === this.pid && /ffmpeg/.test(args))
+      .filter(({ parent, args }) => parent === this.pid && /ffmpeg .*-i pipe:0/.test(args))
       .map(({ pid }) => pid);
   }
 
