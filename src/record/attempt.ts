@@ -70,7 +70,9 @@ export async function attempt(
       }
       watchdog.pause();
       await recording.take(items, label);
-      watchdog.resume(isNew || (timeline.isWaiting && deps.clock.monotonic() < patientUntilMs));
+      // Only at the beginning: later on, media that has to be looked at twice is what a dead connection sends.
+      const isBeginning = !delivered && deps.clock.monotonic() < patientUntilMs;
+      watchdog.resume(isNew || (isBeginning && timeline.isWaiting));
     }
   } catch (error) {
     if (signal.aborted) ended = { cause: 'connection-lost', error: null };
