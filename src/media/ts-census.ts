@@ -119,7 +119,8 @@ class VideoCount {
 
   pesData(bytes: Buffer, from: number, end: number): void {
     if (this.pictures <= 1 && this.#headBytes < HEAD_BYTES) {
-      this.#head.push(bytes.subarray(from, end));
+      // Copied: whoever writes a segment piece by piece uses its memory again.
+      this.#head.push(Buffer.from(bytes.subarray(from, end)));
       this.#headBytes += end - from;
     }
   }

@@ -2,6 +2,8 @@
  * Writes MPEG-TS (ISO/IEC 13818-1): one program, one stream of pictures and one of sound at most. Times are ticks of
  * 90 kHz on a line without end; the 33 bits of the format are taken here. Continuity counters go on from segment to
  * segment; that they begin at all is marked as a discontinuity, once for each stream.
+ *
+ * What is written lies in one piece of memory that is used again and again: no recording leaves garbage of its own size.
  */
 import type { VideoConfig } from './packet.ts';
 
@@ -32,10 +34,15 @@ export interface Pes {
   data: Buffer;
 }
 
+/** Room for a second of media at 4 Mbit/s; it grows with what comes. */
+const FIRST_BYTES = 512 * 1024;
+
 export class TsWriter {
   readonly #counters = new Map<number, number>();
   readonly #clockPid: number;
   readonly #pmt: Buffer;
+  #memory = Buffer.alloc(0);
+  #length = 0;
 
   constructor({ video, sound }: { video: VideoConfig['codec'] | null; sound: boolean }) {
     this.#clockPid = video ? PID_VIDEO : PID_AUDIO;
@@ -49,13 +56,21 @@ export class TsWriter {
     );
   }
 
-  /** What a segment begins with: which streams there are. */
-  tables(): Buffer {
-    return Buffer.concat([this.#table(PID_PAT, PAT), this.#table(PID_PMT, this.#pmt)]);
+  /** What was written since the last call; good until something is written again. */
+  taken(): Buffer {
+    const taken = this.#memory.subarray(0, this.#length);
+    this.#length = 0;
+    return taken;
   }
 
-  /** One picture, or some frames of sound, in packets. */
-  packets({ kind, ptsTicks, dtsTicks, key, data }: Pes): Buffer {
+  /** What a segment begins with: which streams there are. */
+  writeTables(): void {
+    this.#writeTable(PID_PAT, PAT);
+    this.#writeTable(PID_PMT, this.#pmt);
+  }
+
+  /** One picture, or some frames of sound. */
+  write({ kind, ptsTicks, dtsTicks, key, data }: Pes): void {
     const pid = kind === 'video' ? PID_VIDEO : PID_AUDIO;
     const begins = !this.#counters.has(pid);
     const clock = pid === this.#clockPid;
@@ -64,10 +79,11 @@ export class TsWriter {
     const header = pesHeader(kind, ptsTicks, dtsTicks, data.length);
     const total = header.length + data.length;
     const count = Math.ceil((total + fieldBytes) / PAYLOAD_BYTES);
-    const out = Buffer.allocUnsafe(count * PACKET_BYTES);
+    const start = this.#room(count);
+    const out = this.#memory;
     let taken = 0;
     for (let packet = 0; packet < count; packet++) {
-      const base = packet * PACKET_BYTES;
+      const base = start + packet * PACKET_BYTES;
       const first = packet === 0;
       const room = PAYLOAD_BYTES - (first ? fieldBytes : 0);
       const bytes = Math.min(room, total - taken);
@@ -81,15 +97,25 @@ export class TsWriter {
       data.copy(out, at, from, from + base + PACKET_BYTES - at);
       taken += bytes;
     }
-    return out;
   }
 
-  #table(pid: number, content: Buffer): Buffer {
-    const packet = Buffer.alloc(PACKET_BYTES, 0xff);
-    this.#packetHeader(packet, 0, pid, true, false);
-    packet[4] = 0;
-    content.copy(packet, 5);
-    return packet;
+  #writeTable(pid: number, content: Buffer): void {
+    const at = this.#room(1);
+    this.#packetHeader(this.#memory, at, pid, true, false);
+    this.#memory[at + 4] = 0;
+    this.#memory.fill(0xff, at + 5 + content.copy(this.#memory, at + 5), at + PACKET_BYTES);
+  }
+
+  /** Where the next packets go. */
+  #room(packets: number): number {
+    const at = this.#length;
+    this.#length += packets * PACKET_BYTES;
+    if (this.#length > this.#memory.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, 2 * this.#length));
+      this.#memory.copy(larger, 0, 0, at);
+      this.#memory = larger;
+    }
+    return at;
   }
 
   #packetHeader(into: Buffer, at: number, pid: number, unitStart: boolean, field: boolean): void {

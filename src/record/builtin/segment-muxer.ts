@@ -7,7 +7,8 @@ export type SegmentContent = Omit<SegmentCensus, 'n' | 'path' | 'bytes' | 'sha25
 export interface SegmentMuxer {
   add(packet: MediaPacket): void;
   /**
-   * The bytes of what was added and not drained, to go to the end of the open segment. `nextPictureMs` is the decode time
+   * The bytes of what was added and not drained, to go to the end of the open segment; good until the next packet is
+   * added. `nextPictureMs` is the decode time
    * of the picture that comes next, which says how long the last one lasts; while it is unknown, that one may be held back.
    */
   drain(nextPictureMs: number | undefined): Buffer[];

@@ -24,7 +24,6 @@ export class TransportMuxer implements SegmentMuxer {
   readonly #adts: AdtsFraming | undefined;
   readonly #clock: SoundClock;
   #sound: SoundGroup | undefined;
-  #buffers: Buffer[] = [];
   #segmentBegun = false;
   #census = new TsCensusTaker();
 
@@ -37,7 +36,7 @@ export class TransportMuxer implements SegmentMuxer {
   }
 
   add(packet: MediaPacket): void {
-    if (!this.#segmentBegun) this.#buffers.push(this.#writer.tables());
+    if (!this.#segmentBegun) this.#writer.writeTables();
     this.#segmentBegun = true;
     if (packet.kind === 'video') this.#addPicture(packet);
     else this.#addFrame(packet);
@@ -46,10 +45,9 @@ export class TransportMuxer implements SegmentMuxer {
   /** A picture's end needs no next one here. */
   drain(): Buffer[] {
     this.#writeSound();
-    const buffers = this.#buffers;
-    this.#buffers = [];
-    for (const buffer of buffers) this.#census.push(buffer);
-    return buffers;
+    const bytes = this.#writer.taken();
+    this.#census.push(bytes);
+    return [bytes];
   }
 
   endSegment(): SegmentContent {
@@ -68,15 +66,13 @@ export class TransportMuxer implements SegmentMuxer {
 
   #addPicture({ dtsMs, compositionMs, key, data }: VideoPacket): void {
     if (this.#sound && dtsMs - this.#sound.ms >= SOUND_MS) this.#writeSound();
-    this.#buffers.push(
-      this.#writer.packets({
-        kind: 'video',
-        ptsTicks: ticksOf(dtsMs + compositionMs),
-        dtsTicks: ticksOf(dtsMs),
-        key,
-        data: this.#framing!.frame(data, key),
-      }),
-    );
+    this.#writer.write({
+      kind: 'video',
+      ptsTicks: ticksOf(dtsMs + compositionMs),
+      dtsTicks: ticksOf(dtsMs),
+      key,
+      data: this.#framing!.frame(data, key),
+    });
   }
 
   #addFrame({ dtsMs, data }: AudioPacket): void {
@@ -96,9 +92,7 @@ export class TransportMuxer implements SegmentMuxer {
     if (!sound) return;
     const ticks = ticksOf(sound.ms);
     const data = Buffer.concat(sound.parts, sound.bytes);
-    this.#buffers.push(
-      this.#writer.packets({ kind: 'audio', ptsTicks: ticks, dtsTicks: ticks, key: false, data }),
-    );
+    this.#writer.write({ kind: 'audio', ptsTicks: ticks, dtsTicks: ticks, key: false, data });
   }
 }
 
