@@ -94,22 +94,23 @@ describe('H.265', () => {
 
 describe('AAC', () => {
   test.each([
-    ['AAC-LC, 44.1 kHz, stereo', '1210', 44_100, 44_100, 2],
-    ['AAC-LC, 48 kHz, mono', '1188', 48_000, 48_000, 1],
-    ['a rate of its own', '17805dc008', 48_000, 48_000, 1],
-    ['six channels', '11b0', 48_000, 48_000, 6],
-    ['seven point one', '11b8', 48_000, 48_000, 8],
-    ['HE-AAC told before', '2b118800', 48_000, 24_000, 2],
-    ['HE-AAC told behind', '131056e598', 48_000, 24_000, 2],
-    ['HE-AAC v2', 'eb098800', 48_000, 24_000, 2],
-    ['what ffmpeg writes for plain AAC-LC', '121056e500', 44_100, 44_100, 2],
-  ])('%s', (_, hex, sampleRate, coreSampleRate, channels) => {
+    ['AAC-LC, 44.1 kHz, stereo', '1210', 44_100, 44_100, 2, 2],
+    ['AAC-LC, 48 kHz, mono', '1188', 48_000, 48_000, 1, 1],
+    ['a rate of its own', '17805dc008', 48_000, 48_000, 1, 1],
+    ['six channels', '11b0', 48_000, 48_000, 6, 6],
+    ['seven point one', '11b8', 48_000, 48_000, 8, 7],
+    ['HE-AAC told before', '2b118800', 48_000, 24_000, 2, 2],
+    ['HE-AAC told behind', '131056e598', 48_000, 24_000, 2, 2],
+    ['HE-AAC v2', 'eb098800', 48_000, 24_000, 2, 1],
+    ['what ffmpeg writes for plain AAC-LC', '121056e500', 44_100, 44_100, 2, 2],
+  ])('%s', (_, hex, sampleRate, coreSampleRate, channels, channelConfig) => {
     const facts = parseAudioSpecificConfig(Buffer.from(hex, 'hex'));
     expect(facts).toEqual({
       objectType: 2,
       sampleRate,
       coreSampleRate,
       channels,
+      channelConfig,
       frameDurationMs: 1_024_000 / coreSampleRate,
     });
   });
