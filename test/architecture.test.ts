@@ -116,6 +116,22 @@ describe('layers', () => {
     ).toEqual([]);
   });
 
+  test('docs/architecture.md has the same table', () => {
+    const page = readFileSync(join(SRC, '../docs/architecture.md'), 'utf8');
+    const rows = page.matchAll(/^\| `(\w+)` \|.*\| (.+) \|$/gm);
+    const told = Array.from(rows, ([, folder = '', cell = '']): [string, string[]] => {
+      const names = cell.replaceAll(/ \(.*?\)|`/g, '').split(', ');
+      const allowed = names.flatMap((name) => {
+        if (name === 'ground') return [...GROUND];
+        if (name === 'nothing') return [];
+        return name === 'all' ? ['*'] : [name.replace(/^types of /, 'type:')];
+      });
+      return [folder, allowed.sort()];
+    });
+    const table = Object.entries(MAY_IMPORT).map(([folder, allowed]) => [folder, [...allowed].sort()]);
+    expect(Object.fromEntries(told)).toEqual(Object.fromEntries(table));
+  });
+
   test.each<[what: string, path: string, text: string]>([
     ['a stage that imports another', 'watch/offline.ts', "import { rank } from '../variant/rank.ts';"],
     ['the ground that imports a stage', 'kernel/clock.ts', "export { a } from '../record/engine.ts';"],
