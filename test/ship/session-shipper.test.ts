@@ -246,9 +246,8 @@ describe('another process takes over', () => {
     ]);
     expect(manifest.gaps).toEqual([]);
     await expectTrue(next, manifest);
-    for (const [key, times] of bench.store.times) {
-      if (/segments|journal\/000/.test(key)) expect([key, times]).toEqual([key, 1]);
-    }
+    const twice = [...bench.store.times].filter(([key, times]) => times > 1 && /segments|journal\/000/.test(key));
+    expect(twice).toEqual([]);
   });
 
   test('journals of a recorder that nobody knew of are in the sealed manifest', async () => {
