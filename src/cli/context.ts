@@ -63,7 +63,9 @@ export function createContext(process: {
 
     stopSignal() {
       stop ??= listenForStop((kind) => {
-        if (kind === 'interrupt') err.line('ending cleanly; Ctrl-C again stops at once');
+        // A terminal has shown ^C: written over.
+        const start = err.isTerminal ? '\r' : '';
+        if (kind === 'interrupt') err.line(`${start}ending cleanly; Ctrl-C again stops at once`);
       });
       return stop;
     },

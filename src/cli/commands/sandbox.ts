@@ -102,6 +102,14 @@ function announce({ out }: CliContext, sandbox: Sandbox, { json }: SandboxFlags)
       .map(([name, value]) => `${name}=${value}`)
       .join(' ')}`,
   );
-  out.line(`  livestow record ${creators[0] ?? 'alice'} --once\n`);
-  out.line(`Faults by HTTP: ${apiUrl}/_sandbox/state and the others. Ctrl-C ends it.`);
+  const [first = 'alice'] = creators;
+  out.line(`  livestow record ${first} --once\n`);
+  out.line(
+    'To end that broadcast, and to make its CDN stall (src/sandbox/faults.ts lists the other faults):\n',
+  );
+  out.line(`  curl -d '{"handle":"${first}"}' ${apiUrl}/_sandbox/end`);
+  out.line(
+    `  curl -d '{"handle":"${first}","fault":{"type":"stall","forMs":8000}}' ${apiUrl}/_sandbox/inject\n`,
+  );
+  out.line('Ctrl-C ends the sandbox.');
 }
