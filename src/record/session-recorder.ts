@@ -198,26 +198,34 @@ export class SessionRecorder {
 
   /** Looks at once when media breaks off, and again until it is back or the session over. */
   async #holdLoop(): Promise<void> {
-    const { clock, policy } = this.#deps;
     let firstHold = true;
     while (!this.#over.signal.aborted) {
       if (this.#state.phase !== 'holding') {
         await this.#phaseChange();
         continue;
       }
-      const cancel = clock.after(policy.maxHoldMs + TIMER_SLACK_MS, () => this.#apply({ type: 'tick' }));
       // The session begins in a hold, with a look that was just made.
       if (!firstHold) await this.#look();
       firstHold = false;
-      for (let round = 0; this.#state.phase === 'holding' && !this.#over.signal.aborted; round += 1) {
-        const offline = this.#state.firstOfflineAtMs !== null;
-        const waitMs = offline
-          ? policy.confirmMs + TIMER_SLACK_MS
-          : (HOLD_LOOKS_MS[Math.min(round, HOLD_LOOKS_MS.length - 1)] ?? 60_000);
-        await Promise.race([this.#delay(waitMs), this.#phaseChange()]);
-        if (this.#state.phase === 'holding') await this.#look();
-      }
-      cancel();
+      await this.#hold(this.#state);
+    }
+  }
+
+  /** One hold, until media is back or the session over: another may begin behind it, with all its time. */
+  async #hold({ sinceMs }: { sinceMs: number }): Promise<void> {
+    const { clock, policy } = this.#deps;
+    const endsAtMs = sinceMs + policy.maxHoldMs + TIMER_SLACK_MS;
+    for (let round = 0; ; round += 1) {
+      const state = this.#state;
+      if (state.phase !== 'holding' || state.sinceMs !== sinceMs || this.#over.signal.aborted) return;
+      const lookInMs =
+        state.firstOfflineAtMs === null
+          ? (HOLD_LOOKS_MS[Math.min(round, HOLD_LOOKS_MS.length - 1)] ?? 60_000)
+          : policy.confirmMs + TIMER_SLACK_MS;
+      const leftMs = endsAtMs - clock.monotonic();
+      await this.#phaseChange(Math.min(lookInMs, leftMs));
+      if (leftMs <= lookInMs) this.#apply({ type: 'tick' });
+      else if (this.#state.phase === 'holding') await this.#look();
     }
   }
 
@@ -262,10 +270,18 @@ export class SessionRecorder {
     }
   }
 
-  #phaseChange(): Promise<void> {
+  /** Resolves with the next change of phase, or after this long. */
+  #phaseChange(withinMs = Infinity): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#over.signal.aborted) resolve();
-      else this.#phaseWaiters.push(resolve);
+      if (this.#over.signal.aborted) {
+        resolve();
+        return;
+      }
+      const cancel = withinMs === Infinity ? () => {} : this.#deps.clock.after(withinMs, resolve);
+      this.#phaseWaiters.push(() => {
+        cancel();
+        resolve();
+      });
     });
   }
 

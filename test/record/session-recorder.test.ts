@@ -1,0 +1,266 @@
+import { getEventListeners } from 'node:events';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { LivestowError } from '../../src/kernel/errors.ts';
+import { StopRequest } from '../../src/kernel/stop-request.ts';
+import { flows, live, offline, RecorderBench, refused, silent, followed, variant } from './recorder-bench.ts';
+
+/** Nothing of the recorder goes on. */
+function expectQuiet(bench: RecorderBench): void {
+  expect(bench.clock.pendingMs).toEqual([]);
+  expect(getEventListeners(bench.stop.signal, 'abort')).toEqual([]);
+}
+
+const secondsOf = (times: readonly number[]): number[] => times.map((ms) => Math.round(ms / 100) / 10);
+
+describe('a broken connection', () => {
+  test('is made again at once, beside one look', async () => {
+    const bench = await RecorderBench.open({ scripts: [flows(9_300), flows(Infinity)] });
+    await bench.run(30_000);
+    expect(secondsOf(bench.attempts.map(({ atMs }) => atMs))).toEqual([0, 9.4]);
+    expect(bench.looksAtMs).toHaveLength(1);
+    expect(bench.recorder.phase).toBe('recording');
+    bench.stop.abort(new StopRequest('interrupt'));
+    await bench.pass(1_000);
+    await bench.recording.end();
+    expect(await bench.gaps()).toEqual([]);
+    expectQuiet(bench);
+  });
+
+  test('that is silent is given up after the stall time', async () => {
+    const bench = await RecorderBench.open({ scripts: [followed(flows(9_000), silent), flows(Infinity)] });
+    await bench.run(30_000);
+    const [, second] = bench.attempts;
+    expect(second!.atMs).toBeGreaterThanOrEqual(12_800);
+    expect(second!.atMs).toBeLessThanOrEqual(13_300);
+    bench.stop.abort(new StopRequest('interrupt'));
+    await bench.pass(1_000);
+    await bench.recording.end();
+    expect(await bench.gaps()).toMatchObject([{ cause: 'stall' }]);
+  });
+
+  test('again and again: no timer, listener or engine is left behind', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    onTestFinished(() => void process.off('warning', onWarning));
+    const bench = await RecorderBench.open({ scripts: [flows(2_300)], looks: [live] });
+    await bench.run(4 * 60_000);
+    expect(bench.attempts.length).toBeGreaterThan(60);
+    // Two loops, the hold's end, a connection with its watchdog: whatever happened before, no more than these.
+    expect(bench.clock.pendingMs.length).toBeLessThan(8);
+    expect(getEventListeners(bench.stop.signal, 'abort')).toHaveLength(1);
+    bench.stop.abort(new StopRequest('drain'));
+    await bench.pass(1_000);
+    await bench.recording.drain();
+    expectQuiet(bench);
+    expect(bench.engine.running).toBe(0);
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe('variants', () => {
+  const both = (looks: number) => [
+    variant('origin', `https://cdn.example/origin?${looks}`),
+    variant('hd', `https://cdn.example/hd?${looks}`),
+  ];
+
+  test('one that is refused with fresh addresses gives way to the next', async () => {
+    const bench = await RecorderBench.open({
+      rank: both,
+      scripts: ({ qualityKey }) => (qualityKey === 'origin' ? refused : flows(Infinity)),
+    });
+    await bench.run(20_000);
+    expect(bench.attempts.map(({ id }) => id)).toEqual(['h264/origin/flv', 'h264/hd/flv']);
+    expect(bench.recorder.phase).toBe('recording');
+  });
+
+  test('an address that expired is no reason to leave the variant: the look brings another', async () => {
+    // The old address is refused faster than the look is answered, or more slowly.
+    for (const lookFirst of [false, true]) {
+      const bench = await RecorderBench.open({
+        rank: both,
+        scripts: ({ url }, n) => {
+          if (n === 0) return flows(20_000);
+          if (!url.endsWith('?0')) return flows(Infinity);
+          return lookFirst
+            ? async function* slowly(b, signal) {
+                await b.clock.delay(500, signal);
+                return yield* refused(b, signal);
+              }
+            : refused;
+        },
+      });
+      await bench.run(40_000);
+      expect(bench.attempts.map(({ url }) => url)).toEqual([
+        'https://cdn.example/origin?0',
+        'https://cdn.example/origin?0',
+        'https://cdn.example/origin?1',
+      ]);
+    }
+  });
+
+  test('that all fail are tried again and again, in no hurry', async () => {
+    const bench = await RecorderBench.open({ rank: both, scripts: [refused] });
+    await bench.run(4 * 60_000);
+    expect(bench.attempts.length).toBeGreaterThan(50);
+    expect(bench.attempts.length).toBeLessThan(400);
+    expect(bench.looksAtMs.length).toBeLessThan(12);
+  });
+
+  test('none at all: it waits for a look that has some', async () => {
+    const bench = await RecorderBench.open({
+      rank: (looks) => (looks < 3 ? [] : both(looks)),
+      scripts: [flows(Infinity)],
+    });
+    await bench.run(60_000);
+    expect(bench.attempts).toHaveLength(1);
+    expect(bench.recorder.phase).toBe('recording');
+  });
+});
+
+describe('the end', () => {
+  test('two looks that say offline, 10 s apart', async () => {
+    const bench = await RecorderBench.open({ scripts: [flows(9_000), refused], looks: [offline] });
+    expect(await bench.run()).toEqual({ kind: 'ended', cause: 'room-ended', nextLook: null });
+    expect(bench.looksAtMs).toHaveLength(2);
+    expect(bench.looksAtMs[1]! - bench.looksAtMs[0]!).toBeGreaterThanOrEqual(10_000);
+    expect(bench.looksAtMs[1]! - bench.looksAtMs[0]!).toBeLessThan(10_500);
+    expectQuiet(bench);
+  });
+
+  test('another room, which is given on', async () => {
+    const bench = await RecorderBench.open({
+      scripts: [flows(9_000), refused],
+      looks: [() => live('another')],
+    });
+    expect(await bench.run()).toMatchObject({
+      kind: 'ended',
+      cause: 'new-room',
+      nextLook: { status: 'live', room: { roomId: 'another' } },
+    });
+    expectQuiet(bench);
+  });
+
+  test('another room while media flows waits until it breaks off', async () => {
+    const bench = await RecorderBench.open({
+      scripts: [flows(60_000), refused],
+      looks: [() => live('another'), live, offline],
+      sampleIntervalMs: 20_000,
+    });
+    // The room was there again in between: its first look is not given on.
+    expect(await bench.run()).toEqual({ kind: 'ended', cause: 'room-ended', nextLook: null });
+  });
+
+  test('no media for as long as is waited for it', async () => {
+    const bench = await RecorderBench.open({
+      scripts: [flows(9_000), refused],
+      looks: [live],
+      maxHoldMs: 120_000,
+    });
+    expect(await bench.run()).toMatchObject({ kind: 'ended', cause: 'media-lost' });
+    expect(bench.clock.monotonic()).toBeLessThan(131_000);
+    expectQuiet(bench);
+  });
+
+  test('a hold that begins while the last one’s look is still out lasts as long as any', async () => {
+    const bench = await RecorderBench.open({
+      scripts: [flows(9_000), flows(3_000), refused],
+      looks: [live],
+      lookMs: (n) => (n === 0 ? 8_000 : 50),
+      maxHoldMs: 60_000,
+    });
+    expect(await bench.run()).toMatchObject({ kind: 'ended', cause: 'media-lost' });
+    const brokeAtMs = bench.attempts[2]!.atMs;
+    expect(brokeAtMs).toBeLessThan(13_000);
+    expect(bench.clock.monotonic() - brokeAtMs).toBeGreaterThan(59_000);
+    expect(bench.clock.monotonic() - brokeAtMs).toBeLessThan(61_000);
+  });
+
+  test('no media ever', async () => {
+    const bench = await RecorderBench.open({ scripts: [silent], maxHoldMs: 60_000 });
+    expect(await bench.run()).toMatchObject({ kind: 'ended', cause: 'media-lost' });
+    await bench.recording.end();
+    expect(await bench.gaps()).toMatchObject([{ cause: 'no-media' }]);
+  });
+
+  test('the longest duration, from the first media on', async () => {
+    const bench = await RecorderBench.open({ maxDurationMs: 30_000 });
+    expect(await bench.run()).toMatchObject({ kind: 'ended', cause: 'max-duration' });
+    expect(bench.clock.monotonic()).toBeGreaterThanOrEqual(30_000);
+    expect(bench.clock.monotonic()).toBeLessThan(31_000);
+    expectQuiet(bench);
+  });
+
+  test.each([
+    ['interrupt', { kind: 'ended', cause: 'stopped', nextLook: null }],
+    ['drain', { kind: 'drained' }],
+  ] as const)('the operator: %s', async (kind, outcome) => {
+    for (const scripts of [[flows(Infinity)], [silent], [refused]]) {
+      const bench = await RecorderBench.open({ scripts });
+      const running = bench.run(60_000);
+      bench.clock.after(7_000, () => bench.stop.abort(new StopRequest(kind)));
+      expect(await running).toEqual(outcome);
+      expect(bench.clock.monotonic()).toBeLessThan(7_500);
+      expectQuiet(bench);
+    }
+  });
+
+  test('the operator before it began', async () => {
+    const bench = await RecorderBench.open();
+    bench.stop.abort(new StopRequest('interrupt'));
+    expect(await bench.run()).toMatchObject({ kind: 'ended', cause: 'stopped' });
+    expect(bench.attempts).toEqual([]);
+    expectQuiet(bench);
+  });
+});
+
+describe('a look that fails', () => {
+  test('says nothing', async () => {
+    const bench = await RecorderBench.open({
+      scripts: [flows(9_000), refused, refused, refused, flows(Infinity)],
+      looks: [
+        () => {
+          throw new LivestowError('LOOKUP_FAILED', 'upstream', { retryable: true });
+        },
+      ],
+    });
+    await bench.run(60_000);
+    expect(bench.recorder.phase).toBe('recording');
+  });
+
+  test('unexpectedly ends the run, not the process', async () => {
+    for (const sampleIntervalMs of [5_000, 5 * 60_000]) {
+      const bench = await RecorderBench.open({
+        scripts: [flows(20_000), silent],
+        looks: [
+          () => {
+            throw new TypeError('a bug');
+          },
+        ],
+        sampleIntervalMs,
+      });
+      await expect(bench.run()).rejects.toThrow('a bug');
+      expectQuiet(bench);
+    }
+  });
+});
+
+test('pictures that no keyframe precedes are no stall: a GOP of ten seconds is waited for', async () => {
+  const bench = await RecorderBench.open({
+    scripts: [
+      async function* fromTheMiddle(b, signal) {
+        for await (const item of flows(30_000)(b, signal)) {
+          if (item.kind !== 'media') continue;
+          const units = item.units.map((unit) =>
+            unit.kind === 'video' && 'key' in unit && unit.dtsMs < 70_000 ? { ...unit, key: false } : unit,
+          );
+          yield { ...item, units };
+        }
+        return { reason: 'closed' };
+      },
+    ],
+  });
+  await bench.run(20_000);
+  expect(bench.attempts).toHaveLength(1);
+  expect(bench.recorder.phase).toBe('recording');
+});
