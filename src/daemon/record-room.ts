@@ -299,7 +299,7 @@ function termEntry(
 
 /** What the term before had received and not closed comes first in this one. */
 async function resumeTail(
-  { spool }: OpenSession,
+  { spool, earlier }: OpenSession,
   before: Manifest | null,
   timeline: Timeline,
   recording: SessionRecording,
@@ -309,7 +309,14 @@ async function resumeTail(
   const closedDtsMs = (before?.segments ?? [])
     .filter((segment) => segment.term >= tail.firstTerm)
     .reduce((most, segment) => Math.max(most, segment.lastDtsMs), -Infinity);
-  const items = timeline.resume(tail.state, tail.units, closedDtsMs);
+  const closedSoundMs = earlier.entries.reduce(
+    (most, entry) =>
+      entry.type === 'segment' && entry.segment.term >= tail.firstTerm
+        ? Math.max(most, entry.soundUpToMs ?? -Infinity)
+        : most,
+    -Infinity,
+  );
+  const items = timeline.resume(tail.state, tail.units, closedDtsMs, closedSoundMs);
   const endDtsMs = timeline.endDtsMs;
   if (endDtsMs !== null) recording.resumedUpTo(endDtsMs);
   await recording.take(items, tail.variant);

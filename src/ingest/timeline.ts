@@ -202,8 +202,14 @@ export class Timeline {
    * Goes on where another process stopped.
    * @param tail the last units it had recorded, stamped on this line already; those after `closedDtsMs` (of the leading
    *   track) are in no closed segment and come out again, as an epoch
+   * @param closedSoundMs sound up to here is in a closed segment, though it may have come behind the pictures that are not
    */
-  resume(state: TimelineState, tail: readonly MediaUnit[], closedDtsMs: number): TimelineItem[] {
+  resume(
+    state: TimelineState,
+    tail: readonly MediaUnit[],
+    closedDtsMs: number,
+    closedSoundMs = -Infinity,
+  ): TimelineItem[] {
     this.#wall.begin(state.wallMs);
     this.#offsetMs = state.offsetMs;
     this.#epoch = { video: null, audio: null };
@@ -230,6 +236,8 @@ export class Timeline {
       if (hole) this.#gap(this.wallOf(endMs), unit.dtsMs - endMs, 'connection-lost');
       if (!leads || hole || (isLead && this.#configChanged())) this.#beginEpoch();
       leads = true;
+      // In the tail times are whole milliseconds.
+      if (unit.kind === 'audio' && unit.dtsMs <= closedSoundMs + 1) continue;
       this.#out.push(unit);
     }
     const lead = leadKind === 'video' ? this.#video : this.#audio;

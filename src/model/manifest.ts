@@ -129,7 +129,13 @@ export const journalEntrySchema = z.discriminatedUnion('type', [
     foundAt: isoTime,
   }),
   z.object({ type: z.literal('epoch'), at: isoTime, container: containerSchema, epoch: epochSchema }),
-  z.object({ type: z.literal('segment'), at: isoTime, segment: segmentSchema }),
+  /** `soundUpToMs`: of the last sound in it, when that came after the keyframe behind it: it is not to be recorded again. */
+  z.object({
+    type: z.literal('segment'),
+    at: isoTime,
+    segment: segmentSchema,
+    soundUpToMs: z.number().int().optional(),
+  }),
   z.object({ type: z.literal('gap'), at: isoTime, gap: gapSchema }),
   /** A segment that an earlier entry named and that is lost for good; it leaves the manifest for a gap. */
   z.object({ type: z.literal('lost'), at: isoTime, key: objectKey }),

@@ -37,6 +37,11 @@ export interface ClosedSegment {
   /** Pictures and audio frames that were fed for the same stretch: a difference is media that the engine lost. */
   fedPictures: number;
   fedAudioFrames: number;
+  /**
+   * Of the last sound in it, as fed, where an engine sorts sound in: it may have come after the keyframe at which the
+   * next segment begins. Absent: it came before.
+   */
+  soundUpToMs?: number;
 }
 
 export interface ClosedInit {

@@ -35,6 +35,7 @@ export class EpochRecorder {
   #sink: EpochSink | null = null;
   #nextSegment: number;
   #closedDtsMs = -Infinity;
+  #closedSoundMs = -Infinity;
   #deaths = 0;
   #initGiven = false;
   /** Of the leading track: what was fed and is in no closed segment. */
@@ -101,7 +102,7 @@ export class EpochRecorder {
     const closeWhole = async (): Promise<void> => {
       const from = whole.findIndex((packet) => packet.kind === 'video' && packet.dtsMs > this.#closedDtsMs);
       if (from === -1) return;
-      await this.#start(whole.slice(from));
+      await this.#start(whole.slice(from).filter(this.#isOpen));
       await this.#sink?.end();
     };
     await this.#outlive(closeWhole, closeWhole);
@@ -168,7 +169,8 @@ export class EpochRecorder {
 
   /** A new engine takes what no closed segment holds yet: the tail cuts at keyframes, as segments do. */
   async #restart(): Promise<void> {
-    const packets = await this.#deps.tail.packetsAfter(this.spec.epoch, this.#closedDtsMs);
+    const tail = await this.#deps.tail.packetsAfter(this.spec.epoch, this.#closedDtsMs);
+    const packets = tail.filter(this.#isOpen);
     if (packets.length > 0) await this.#start(packets);
     else this.#waitsForKeyframe = true;
   }
@@ -192,6 +194,7 @@ export class EpochRecorder {
   #closed(segment: ClosedSegment): void {
     this.#nextSegment = segment.n + 1;
     this.#closedDtsMs = Math.max(this.#closedDtsMs, segment.lastDtsMs);
+    this.#closedSoundMs = Math.max(this.#closedSoundMs, segment.soundUpToMs ?? -Infinity);
     this.#deaths = 0;
     const isBefore = (dtsMs: number): boolean => dtsMs < Math.floor(segment.firstDtsMs);
     const isWithin = (dtsMs: number): boolean => !isBefore(dtsMs) && dtsMs <= Math.ceil(segment.lastDtsMs);
@@ -202,6 +205,10 @@ export class EpochRecorder {
       this.spec.video ? { ...segment, fedPictures: Math.max(fed, segment.fedPictures) } : segment,
     );
   }
+
+  /** Sound behind a keyframe may be in the segment before it all the same. In the tail times are whole milliseconds. */
+  readonly #isOpen = ({ kind, dtsMs }: MediaPacket): boolean =>
+    kind === 'video' || dtsMs > this.#closedSoundMs + 1;
 
   #lose(dtsMs: readonly number[], untilMs?: number): void {
     const [first, last] = [dtsMs[0], dtsMs.at(-1)];

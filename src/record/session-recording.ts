@@ -314,9 +314,14 @@ export class SessionRecording {
       firstDtsMs: Math.round(closed.firstDtsMs),
       lastDtsMs: Math.round(closed.lastDtsMs),
     };
-    const added = await this.#persist(() =>
-      spool.addObject(closed.path, segment, { type: 'segment', at: this.#now(), segment }),
-    );
+    const { soundUpToMs } = closed;
+    const entry: JournalEntry = {
+      type: 'segment',
+      at: this.#now(),
+      segment,
+      ...(soundUpToMs === undefined ? {} : { soundUpToMs: Math.round(soundUpToMs) }),
+    };
+    const added = await this.#persist(() => spool.addObject(closed.path, segment, entry));
     this.#lastPictureMs = startsAtMs + segment.durationMs;
     if (!added) {
       await this.#journalGap(startsAtMs, this.#lastPictureMs, 'lost-locally');

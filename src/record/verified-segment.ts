@@ -31,6 +31,7 @@ export interface FedSegment {
   durationMs: number;
   pictures: number;
   audioFrames: number;
+  soundUpToMs?: number;
 }
 
 /** A file's first picture is this close to where it was fed, or the time line is broken. */
@@ -81,5 +82,6 @@ export function verifiedSegment(
     durationMs: fed.durationMs,
     fedPictures: fed.pictures,
     fedAudioFrames: fed.audioFrames,
+    ...(fed.soundUpToMs === undefined ? {} : { soundUpToMs: fed.soundUpToMs }),
   };
 }

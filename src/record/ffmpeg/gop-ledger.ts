@@ -115,16 +115,18 @@ export class GopLedger {
     if (!entry) throw new RangeError('A segment was written that nothing was fed for.');
     const next = this.#entries[0];
     const endMs = next?.firstDtsMs ?? entry.lastDtsMs + this.#pictureMs;
-    const audioFrames =
+    const taken =
       last && !next
         ? this.#takeAudio(found.audioFrames, Number.POSITIVE_INFINITY, 0)
         : this.#takeAudio(found.audioFrames, endMs, this.#options.audioSlackMs);
+    const soundUpToMs = taken.at(-1);
     return {
       firstDtsMs: entry.firstDtsMs,
       lastDtsMs: entry.lastDtsMs,
       durationMs: Math.round(endMs - entry.firstDtsMs),
       pictures: entry.pictures,
-      audioFrames,
+      audioFrames: taken.length,
+      ...(soundUpToMs === undefined ? {} : { soundUpToMs }),
     };
   }
 
@@ -133,7 +135,7 @@ export class GopLedger {
     const { audioFrameMs } = this.#options;
     const firstDtsMs = this.#audio[0];
     if (firstDtsMs === undefined) throw new RangeError('A segment was written that nothing was fed for.');
-    const audioFrames = this.#takeAudio(found.audioFrames, found.lastDtsMs + audioFrameMs / 2, 0);
+    const { length: audioFrames } = this.#takeAudio(found.audioFrames, found.lastDtsMs + audioFrameMs / 2, 0);
     const nextDtsMs = this.#audio[0] ?? found.lastDtsMs + audioFrameMs;
     return {
       firstDtsMs,
@@ -144,12 +146,11 @@ export class GopLedger {
     };
   }
 
-  /** Strikes out the frames that the segment accounts for and says how many they were. */
-  #takeAudio(written: number, beforeMs: number, slackMs: number): number {
+  /** Strikes out the frames that the segment accounts for, and gives them. */
+  #takeAudio(written: number, beforeMs: number, slackMs: number): number[] {
     const inPlace = this.#audio.reduce((count, dtsMs) => (dtsMs < beforeMs ? count + 1 : count), 0);
     const slack = this.#options.audioFrameMs > 0 ? Math.ceil(slackMs / this.#options.audioFrameMs) : 0;
     const taken = Math.abs(inPlace - written) <= slack ? Math.min(written, this.#audio.length) : inPlace;
-    this.#audio.splice(0, taken);
-    return taken;
+    return this.#audio.splice(0, taken);
   }
 }
