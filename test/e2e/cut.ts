@@ -35,12 +35,26 @@ export async function momentAfterGop(world: World, gop: number, delayMs: number)
   await after(delayMs);
 }
 
-/** Lets this recorder have media for so many GOPs, then ends the broadcast; the recorder has then sealed it. */
+/**
+ * Lets the broadcast end and the recorder see it, then interrupts the recorder: what takes ten seconds more is to be sure
+ * that it is over, and has tests of its own.
+ */
+export async function interruptAfterTheEnd(world: World, run: LivestowProcess): Promise<void> {
+  const ended = await world.happens('the end', ({ type }) => type === 'ended');
+  const endedAtMs = world.wallMs(ended.atMs) - 100;
+  await run.until('it sees the end', ({ entries }) =>
+    entries.some(({ event, time }) => event === 'media-broke' && Date.parse(time) >= endedAtMs),
+  );
+  run.kill('SIGINT');
+  expect(await run.exited).toEqual({ code: 130, signal: null });
+}
+
+/** Lets this recorder have media for so many GOPs, then ends the broadcast and has it sealed. */
 export async function recordToTheEnd(world: World, run: LivestowProcess, gops = 3): Promise<void> {
   await run.until('media flows', (process) => process.events('media').length > 0);
   await world.gopSent(world.gopsSent + gops - 1);
   world.sandbox.end('alice');
-  expect(await run.exited).toEqual({ code: 0, signal: null });
+  await interruptAfterTheEnd(world, run);
 }
 
 /** What a journal names was whole on disk: from then on it must not be lost. */
@@ -64,6 +78,7 @@ export async function expectSurvived(
   expectFaithful(world, session, {
     epochs: 'h264 360x640',
     gaps: 'recorder-down',
+    endCause: 'stopped',
     cutAtMs: kills.map(({ atMs }) => atMs),
     ...expected,
   });

@@ -1,5 +1,6 @@
 /** How the media comes: protocols, codecs, refusals, addresses that expire, proxies, hosts that must not be asked. */
 import { describe, expect, test, vi } from 'vitest';
+import { interruptAfterTheEnd } from './cut.ts';
 import { expectFaithful, expectFaithfulSession, expectNothingLeft } from './faithful.ts';
 import { startProxy } from './connect-proxy.ts';
 import { World, WORLD_TIMEOUT_MS } from './world.ts';
@@ -18,8 +19,9 @@ describe('a broadcast over HLS', () => {
       },
     });
     const run = await world.record();
-    expect(await run.exited).toEqual(OK);
+    await interruptAfterTheEnd(world, run);
     const { manifest, pictures } = await expectFaithfulSession(world, {
+      endCause: 'stopped',
       epochs: ['h264 360x640', 'h264 640x360'],
     });
     expect(manifest.epochs[0]?.variant.protocol).toBe('hls');
@@ -50,13 +52,14 @@ describe('a broadcast over HLS', () => {
       },
     });
     const run = await world.record();
-    expect(await run.exited).toEqual(OK);
+    await interruptAfterTheEnd(world, run);
     for (const type of ['jump', 'reset', 'hls-missing'] as const) {
       expect(world.sandbox.fired('alice', type).length, type).toBeGreaterThan(0);
     }
     const session = await world.session();
     expect(session.holes).toHaveLength(1);
     expectFaithful(world, session, {
+      endCause: 'stopped',
       gaps: ['segment-missing'],
       epochs: session.manifest.epochs.map(() => 'h264 360x640'),
       // A segment is there only when all of it was made.
@@ -79,9 +82,9 @@ describe('what a CDN answers instead of media', () => {
       },
     });
     const run = await world.record();
-    expect(await run.exited).toEqual(OK);
+    await interruptAfterTheEnd(world, run);
     expect(world.sandbox.events.filter(({ type }) => type === 'refused').length).toBeGreaterThan(0);
-    const { manifest } = await expectFaithfulSession(world);
+    const { manifest } = await expectFaithfulSession(world, { endCause: 'stopped' });
     expect(manifest.epochs[0]?.variant.qualityKey).toBe('hd');
     expect(
       run
@@ -96,9 +99,10 @@ describe('what a CDN answers instead of media', () => {
       alice: { durationMs: 14_000, faults: [{ type: 'html', forMs: 3_000, atMs: 4_400 }] },
     });
     const run = await world.record();
-    expect(await run.exited).toEqual(OK);
+    await interruptAfterTheEnd(world, run);
     expect(world.sandbox.fired('alice', 'html').length).toBeGreaterThan(1);
     await expectFaithfulSession(world, {
+      endCause: 'stopped',
       epochs: ['h264 360x640', 'h264 360x640'],
       gaps: ['connection-lost'],
     });
@@ -109,10 +113,10 @@ describe('what a CDN answers instead of media', () => {
       alice: { durationMs: 12_000, faults: [{ type: 'expire', cut: true, atMs: 5_300 }] },
     });
     const run = await world.record();
-    expect(await run.exited).toEqual(OK);
+    await interruptAfterTheEnd(world, run);
     const refused = world.sandbox.events.filter((event) => event.type === 'refused' && event.status === 403);
     expect(refused.length).toBeGreaterThan(0);
-    await expectFaithfulSession(world);
+    await expectFaithfulSession(world, { endCause: 'stopped' });
   });
 
   test.concurrent('nothing for 8 s though the room is live', async () => {
@@ -120,9 +124,10 @@ describe('what a CDN answers instead of media', () => {
       alice: { durationMs: 18_000, faults: [{ type: 'refuse', forMs: 8_000, atMs: 4_400 }] },
     });
     const run = await world.record();
-    expect(await run.exited).toEqual(OK);
+    await interruptAfterTheEnd(world, run);
     expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(2);
     await expectFaithfulSession(world, {
+      endCause: 'stopped',
       epochs: ['h264 360x640', 'h264 360x640'],
       gaps: ['connection-lost'],
     });

@@ -12,8 +12,10 @@ import { frameMs, GOP_PICTURES, LOOP_FRAMES, LOOP_GOPS, pictureMs } from '../../
 import { misfitMs, segmentsOf, type SessionAccount } from './account.ts';
 import type { World } from './world.ts';
 
-/** A gap may begin and end this far from where the media really did: on a busy machine the sandbox itself is late. */
-const GAP_TOLERANCE_MS = 300;
+/** A gap may begin and end this far from where the media really did, and farther where the sandbox was late itself. */
+const GAP_TOLERANCE_MS = 200;
+/** What a process that is killed may have had before it, and not yet read. */
+const CUT_LOSS_MS = 300;
 /** A frame of sound, and the rounding of timestamps. */
 const STEP_TOLERANCE_MS = 25;
 
@@ -30,7 +32,6 @@ export interface Expected {
    * noticed, may be lacking.
    */
   cutAtMs?: number[];
-  cutLossMs?: number;
   /**
    * How often a recorder was drained. It closes its last segment in the middle of a GOP, and the next term, which can't
    * begin behind a keyframe, may have to record the beginning of that GOP again.
@@ -65,7 +66,7 @@ export function expectFaithful(world: World, session: SessionAccount, expected: 
   const epochs = manifest.epochs.map(({ codec, width, height }) => `${codec} ${width}x${height}`);
   expect(epochs, story).toEqual(each(expected.epochs ?? [SMALL], epochs.length));
   expect(session.epochs.map(({ decodedAs }) => decodedAs)).toEqual(epochs);
-  expectGaps(session, expected, story);
+  expectGaps(world, session, expected, story);
 }
 
 /** For whoever reads a failure: what is in each epoch, and where something is missing. */
@@ -94,16 +95,18 @@ function beyondCuts(
   world: World,
   lacking: readonly Range[],
   positionMs: (number: number) => number,
-  { cutAtMs = [], cutLossMs = 300 }: Expected,
+  { cutAtMs = [] }: Expected,
 ): Range[] {
+  const lossMs = CUT_LOSS_MS + 2 * world.latestMs;
   return lacking.filter(([first, last]) => {
     const [fromMs, toMs] = [first, last].map((number) => world.wentLiveAtMs + positionMs(number));
-    return !cutAtMs.some((atMs) => fromMs! >= atMs - cutLossMs && toMs! <= atMs + cutLossMs);
+    return !cutAtMs.some((atMs) => fromMs! >= atMs - lossMs && toMs! <= atMs + lossMs);
   });
 }
 
 /** The manifest's gaps are the holes that there are, no more and no fewer, each with its cause and its place. */
 function expectGaps(
+  world: World,
   { manifest, holes }: SessionAccount,
   { gaps = [], gapToleranceMs }: Expected,
   story: string,
@@ -113,7 +116,7 @@ function expectGaps(
     story,
   ).toEqual(each(gaps, holes.length));
   expect(manifest.gaps.length, story).toBe(holes.length);
-  const tolerance = gapToleranceMs ?? GAP_TOLERANCE_MS;
+  const tolerance = (gapToleranceMs ?? GAP_TOLERANCE_MS) + world.latestMs;
   for (const [i, gap] of manifest.gaps.entries()) {
     const { from, to } = misfitMs(gap, holes[i]!);
     expect(Math.abs(from), story).toBeLessThanOrEqual(tolerance);

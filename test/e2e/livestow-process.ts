@@ -8,13 +8,19 @@ const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 /** No command of a test takes longer. */
 const PATIENCE_MS = 240_000;
 
+/** A test that timed out never gets to dispose of them: the end of its worker does. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 export interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
 }
 
 /** One line of the log. */
-export type LogEntry = Record<string, unknown> & { msg?: string; event?: string };
+export type LogEntry = Record<string, unknown> & { time: string; msg?: string; event?: string };
 
 export class LivestowProcess implements AsyncDisposable {
   readonly pid: number;
@@ -34,6 +40,7 @@ export class LivestowProcess implements AsyncDisposable {
     });
     if (this.#child.pid === undefined) throw new Error('livestow did not start');
     this.pid = this.#child.pid;
+    running.add(this.#child);
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       this.#heard();
@@ -98,6 +105,7 @@ export class LivestowProcess implements AsyncDisposable {
     const limit = setTimeout(() => this.kill('SIGKILL'), PATIENCE_MS);
     const [code, signal] = (await once(this.#child, 'close')) as [number | null, NodeJS.Signals | null];
     clearTimeout(limit);
+    running.delete(this.#child);
     this.#ended = true;
     this.#heard();
     return { code, signal };

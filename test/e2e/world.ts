@@ -5,6 +5,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
 import type { FaultInput } from '../../src/sandbox/faults.ts';
 import { GOP_PICTURES } from '../../src/sandbox/media/grid.ts';
@@ -40,6 +41,7 @@ export class World implements AsyncDisposable {
   readonly folder: string;
   readonly runs: LivestowProcess[] = [];
   readonly #plan: WorldPlan;
+  readonly #lateness = monitorEventLoopDelay({ resolution: 10 });
   /** Wall-clock time at which the scenario began. */
   readonly #beganAtMs: number;
 
@@ -48,6 +50,7 @@ export class World implements AsyncDisposable {
     this.sandbox = sandbox;
     this.folder = folder;
     this.#beganAtMs = Date.now() - sandbox.state().nowMs;
+    this.#lateness.enable();
   }
 
   static async open(plan: WorldPlan = {}): Promise<World> {
@@ -127,6 +130,11 @@ export class World implements AsyncDisposable {
     return this.sandbox.waitFor(predicate, limit).catch(() => {
       throw new Error(`${what} never came:\n${this.runs.map((run) => run.tellAll()).join('\n')}`);
     });
+  }
+
+  /** How late the sandbox was at worst, on a machine that had no time for it. */
+  get latestMs(): number {
+    return this.#lateness.max / 1e6;
   }
 
   /** When Alice's first broadcast began, wall clock. */
@@ -219,6 +227,7 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const run of this.runs) await run[Symbol.asyncDispose]();
+    this.#lateness.disable();
     await this.sandbox.close();
     await rm(this.folder, { recursive: true, force: true });
   }
