@@ -15,6 +15,8 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: long ? 20 * 60_000 : 60_000,
     hookTimeout: 120_000,
+    // CI shares its machine: what fails once because it was starved of time is tried once more, and said to be so.
+    retry: process.env['CI'] ? 1 : 0,
     reporters: [process.env['CI'] ? 'verbose' : 'default', './test/closing-line.ts'],
     projects: [
       {

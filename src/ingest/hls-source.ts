@@ -28,6 +28,7 @@ export async function* openHlsSource(url: string, deps: SourceDeps, signal: Abor
   let demuxer = new MpegTsDemuxer();
   let missingInARow = 0;
   await poller.begin();
+  if (poller.window.ended) yield { kind: 'complete' };
 
   try {
     for (;;) {

@@ -17,6 +17,8 @@ export type SourceItem =
   | { kind: 'discontinuity' }
   /** The playlist named media that could not be had. `partial`: some of it did come. */
   | { kind: 'missing'; cause: 'segment-missing'; durationMs: number; partial: boolean }
+  /** The playlist was complete when it was opened: what follows is what it still holds of a broadcast that is over. */
+  | { kind: 'complete' }
   /** For the log of events. */
   | { kind: 'note'; event: string; detail: NoteDetail };
 

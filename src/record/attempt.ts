@@ -31,6 +31,11 @@ export interface AttemptDeps {
   clock: Clock;
   /** No new media for this long, on an open connection, ends the attempt. */
   stallMs: number;
+  /**
+   * A playlist that is complete already is left alone: what it holds was recorded in another quality, in which it would
+   * not be recognised.
+   */
+  passOverComplete: boolean;
   /** Called with the first new media. */
   onMedia(): void;
 }
@@ -61,6 +66,11 @@ export async function attempt(
         recording.event(item.event, item.detail);
         continue;
       }
+      if (item.kind === 'complete') {
+        if (!deps.passOverComplete) continue;
+        ended = { cause: 'connection-lost', error: null };
+        break;
+      }
       const items = onTimeline(timeline, item);
       const isNew = items.some(({ kind }) => kind === 'video' || kind === 'audio');
       if (isNew && !delivered) {
@@ -88,7 +98,10 @@ export async function attempt(
   return { ...ended, mediaMs: delivered ? Math.max(1, mediaMs) : 0 };
 }
 
-function onTimeline(timeline: Timeline, item: Exclude<SourceItem, { kind: 'note' }>): TimelineItem[] {
+function onTimeline(
+  timeline: Timeline,
+  item: Exclude<SourceItem, { kind: 'note' | 'complete' }>,
+): TimelineItem[] {
   switch (item.kind) {
     case 'media':
       return timeline.push(item.units, item.arrivedAtMs);

@@ -58,6 +58,8 @@ export class SessionRecorder {
   readonly #deps: SessionRecorderDeps;
   readonly #roomId: string;
   readonly #choice = new VariantChoice();
+  /** What media came by last. */
+  #recorded: Variant | null = null;
   readonly #over = new AbortController();
   /** Which troubles of which variants the log has explained; after that the events do. */
   readonly #told = new Set<string>();
@@ -138,6 +140,7 @@ export class SessionRecorder {
       if (outcome.mediaMs > 0) {
         cause = outcome.cause;
         this.#choice.delivered(variant);
+        this.#recorded = variant;
         poor = outcome.mediaMs < SHORT_MEDIA_MS ? poor + 1 : 0;
         if (poor > 1) await this.#wait(poor - 2);
         continue;
@@ -163,6 +166,7 @@ export class SessionRecorder {
       recording,
       clock,
       stallMs: variant.protocol === 'hls' ? Math.max(HLS_STALL_MS, stallMs) : stallMs,
+      passOverComplete: this.#recorded !== null && !sameQuality(this.#recorded, variant),
       onMedia: () => this.#onMedia(variant),
     };
     return attempt(variant, deps, this.#over.signal);
@@ -317,3 +321,6 @@ export class SessionRecorder {
     }
   }
 }
+
+const sameQuality = (a: Variant, b: Variant): boolean =>
+  a.codecFamily === b.codecFamily && a.qualityKey === b.qualityKey;

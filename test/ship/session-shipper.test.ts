@@ -246,7 +246,9 @@ describe('another process takes over', () => {
     ]);
     expect(manifest.gaps).toEqual([]);
     await expectTrue(next, manifest);
-    const twice = [...bench.store.times].filter(([key, times]) => times > 1 && /segments|journal\/000/.test(key));
+    const twice = [...bench.store.times].filter(
+      ([key, times]) => times > 1 && /segments|journal\/000/.test(key),
+    );
     expect(twice).toEqual([]);
   });
 
