@@ -4,6 +4,6 @@ import { setImmediate as turn } from 'node:timers/promises';
 export async function diskAtRest(): Promise<void> {
   for (let quiet = 0; quiet < 3; quiet += 1) {
     await turn();
-    if (process.getActiveResourcesInfo().some((name) => /^(FSReq|FileHandle)/.test(name))) quiet = -1;
+    if (process.getActiveResourcesInfo().some((name) => /^(FSReq|CloseReq)/.test(name))) quiet = -1;
   }
 }
