@@ -6,16 +6,16 @@ import type { Clock } from '../kernel/clock.ts';
 import { isoUtc } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { EpochItem, GapItem, Timeline, TimelineItem } from '../ingest/timeline.ts';
-import { sessionKeys } from '../layout/keys.ts';
 import type { MediaPacket } from '../media/packet.ts';
 import type { GapCause } from '../model/causes.ts';
-import type { Container, Epoch, Gap, JournalEntry, Segment } from '../model/manifest.ts';
+import type { Container, Epoch, Gap, JournalEntry } from '../model/manifest.ts';
 import type { VariantLabel } from '../model/variant.ts';
 import type { SessionSpool } from '../spool/session-spool.ts';
 import { removeTail } from '../spool/tail.ts';
 import { TailWriter } from '../spool/tail-writer.ts';
 import type { ClosedInit, ClosedSegment, Engine, EpochSpec } from './engine.ts';
 import { EpochRecorder } from './epoch-recorder.ts';
+import { epochOf, segmentEntry, segmentOf } from './journal-entries.ts';
 
 const SPOOL_RETRY_MS = 1_000;
 /** The API's clock and ours agree no better than this; and HLS gives media no sooner than a segment of it is whole. */
@@ -193,17 +193,7 @@ export class SessionRecording {
     const { spool, term, segmentDurationMs, engineFor } = this.#deps;
     this.#container ??= item.video?.codec === 'h265' ? 'fmp4' : 'mpegts';
     this.#epochs += 1;
-    const epoch: Epoch = {
-      term,
-      epoch: this.#epochs,
-      codec: item.video?.codec ?? 'none',
-      width: item.video?.width ?? 0,
-      height: item.video?.height ?? 0,
-      init: this.#container === 'fmp4' ? sessionKeys.init(term, this.#epochs) : null,
-      initBytes: null,
-      initSha256: null,
-      variant,
-    };
+    const epoch = epochOf(item, { term, epoch: this.#epochs, container: this.#container }, variant);
     const engineFolder = await this.#persist(() => spool.engineFolder(term, epoch.epoch));
     const spec: EpochSpec = {
       term,
@@ -300,27 +290,10 @@ export class SessionRecording {
     await this.#announce(current, null);
     const startsAtMs = timeline.wallOf(closed.firstDtsMs);
     await this.#noteHead(startsAtMs, current.epoch.variant.protocol);
-    const key = sessionKeys.segment(term, current.epoch.epoch, closed.n, this.#container ?? 'mpegts');
-    const segment: Segment = {
-      key,
-      term,
-      epoch: current.epoch.epoch,
-      bytes: closed.bytes,
-      sha256: closed.sha256,
-      durationMs: Math.round(closed.durationMs),
-      startsAt: isoUtc(startsAtMs),
-      pictures: closed.pictures,
-      audioFrames: closed.audioFrames,
-      firstDtsMs: Math.round(closed.firstDtsMs),
-      lastDtsMs: Math.round(closed.lastDtsMs),
-    };
-    const { soundUpToMs } = closed;
-    const entry: JournalEntry = {
-      type: 'segment',
-      at: this.#now(),
-      segment,
-      ...(soundUpToMs === undefined ? {} : { soundUpToMs: Math.round(soundUpToMs) }),
-    };
+    const place = { term, epoch: current.epoch.epoch, container: this.#container ?? 'mpegts' } as const;
+    const segment = segmentOf(closed, place, startsAtMs);
+    const { key } = segment;
+    const entry = segmentEntry(segment, closed, this.#now());
     const added = await this.#persist(() => spool.addObject(closed.path, segment, entry));
     this.#lastPictureMs = startsAtMs + segment.durationMs;
     if (!added) {
