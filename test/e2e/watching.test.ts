@@ -1,5 +1,7 @@
 /** When a recording begins, goes on and ends: what the lookup API says, and what it does not. */
+import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
+import { interruptAfterTheEnd } from './cut.ts';
 import type { ApiRuleInput } from '../../src/sandbox/api-rules.ts';
 import { expectFaithful, expectFaithfulSession, expectLaidOut, expectNothingLeft } from './faithful.ts';
 import { World, WORLD_TIMEOUT_MS } from './world.ts';
@@ -8,6 +10,21 @@ vi.setConfig({ testTimeout: WORLD_TIMEOUT_MS });
 
 const OK = { code: 0, signal: null };
 const SMALL = 'h264 360x640';
+
+test.concurrent('a broadcast that is found late has a head gap, back to its beginning', async () => {
+  await using world = await World.open({ alice: { durationMs: 12_000 } });
+  world.sandbox.goLive('alice');
+  await after(5_000);
+  const run = world.livestow('record', 'alice', '--once');
+  await interruptAfterTheEnd(world, run);
+  const { manifest, holes } = await expectFaithfulSession(world, {
+    endCause: 'stopped',
+    gaps: ['found-late'],
+  });
+  expect(holes[0]!.places[0]).toBe(0);
+  expect(manifest.gaps[0]!.from).toBe(manifest.room.startedAt);
+  expect(manifest.gaps[0]!.ms).toBeGreaterThan(4_000);
+});
 
 describe('a recording goes on', () => {
   test.concurrent('through an API storm', async () => {
@@ -24,30 +41,30 @@ describe('a recording goes on', () => {
       { type: 'error', code: 'teapot', status: 418 },
     ];
     await using world = await World.open({
-      alice: { durationMs: 16_000, faults: [{ type: 'drop', atMs: 9_700 }] },
+      alice: { durationMs: 14_000, faults: [{ type: 'drop', atMs: 9_700 }] },
     });
     const run = await world.record('--sample-interval', '500ms');
     await world.gopSent(0);
     for (const answer of storm) world.sandbox.answer({ next: 1, answer });
-    await world.happens('the end', ({ type }) => type === 'ended');
+    await interruptAfterTheEnd(world, run);
     const answers = world.sandbox.events.flatMap((event) => (event.type === 'lookup' ? event.answer : []));
     // The storm came down while it was recorded, not after it.
     expect(answers).toEqual(
       expect.arrayContaining(['error', 'html', 'malformed', 'truncated', 'reset', 'body']),
     );
-    expect(await run.exited).toEqual(OK);
-    const { pictures } = await expectFaithfulSession(world);
+    const { pictures } = await expectFaithfulSession(world, { endCause: 'stopped' });
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
   test.concurrent('while a look hangs until it times out', async () => {
-    await using world = await World.open({ alice: { durationMs: 19_000 } });
+    await using world = await World.open({ alice: { durationMs: 17_500 } });
     const run = await world.record('--sample-interval', '500ms');
     await world.gopSent(0);
     world.sandbox.answer({ next: 1, answer: { type: 'hang' } });
     await run.until('the look has timed out', ({ stderr }) => stderr.includes('did not answer within'));
-    expect(await run.exited).toEqual(OK);
-    await expectFaithfulSession(world);
+    await interruptAfterTheEnd(world, run);
+    const { pictures } = await expectFaithfulSession(world, { endCause: 'stopped' });
+    expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
   test.concurrent('without credits, to its end; then nobody can say that the room is over', async () => {
@@ -65,32 +82,51 @@ describe('a recording goes on', () => {
 
   test.concurrent('when looks say offline and media flows', async () => {
     await using world = await World.open({
-      alice: { durationMs: 17_000, faults: [{ type: 'offline', forMs: 12_000, atMs: 2_500 }] },
+      alice: { durationMs: 15_000, faults: [{ type: 'offline', forMs: 11_500, atMs: 2_500 }] },
     });
     const run = await world.record('--sample-interval', '500ms');
-    expect(await run.exited).toEqual(OK);
+    await interruptAfterTheEnd(world, run);
     const offline = world.sandbox.events.filter(
       (event) => event.type === 'lookup' && event.status === 200 && !event.live,
     );
     expect(offline.length).toBeGreaterThan(10);
-    await expectFaithfulSession(world);
+    expect(offline.at(-1)!.atMs - offline[0]!.atMs).toBeGreaterThan(10_000);
+    await expectFaithfulSession(world, { endCause: 'stopped' });
   });
 
   test.concurrent('when cached looks say offline for longer than it takes to confirm an end', async () => {
     await using world = await World.open({
-      alice: { durationMs: 28_000, faults: [{ type: 'refuse', forMs: 16_000, atMs: 4_400 }] },
+      alice: { durationMs: 20_000, faults: [{ type: 'refuse', forMs: 12_500, atMs: 4_400 }] },
     });
     const run = await world.record();
     await world.happens('the refusal', (event) => event.type === 'fault' && event.fault === 'refuse');
     // From before she went live, as the shared cache has it.
-    world.sandbox.answer({ next: 3, answer: { type: 'cached', ageMs: 3_600_000 } });
-    expect(await run.exited).toEqual(OK);
+    world.sandbox.answer({ next: 2, answer: { type: 'cached', ageMs: 3_600_000 } });
+    await interruptAfterTheEnd(world, run);
     const cached = world.sandbox.events.filter(
       (event) => event.type === 'lookup' && event.answer === 'cached',
     );
-    expect(cached.map((event) => event.type === 'lookup' && event.live)).toEqual([false, false, false]);
-    expect(cached[2]!.atMs - cached[0]!.atMs).toBeGreaterThan(10_000);
-    await expectFaithfulSession(world, { epochs: [SMALL, SMALL], gaps: ['connection-lost'] });
+    expect(cached.map((event) => event.type === 'lookup' && event.live)).toEqual([false, false]);
+    expect(cached[1]!.atMs - cached[0]!.atMs).toBeGreaterThanOrEqual(10_000);
+    await expectFaithfulSession(world, {
+      endCause: 'stopped',
+      epochs: [SMALL, SMALL],
+      gaps: ['connection-lost'],
+    });
+  });
+
+  test.concurrent('when she is offline for 6 s, and her media with her', async () => {
+    await using world = await World.open({
+      alice: { durationMs: 15_000, faults: [{ type: 'offline', media: 'stops', forMs: 6_000, atMs: 4_400 }] },
+    });
+    const run = await world.record();
+    await interruptAfterTheEnd(world, run);
+    expect(world.sandbox.fired('alice', 'offline').length).toBeGreaterThan(0);
+    await expectFaithfulSession(world, {
+      endCause: 'stopped',
+      epochs: [SMALL, SMALL],
+      gaps: ['connection-lost'],
+    });
   });
 });
 
@@ -137,16 +173,6 @@ describe('a recording ends', () => {
     });
     expect(Math.abs(manifest.coverage.recordedMs - 7_000)).toBeLessThan(1_500);
   });
-
-  test.concurrent('by an offline blip of the media alone: no, the same session goes on', async () => {
-    await using world = await World.open({
-      alice: { durationMs: 18_000, faults: [{ type: 'offline', media: 'stops', forMs: 6_000, atMs: 4_400 }] },
-    });
-    const run = await world.record();
-    expect(await run.exited).toEqual(OK);
-    expect(world.sandbox.fired('alice', 'offline').length).toBeGreaterThan(0);
-    await expectFaithfulSession(world, { epochs: [SMALL, SMALL], gaps: ['connection-lost'] });
-  });
 });
 
 describe('nothing is recorded', () => {
@@ -165,16 +191,14 @@ describe('nothing is recorded', () => {
     await expectNothingLeft(world);
   });
 
-  test.concurrent.for(['a/b', '..', 'alice bob', '', 'x'.repeat(65)])(
-    'a bad handle exits 2: %j',
-    async (handle) => {
-      await using world = await World.open();
-      const run = world.livestow('record', handle);
-      expect(await run.exited).toEqual({ code: 2, signal: null });
-      expect(world.sandbox.events).toEqual([]);
-      expect(await world.leftInSpool()).toEqual([]);
-    },
-  );
+  test.concurrent('a bad handle exits 2, before anything is done', async () => {
+    await using world = await World.open();
+    const handles = ['a/b', '..', 'alice bob', '', 'x'.repeat(65)];
+    const exits = handles.map(async (handle) => (await world.livestow('record', handle).exited).code);
+    expect(await Promise.all(exits)).toEqual([2, 2, 2, 2, 2]);
+    expect(world.sandbox.events).toEqual([]);
+    expect(await world.leftInSpool()).toEqual([]);
+  });
 
   test.concurrent('an unknown key exits 1 with one clear message', async () => {
     await using world = await World.open({ env: { LIVESTOW_API_KEY: 'sfk_not_the_one' } });
