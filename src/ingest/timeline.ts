@@ -9,9 +9,9 @@
  * - an epoch begins with a keyframe (or is audio alone) and has one configuration;
  * - audio and video of one source are always shifted together.
  *
- * `offset` maps a source's timestamps to the line while the source's clock holds. A timestamp that would lie ahead of the
- * live edge comes from a clock that was changed, not from media that was skipped: that is how a jump by an hour is told
- * from a gap. Clocks that held before are remembered, for a source may come back to them.
+ * A timestamp that would lie ahead of the live edge comes from a clock that was changed, not from media that was skipped:
+ * that is how a jump by an hour is told from a gap (`source-clock.ts`). What was recorded before is told by its content
+ * (`recent-media.ts`).
  */
 import {
   isConfig,
@@ -21,20 +21,14 @@ import {
   type VideoConfig,
 } from '../media/packet.ts';
 import type { GapCause } from '../model/causes.ts';
-import { printOf, RecentMedia, type Printed } from './recent-media.ts';
+import { HeldUnits, type Configs, type HeldUnit } from './held-units.ts';
+import { printOf, RecentMedia } from './recent-media.ts';
 import { sameConfig } from './same-config.ts';
-import { WallClock } from './wall-clock.ts';
+import { JUMP_MS, SourceClock, type Arrived, type MediaProtocol, type Track } from './source-clock.ts';
 
 /** Where the line begins, so that sound a little ahead of the first picture stays positive. */
 const FIRST_DTS_MS = 60_000;
-/** BililiveRecorder's rule for a jump within a connection. */
-const JUMP_MS = 500;
-/** Decode times of one track never go back, but for what a muxer rounds. */
-const BACK_MS = 100;
-/** A timestamp may be this much ahead of the live edge before it can't be of the same clock. */
-const AHEAD_MS = 250;
-/** ... and this much behind it: the CDN's own buffer at a join, a slow link. */
-const BEHIND_MS = 60_000;
+/** A clock that was mended may have moved a packet by so much. */
 const ROUNDING_MS = 10;
 /** Silence within a connection, with a changed clock after it, that counts as missing media. */
 const SILENCE_MS = 1_500;
@@ -44,14 +38,12 @@ const EDGE_WATCH_MS = 500;
 const EDGE_TOLERANCE_MS = 1_000;
 /** A hole by arrivals alone is no better known than this. */
 const ARRIVAL_TOLERANCE_MS = 100;
-/** HLS gives media when a segment of it is whole: its arrivals tell the live edge to a segment only. */
-const JITTER_MS = { flv: 0, hls: 4_000, cmaf: 4_000 } as const;
 /** How much media a join holds back to see whether there is sound. */
 const AUDIO_WAIT_MS = 3_000;
-const HELD_BYTES_MAX = 32 * 1024 * 1024;
-const CLOCKS_KEPT = 4;
+/** A frame that seems to last longer is a pause. */
+const FRAME_MAX_MS = 200;
 
-export type EpochItem = { kind: 'epoch'; video: VideoConfig | null; audio: AudioConfig | null };
+export type EpochItem = { kind: 'epoch' } & Configs;
 export type GapItem = { kind: 'gap'; fromMs: number; toMs: number; cause: GapCause };
 export type EventItem = {
   kind: 'event';
@@ -61,18 +53,6 @@ export type EventItem = {
 /** Packets come with `dtsMs` on the session's line. Gaps are in wall-clock milliseconds and stand before their epoch. */
 export type TimelineItem = MediaPacket | EpochItem | GapItem | EventItem;
 
-interface Track {
-  lastSourceMs: number;
-  lastDtsMs: number;
-  frameMs: number;
-  /** How far ahead of the other track it is in the source, in the order of arrival. */
-  skewMs: number | null;
-  /** Of the clock that `lastSourceMs` is of. */
-  clock: number;
-  /** Packets up to lastDtsMs are being sent again. */
-  dropping: boolean;
-}
-
 /** What a later process needs to go on where this one stopped. */
 export interface TimelineState {
   offsetMs: number;
@@ -80,12 +60,6 @@ export interface TimelineState {
   video: { lastDtsMs: number; frameMs: number } | null;
   audio: { lastDtsMs: number; frameMs: number } | null;
 }
-
-interface Held {
-  unit: MediaUnit;
-  arrivedAtMs: number;
-}
-type HeldPacket = Printed & { arrivedAtMs: number };
 
 /** Why packets are being held back: a new connection, a step of the source's clock, media that looks known. */
 type Join = { kind: 'connection'; cause: GapCause } | { kind: 'step'; silenceMs: number } | { kind: 'again' };
@@ -105,24 +79,14 @@ type Place =
 export class Timeline {
   readonly #firstDtsMs: number;
   #join: Join | null = { kind: 'connection', cause: 'found-late' };
-  #held: Held[] = [];
-  #prints = new WeakMap<MediaPacket, number>();
-  #heldBytes = 0;
-  #offsetMs = 0;
-  /** Offsets that held before, the latest first. */
-  #earlierOffsets: number[] = [];
-  #clock = 0;
-  #jitterMs = 0;
+  readonly #held = new HeldUnits();
+  readonly #clock = new SourceClock();
   /** The source's clock was left to drop what was sent again. */
   #leftClock = false;
-  readonly #wall = new WallClock();
-  #video: Track | null = null;
-  #audio: Track | null = null;
   /** The configurations of the epoch being recorded; undefined before the first. */
-  #epoch: { video: VideoConfig | null; audio: AudioConfig | null } | undefined;
+  #epoch: Configs | undefined;
   /** The source's configurations where the line is now. */
-  #videoConfig: VideoConfig | null = null;
-  #audioConfig: AudioConfig | null = null;
+  #configs: Configs = { video: null, audio: null };
   /** The source's sound is not the epoch's: it waits for the next one. */
   #soundChanged = false;
   readonly #recent = new RecentMedia();
@@ -138,11 +102,10 @@ export class Timeline {
   }
 
   /** The next units come from another connection; `cause` is why media may be missing before it. */
-  connect(cause: GapCause, protocol: keyof typeof JITTER_MS = 'flv'): TimelineItem[] {
+  connect(cause: GapCause, protocol: MediaProtocol = 'flv'): TimelineItem[] {
     const items = this.interrupt(cause);
-    this.#jitterMs = JITTER_MS[protocol];
-    this.#videoConfig = null;
-    this.#audioConfig = null;
+    this.#clock.comesBy(protocol);
+    this.#configs = { video: null, audio: null };
     return items;
   }
 
@@ -162,11 +125,11 @@ export class Timeline {
 
   /** The connection is over: what was held back comes out. */
   finish(): TimelineItem[] {
-    while (this.#join && this.#held.length > 0) {
-      const before = this.#held.length;
+    while (this.#join && !this.#held.isEmpty) {
+      const before = this.#held.count;
       this.#settle(true);
       // What no picture can be made of is of no use to the next connection either.
-      if (this.#held.length === before) this.#dropHead(before);
+      if (this.#held.count === before) this.#dropHeld();
     }
     this.#noteDropped();
     return this.#drain();
@@ -174,28 +137,24 @@ export class Timeline {
 
   /** Whether packets are held back until it is known where they go. */
   get isWaiting(): boolean {
-    return this.#join !== null && (this.#held.length > 0 || this.#droppedHead.pictures > 0);
+    return this.#join !== null && (!this.#held.isEmpty || this.#droppedHead.pictures > 0);
   }
 
   /** UTC milliseconds of a place on the line. */
   wallOf(dtsMs: number): number {
-    return this.#wall.utcOf(dtsMs);
+    return this.#clock.wall.utcOf(dtsMs);
   }
 
   /** Where the last picture (or sound, without pictures) ends on the line; null before the first. */
   get endDtsMs(): number | null {
-    const track = this.#video ?? this.#audio;
+    const track = this.#clock.video ?? this.#clock.audio;
     return track ? track.lastDtsMs + track.frameMs : null;
   }
 
   get state(): TimelineState {
+    const { offsetMs, wall, video, audio } = this.#clock;
     const of = (track: Track | null) => track && { lastDtsMs: track.lastDtsMs, frameMs: track.frameMs };
-    return {
-      offsetMs: this.#offsetMs,
-      wallMs: this.#wall.wallMs,
-      video: of(this.#video),
-      audio: of(this.#audio),
-    };
+    return { offsetMs, wallMs: wall.wallMs, video: of(video), audio: of(audio) };
   }
 
   /**
@@ -210,8 +169,7 @@ export class Timeline {
     closedDtsMs: number,
     closedSoundMs = -Infinity,
   ): TimelineItem[] {
-    this.#wall.begin(state.wallMs);
-    this.#offsetMs = state.offsetMs;
+    this.#clock.begin(state.offsetMs, state.wallMs);
     this.#epoch = { video: null, audio: null };
     const leadKind = tail.some(({ kind }) => kind === 'video') ? 'video' : 'audio';
     let leads = false;
@@ -220,14 +178,14 @@ export class Timeline {
         this.#takeConfig(unit);
         continue;
       }
-      const known = unit.kind === 'video' ? this.#video : this.#audio;
+      const known = this.#clock[unit.kind];
       // A term that crashed while it was going on from a tail left some of it twice.
       if (known && unit.dtsMs <= known.lastDtsMs) continue;
       const isLead = unit.kind === 'video' ? unit.key : leadKind === 'audio';
       this.#recent.remember({ packet: unit, print: printOf(unit) }, unit.dtsMs);
       const endMs = this.endDtsMs;
       // What was written down is what counts, not what the state says: it was ahead of the disk.
-      const track = this.#trackFor(unit, unit.dtsMs - state.offsetMs);
+      const track = this.#clock.ownTrackOf(unit, unit.dtsMs - state.offsetMs);
       track.frameMs = state[unit.kind]?.frameMs ?? track.frameMs;
       track.lastDtsMs = unit.dtsMs;
       track.lastSourceMs = unit.dtsMs - state.offsetMs;
@@ -240,7 +198,7 @@ export class Timeline {
       if (unit.kind === 'audio' && unit.dtsMs <= closedSoundMs + 1) continue;
       this.#out.push(unit);
     }
-    const lead = leadKind === 'video' ? this.#video : this.#audio;
+    const lead = this.#clock[leadKind];
     if (lead) lead.lastDtsMs = Math.max(lead.lastDtsMs, closedDtsMs);
     // In a term without a picture yet, what comes after a known keyframe could not be decoded: it is recorded again.
     if (!leads) this.#recent.forget();
@@ -253,219 +211,131 @@ export class Timeline {
     return items;
   }
 
-  #take(held: Held): void {
+  #take(held: HeldUnit): void {
     const { unit, arrivedAtMs } = held;
     if (isConfig(unit)) {
-      if (this.#held.length > 0) this.#held.push(held);
-      else this.#takeConfig(unit);
+      if (this.#held.isEmpty) this.#takeConfig(unit);
+      else this.#held.add(held);
       return;
     }
+    this.#join ??= this.#joinAt(unit, arrivedAtMs);
     if (!this.#join) {
-      this.#join = this.#joinAt(unit, arrivedAtMs);
-      if (!this.#join) {
-        this.#emit(unit, arrivedAtMs);
-        return;
-      }
+      this.#emit(unit, arrivedAtMs);
+      return;
     }
-    this.#held.push(held);
-    this.#heldBytes += unit.data.length;
+    this.#held.add(held);
     this.#settle(false);
   }
 
   #takeConfig(config: VideoConfig | AudioConfig): void {
-    if (config.kind === 'video') this.#videoConfig = config;
-    else this.#audioConfig = config;
+    this.#configs = { ...this.#configs, [config.kind]: config };
     this.#compareSound();
   }
 
   #compareSound(): void {
     const { audio = null } = this.#epoch ?? {};
+    const now = this.#configs.audio;
     // A connection that has not told its configuration yet is taken to go on as the one before.
-    this.#soundChanged = !audio || (this.#audioConfig !== null && !sameConfig(audio, this.#audioConfig));
-  }
-
-  #printOf(packet: MediaPacket): number {
-    let print = this.#prints.get(packet);
-    if (print === undefined) this.#prints.set(packet, (print = printOf(packet)));
-    return print;
+    this.#soundChanged = !audio || (now !== null && !sameConfig(audio, now));
   }
 
   #joinAt(packet: MediaPacket, arrivedAtMs: number): Join | null {
-    if (this.#isStep(packet)) return { kind: 'step', silenceMs: arrivedAtMs - this.#lastArrivalMs };
+    if (this.#clock.isStep(packet)) return { kind: 'step', silenceMs: arrivedAtMs - this.#lastArrivalMs };
     if (packet.kind === 'audio' || !packet.key) return null;
-    const places = this.#recent.keyframesLike(this.#printOf(packet));
-    const isInReplay = this.#isDropping && places.some((dtsMs) => this.#isAt(dtsMs, packet));
+    const places = this.#recent.keyframesLike(printOf(packet));
+    const isInReplay = this.#clock.isDropping && places.some((dtsMs) => this.#clock.isAt(dtsMs, packet));
     return places.length === 0 || isInReplay ? null : { kind: 'again' };
-  }
-
-  /** Whether the packet belongs here by the clock that holds. */
-  #isAt(dtsMs: number, packet: MediaPacket): boolean {
-    return Math.abs(dtsMs - packet.dtsMs - this.#offsetMs) <= 2;
-  }
-
-  /** Whether the source's clock made a step with this packet: against its own track, and not explained by the other. */
-  #isStep(packet: MediaPacket): boolean {
-    const [own, other] = packet.kind === 'video' ? [this.#video, this.#audio] : [this.#audio, this.#video];
-    if (!own) return false;
-    const stepMs = packet.dtsMs - own.lastSourceMs;
-    if (stepMs >= -BACK_MS && stepMs <= JUMP_MS) return false;
-    if (!other || other.clock !== this.#clock) return true;
-    if (stepMs < 0 && own.clock === this.#clock) return true;
-    // The first packet in a clock that the other track has set may be a little off; the clock was not.
-    const toleranceMs = own.clock === this.#clock && own.skewMs !== null ? JUMP_MS : 4 * JUMP_MS;
-    return Math.abs(packet.dtsMs - other.lastSourceMs - (own.skewMs ?? 0)) > toleranceMs;
-  }
-
-  get #heldPackets(): HeldPacket[] {
-    return this.#held.flatMap(({ unit, arrivedAtMs }) =>
-      isConfig(unit) ? [] : [{ packet: unit, print: this.#printOf(unit), arrivedAtMs }],
-    );
   }
 
   /** Decides where the held packets go, once enough is known; always when `now`. */
   #settle(now: boolean): void {
     const join = this.#join;
-    const packets = this.#heldPackets;
-    const [first, last] = [packets[0], packets.at(-1)];
-    if (!join || !first || !last) return;
-    const watchedMs = last.arrivedAtMs - first.arrivedAtMs;
-    const waitedMs = Math.max(watchedMs, lengthMs(packets, first.packet.kind));
-    const enough = now || waitedMs >= AUDIO_WAIT_MS || this.#heldBytes > HELD_BYTES_MAX;
+    if (!join || this.#held.packets.length === 0) return;
+    const { packets, watchedMs, lengthMs, isFull } = this.#held;
+    const enough = now || isFull || Math.max(watchedMs, lengthMs) >= AUDIO_WAIT_MS;
     const lead = this.#leadOf(join, packets, enough);
     if (!lead) return;
-    const before = packets.indexOf(lead);
-    const watched = now || watchedMs >= EDGE_WATCH_MS || this.#heldBytes > HELD_BYTES_MAX;
-    const place = this.#placeOf(join, packets.slice(before), watched, now);
-    if (place) this.#put(join, lead, place);
+    const after = packets.slice(packets.indexOf(lead));
+    const watched = now || isFull || watchedMs >= EDGE_WATCH_MS;
+    const place = this.#placeOf(join, after, watched, now || isFull);
+    if (place) this.#put(join, after, place);
   }
 
   /** The packet that decides where the others go; undefined: not there yet. */
-  #leadOf(join: Join, packets: readonly HeldPacket[], enough: boolean): HeldPacket | undefined {
+  #leadOf(join: Join, packets: readonly Arrived[], enough: boolean): Arrived | undefined {
     if (join.kind === 'again') return packets[0];
-    if (join.kind === 'step') {
-      return (
-        packets.find(({ packet }) => packet.kind === 'video') ??
-        (this.#video && !enough ? undefined : packets[0])
-      );
-    }
-    const keyframe = packets.find(({ packet }) => packet.kind === 'video' && packet.key);
-    const configs = this.#configsAhead(keyframe);
-    if (keyframe && ((configs.video && configs.audio) || enough)) return keyframe;
+    const pictures = packets.filter(({ packet }) => packet.kind === 'video');
+    if (join.kind === 'step') return pictures[0] ?? (this.#clock.video && !enough ? undefined : packets[0]);
+    const keyframe = pictures.find(({ packet }) => packet.kind === 'video' && packet.key);
+    const { video, audio } = this.#held.configsAt(keyframe?.packet, this.#configs);
+    if (keyframe && ((video && audio) || enough)) return keyframe;
     if (keyframe || !enough) return undefined;
-    const pictures = packets.some(({ packet }) => packet.kind === 'video');
-    if (pictures) this.#dropHead(Infinity);
-    return pictures || configs.video ? undefined : packets[0];
-  }
-
-  /** The configurations at the lead. Those of the sound may come late and count from the beginning. */
-  #configsAhead(lead: HeldPacket | undefined): { video: VideoConfig | null; audio: AudioConfig | null } {
-    let [video, audio] = [this.#videoConfig, this.#audioConfig];
-    let passed = false;
-    for (const { unit } of this.#held) {
-      passed ||= unit === lead?.packet;
-      if (!isConfig(unit)) continue;
-      if (unit.kind === 'video' && !passed) video = unit;
-      if (unit.kind === 'audio' && (!passed || audio === null)) audio = unit;
-    }
-    return { video, audio };
+    this.#droppedHead.pictures += this.#held.dropPictures();
+    return pictures.length > 0 || video ? undefined : packets[0];
   }
 
   /** @param packets the lead and what came after it; undefined: not known yet */
-  #placeOf(join: Join, packets: readonly HeldPacket[], watched: boolean, now: boolean): Place | undefined {
+  #placeOf(join: Join, packets: readonly Arrived[], watched: boolean, now: boolean): Place | undefined {
     const [lead] = packets;
-    if (!lead || !this.#trackOf(lead.packet)) return { kind: 'first' };
+    if (!lead || !this.#clock.trackOf(lead.packet)) return { kind: 'first' };
     const again = this.#recordedBefore(join, packets, watched, now);
     if (again === 'unknown') return undefined;
     if (again !== undefined) return { kind: 'again', offsetMs: again - lead.packet.dtsMs };
     if (join.kind === 'again') return { kind: 'onward' };
-    if (this.#followsOn(lead)) return { kind: 'clock', offsetMs: this.#offsetMs };
+    if (this.#clock.followsOn(lead.packet)) return { kind: 'clock', offsetMs: this.#clock.offsetMs };
     if (join.kind === 'connection' && !watched) return undefined;
-    const offsetMs = this.#knownClock(packets);
+    const offsetMs = this.#clock.knownFor(packets);
     return offsetMs === undefined ? { kind: 'unknown' } : { kind: 'clock', offsetMs };
   }
 
   /** Where on the line the lead and what follows it was recorded already; undefined: nowhere. */
   #recordedBefore(
     join: Join,
-    packets: readonly HeldPacket[],
+    packets: readonly Arrived[],
     watched: boolean,
     now: boolean,
   ): number | 'unknown' | undefined {
     const [lead] = packets;
     if (!lead) return undefined;
-    const isCut = lead.packet.kind === 'video' ? lead.packet.key : !this.#configsAhead(lead).video;
     // In the middle of a GOP only where one is being dropped that bears a step in it.
-    if (!isCut && !this.#isDropping) return undefined;
+    if (
+      !this.#isCut(lead.packet, this.#held.configsAt(lead.packet, this.#configs)) &&
+      !this.#clock.isDropping
+    ) {
+      return undefined;
+    }
     const places = this.#recent.placesOf(packets).filter(({ verdict }) => verdict !== 'other');
     const proven = places.findLast(({ verdict }) => verdict === 'same');
     if (proven) return proven.dtsMs;
     if (places.length === 0) return undefined;
-    if (join.kind === 'again' && places.some(({ dtsMs }) => this.#isAt(dtsMs, lead.packet))) {
-      return lead.packet.dtsMs + this.#offsetMs;
+    if (join.kind === 'again') {
+      if (places.some(({ dtsMs }) => this.#clock.isAt(dtsMs, lead.packet)))
+        return lead.packet.dtsMs + this.#clock.offsetMs;
+      const watchedMs = (packets.at(-1)?.arrivedAtMs ?? 0) - lead.arrivedAtMs;
+      return now || watchedMs >= 2 * EDGE_WATCH_MS ? undefined : 'unknown';
     }
-    const watchedMs = (packets.at(-1)?.arrivedAtMs ?? 0) - lead.arrivedAtMs;
-    const undecided = join.kind === 'again' ? watchedMs < 2 * EDGE_WATCH_MS : !watched;
-    if (undecided && !now && this.#heldBytes <= HELD_BYTES_MAX) return 'unknown';
-    if (join.kind === 'again') return undefined;
+    if (!watched) return 'unknown';
     // A still picture in silence: it was recorded before if it comes when it should. Media recorded twice is better
     // than media lost.
     const lateMs = ({ dtsMs }: { dtsMs: number }): number =>
-      Math.abs(this.#lateMs(packets, dtsMs - lead.packet.dtsMs));
+      Math.abs(this.#clock.lateMs(packets, dtsMs - lead.packet.dtsMs));
     const [nearest] = places.toSorted((a, b) => lateMs(a) - lateMs(b));
-    return nearest && lateMs(nearest) <= EDGE_TOLERANCE_MS + this.#jitterMs ? nearest.dtsMs : undefined;
+    const toleranceMs = EDGE_TOLERANCE_MS + this.#clock.jitterMs;
+    return nearest && lateMs(nearest) <= toleranceMs ? nearest.dtsMs : undefined;
   }
 
-  get #isDropping(): boolean {
-    return (this.#video?.dropping ?? false) || (this.#audio?.dropping ?? false);
+  /** Whether an epoch may begin with it. */
+  #isCut(packet: MediaPacket, { video }: Configs): boolean {
+    return packet.kind === 'video' ? packet.key : video === null;
   }
 
-  /** How long after the live edge these packets come, were this their offset; by the one that comes soonest. */
-  #lateMs(packets: readonly HeldPacket[], offsetMs: number): number {
-    const each = untilStep(packets).map(({ packet, arrivedAtMs }) =>
-      this.#wall.lateMs(packet.dtsMs + offsetMs, arrivedAtMs),
-    );
-    return Math.min(...each);
-  }
-
-  /** The packet goes on exactly where the line ends. */
-  #followsOn({ packet }: HeldPacket): boolean {
-    const track = this.#trackOf(packet);
-    if (!track) return false;
-    const stepMs = packet.dtsMs + this.#offsetMs - track.lastDtsMs;
-    return stepMs >= track.frameMs / 2 && stepMs <= track.frameMs * 1.5;
-  }
-
-  /** The clock, of those that held before, by which the packets come at the live edge and behind the end of the line. */
-  #knownClock(packets: readonly HeldPacket[]): number | undefined {
-    const [lead] = packets;
-    const track = lead && this.#trackOf(lead.packet);
-    if (!lead || !track) return undefined;
-    const fits = [this.#offsetMs, ...this.#earlierOffsets].flatMap((offsetMs) => {
-      const lateMs = this.#lateMs(packets, offsetMs);
-      const isBehind = lead.packet.dtsMs + offsetMs - track.lastDtsMs >= track.frameMs / 2;
-      return isBehind && lateMs >= -AHEAD_MS - this.#jitterMs && lateMs <= BEHIND_MS
-        ? [{ offsetMs, lateMs: Math.abs(lateMs) }]
-        : [];
-    });
-    const best = fits.toSorted((a, b) => a.lateMs - b.lateMs)[0];
-    const current = fits.find(({ offsetMs }) => offsetMs === this.#offsetMs);
-    return current && best && current.lateMs <= best.lateMs + AHEAD_MS ? current.offsetMs : best?.offsetMs;
-  }
-
-  /** Drops what is held up to here and has no keyframe before it; the sound too, when the connection is over. */
-  #dropHead(before: number): void {
-    const isOver = before !== Infinity;
-    this.#held = this.#held.filter(({ unit }, index) => {
-      if (isConfig(unit) || index >= before || (unit.kind === 'audio' && !isOver)) return true;
-      this.#droppedHead[unit.kind === 'video' ? 'pictures' : 'sound'] += 1;
-      return false;
-    });
-    if (isOver) {
-      for (const { unit } of this.#held) if (isConfig(unit)) this.#takeConfig(unit);
-      this.#held = [];
-      this.#heldBytes = 0;
-      this.#noteHead();
+  /** The connection is over, and nothing that it left can be decoded. */
+  #dropHeld(): void {
+    for (const { unit } of this.#held.take()) {
+      if (isConfig(unit)) this.#takeConfig(unit);
+      else this.#droppedHead[unit.kind === 'video' ? 'pictures' : 'sound'] += 1;
     }
+    this.#noteHead();
   }
 
   #noteHead(): void {
@@ -474,66 +344,51 @@ export class Timeline {
     this.#droppedHead = { pictures: 0, sound: 0 };
   }
 
-  #trackOf(packet: MediaPacket): Track | null {
-    return packet.kind === 'video' ? (this.#video ?? this.#audio) : (this.#audio ?? this.#video);
-  }
-
-  /** Puts the held units on the line, `lead` deciding where. */
-  #put(join: Join, lead: HeldPacket, place: Place): void {
-    const held = this.#held;
-    const packets = this.#heldPackets;
-    const after = packets.slice(packets.findIndex(({ packet }) => packet === lead.packet));
-    const configs = this.#configsAhead(lead);
-    this.#held = [];
-    this.#heldBytes = 0;
+  /** Puts the held units on the line, the first of these packets deciding where. */
+  #put(join: Join, packets: readonly Arrived[], place: Place): void {
+    const [lead] = packets;
+    if (!lead) return;
+    const configs = this.#held.configsAt(lead.packet, this.#configs);
+    const held = this.#held.take();
     this.#join = null;
-    const begins = this.#moveTo(join, lead, place, after, configs);
-    if (configs.video) this.#takeConfig(configs.video);
-    if (configs.audio) this.#takeConfig(configs.audio);
+    const begins = this.#moveTo(join, lead, place, packets, configs);
+    this.#configs = configs;
+    this.#compareSound();
     if (begins) {
       this.#beginEpoch();
       this.#emit(lead.packet, lead.arrivedAtMs);
     }
-    let passed = false;
-    for (const each of held) {
+    const at = held.findIndex(({ unit }) => unit === lead.packet);
+    for (const [index, each] of held.entries()) {
       const { unit, arrivedAtMs } = each;
-      const isLead = unit === lead.packet;
-      if (passed) this.#take(each);
-      else if (isLead && begins) passed = true;
-      else if (isConfig(unit)) continue;
+      const isLead = index === at;
+      // What comes behind the lead may bear another step, another configuration.
+      if (index > at) this.#take(each);
+      else if (isConfig(unit) || (isLead && begins)) continue;
       else if (join.kind === 'connection' && unit.kind === 'video' && !isLead)
         this.#droppedHead.pictures += 1;
       else this.#emit(unit, arrivedAtMs);
-      passed ||= isLead;
     }
     this.#noteHead();
   }
 
   /** Sets the clock; true when an epoch must begin at the lead. */
-  #moveTo(
-    join: Join,
-    lead: HeldPacket,
-    place: Place,
-    packets: readonly HeldPacket[],
-    configs: { video: VideoConfig | null; audio: AudioConfig | null },
-  ): boolean {
+  #moveTo(join: Join, lead: Arrived, place: Place, packets: readonly Arrived[], configs: Configs): boolean {
     const { dtsMs } = lead.packet;
-    const isCut = (lead.packet.kind === 'video' && lead.packet.key) || !configs.video;
+    const isCut = this.#isCut(lead.packet, configs);
     const isConnection = join.kind === 'connection';
-    const configChanged = isConnection && this.#differs(configs);
-    const track = this.#trackOf(lead.packet);
+    const track = this.#clock.trackOf(lead.packet);
     const nextMs = track ? track.lastDtsMs + track.frameMs : 0;
     switch (place.kind) {
       case 'first':
-        this.#wall.begin();
-        this.#setOffset(this.#firstDtsMs - dtsMs, false);
+        this.#clock.begin(this.#firstDtsMs - dtsMs);
         return true;
       case 'onward':
         return false;
       case 'again':
-        this.#leftClock = !isConnection && Math.abs(place.offsetMs - this.#offsetMs) > ROUNDING_MS;
-        this.#setOffset(place.offsetMs);
-        for (const each of [this.#video, this.#audio]) if (each) each.dropping = true;
+        this.#leftClock = !isConnection && Math.abs(place.offsetMs - this.#clock.offsetMs) > ROUNDING_MS;
+        this.#clock.moveTo(place.offsetMs);
+        this.#clock.setDropping(true);
         // Where the same pictures come again, a change (the sound's) waits for the next keyframe that is new.
         return false;
       case 'clock': {
@@ -541,38 +396,19 @@ export class Timeline {
         const toleranceMs = (track?.frameMs ?? 0) * (isConnection ? 0.5 : 1);
         const missingMs = holeMs <= toleranceMs ? 0 : holeMs;
         this.#missing(join, nextMs, missingMs);
-        if (isCut || missingMs === 0) this.#setOffset(place.offsetMs);
-        else this.#closeHole(nextMs, dtsMs, missingMs);
-        return isCut && (missingMs > 0 || configChanged);
+        if (isCut || missingMs === 0) this.#clock.moveTo(place.offsetMs);
+        else this.#clock.closeHole(nextMs, dtsMs, missingMs);
+        return isCut && (missingMs > 0 || (isConnection && this.#differs(configs)));
       }
       case 'unknown': {
         const missingMs = isConnection
           ? this.#missingByArrival(packets, nextMs)
           : this.#missingInSilence(join, lead, nextMs);
         this.#missing(join, nextMs, missingMs);
-        if (isCut && missingMs > 0) this.#setOffset(nextMs + missingMs - dtsMs);
-        else this.#closeHole(nextMs, dtsMs, missingMs);
+        if (isCut && missingMs > 0) this.#clock.moveTo(nextMs + missingMs - dtsMs);
+        else this.#clock.closeHole(nextMs, dtsMs, missingMs);
         return isCut && (isConnection || missingMs > 0);
       }
-    }
-  }
-
-  #setOffset(offsetMs: number, isStep = true): void {
-    this.#clock += 1;
-    if (offsetMs === this.#offsetMs) return;
-    if (isStep)
-      this.#earlierOffsets = [this.#offsetMs, ...this.#earlierOffsets.filter((each) => each !== offsetMs)];
-    this.#earlierOffsets.length = Math.min(this.#earlierOffsets.length, CLOCKS_KEPT);
-    this.#offsetMs = offsetMs;
-  }
-
-  /** Goes on without a hole on the line, whatever is missing. */
-  #closeHole(nextMs: number, sourceMs: number, missingMs: number): void {
-    this.#setOffset(nextMs - sourceMs);
-    if (missingMs > 0) {
-      // By this clock the line lies earlier than it did: offsets of before don't hold any more.
-      this.#earlierOffsets = [];
-      this.#wall.shift(nextMs, missingMs);
     }
   }
 
@@ -588,20 +424,20 @@ export class Timeline {
   }
 
   /** Another clock after a silence on an open connection: the silence is all that is known. */
-  #missingInSilence(join: Join, { packet }: HeldPacket, nextMs: number): number {
+  #missingInSilence(join: Join, { packet }: Arrived, nextMs: number): number {
     const silenceMs = join.kind === 'step' ? join.silenceMs : 0;
     this.#event('timestamp-jump', { sourceMs: Math.round(packet.dtsMs), silenceMs: Math.round(silenceMs) });
-    const frameMs = nextMs - (this.#trackOf(packet)?.lastDtsMs ?? nextMs);
+    const frameMs = nextMs - (this.#clock.trackOf(packet)?.lastDtsMs ?? nextMs);
     return silenceMs > SILENCE_MS ? Math.round(silenceMs - frameMs) : 0;
   }
 
   /** A connection with another clock: what is missing lies between the end of the line and the live edge. */
-  #missingByArrival(packets: readonly HeldPacket[], nextMs: number): number {
+  #missingByArrival(packets: readonly Arrived[], nextMs: number): number {
     const sourceMs = packets[0]?.packet.dtsMs ?? 0;
     this.#event('timestamp-restart', { sourceMs: Math.round(sourceMs) });
-    const holeMs = Math.round(this.#lateMs(packets, nextMs - sourceMs));
-    if (holeMs < 0) this.#wall.shift(nextMs, holeMs);
-    return holeMs > ARRIVAL_TOLERANCE_MS + this.#jitterMs ? holeMs : 0;
+    const holeMs = Math.round(this.#clock.lateMs(packets, nextMs - sourceMs));
+    if (holeMs < 0) this.#clock.wall.shift(nextMs, holeMs);
+    return holeMs > ARRIVAL_TOLERANCE_MS + this.#clock.jitterMs ? holeMs : 0;
   }
 
   #gap(fromMs: number, ms: number, cause: GapCause): void {
@@ -609,30 +445,28 @@ export class Timeline {
   }
 
   #configChanged(): boolean {
-    return this.#differs({ video: this.#videoConfig, audio: this.#audioConfig });
+    return this.#differs(this.#configs);
   }
 
-  #differs({ video, audio }: { video: VideoConfig | null; audio: AudioConfig | null }): boolean {
-    if (!this.#epoch) return true;
-    return !sameConfig(this.#epoch.video, video) || !sameConfig(this.#epoch.audio, audio);
+  #differs({ video, audio }: Configs): boolean {
+    return !this.#epoch || !sameConfig(this.#epoch.video, video) || !sameConfig(this.#epoch.audio, audio);
   }
 
   #beginEpoch(): void {
     this.#noteDropped();
-    this.#epoch = { video: this.#videoConfig, audio: this.#audioConfig };
+    this.#epoch = this.#configs;
     this.#compareSound();
-    for (const each of [this.#video, this.#audio]) if (each) each.dropping = false;
+    this.#clock.setDropping(false);
     this.#out.push({ kind: 'epoch', ...this.#epoch });
   }
 
   #emit(packet: MediaPacket, arrivedAtMs: number): void {
     const sourceMs = packet.dtsMs;
-    const dtsMs = sourceMs + this.#offsetMs;
-    const known = packet.kind === 'video' ? this.#video : this.#audio;
+    const dtsMs = sourceMs + this.#clock.offsetMs;
+    const known = this.#clock[packet.kind];
     if (known?.dropping) {
-      // A clock that was mended in between may have moved it by a rounding.
       if (dtsMs < known.lastDtsMs + Math.min(known.frameMs / 2, ROUNDING_MS)) {
-        this.#stamp(known, packet.kind, sourceMs);
+        this.#clock.stamp(known, sourceMs);
         this.#droppedAgain += 1;
         return;
       }
@@ -640,20 +474,19 @@ export class Timeline {
       known.dropping = false;
       if (packet.kind === 'video') this.#noteDropped();
     }
-    const isCut = packet.kind === 'video' ? packet.key : this.#videoConfig === null;
-    if (isCut && this.#configChanged()) this.#beginEpoch();
+    if (this.#isCut(packet, this.#configs) && this.#configChanged()) this.#beginEpoch();
     if (packet.kind === 'audio' && this.#soundChanged) {
       this.#droppedSound += 1;
       return;
     }
-    const track = this.#trackFor(packet, sourceMs);
-    const stepMs = sourceMs - track.lastSourceMs;
-    if (stepMs > 0 && stepMs < 200) track.frameMs = stepMs;
     packet.dtsMs = known ? Math.max(dtsMs, known.lastDtsMs + 1) : dtsMs;
+    const track = this.#clock.ownTrackOf(packet, sourceMs);
+    const stepMs = sourceMs - track.lastSourceMs;
+    if (stepMs > 0 && stepMs < FRAME_MAX_MS) track.frameMs = stepMs;
     track.lastDtsMs = packet.dtsMs;
-    this.#stamp(track, packet.kind, sourceMs);
-    this.#recent.remember({ packet, print: this.#printOf(packet) }, packet.dtsMs);
-    this.#wall.saw(packet.dtsMs, arrivedAtMs);
+    this.#clock.stamp(track, sourceMs);
+    this.#recent.remember({ packet, print: printOf(packet) }, packet.dtsMs);
+    this.#clock.wall.saw(packet.dtsMs, arrivedAtMs);
     this.#out.push(packet);
   }
 
@@ -662,36 +495,16 @@ export class Timeline {
    * and then the loop's time is missing.
    */
   #goesBackToLeftClock(packet: MediaPacket, arrivedAtMs: number): boolean {
-    if (!this.#leftClock || (packet.kind === 'audio' && this.#video)) return false;
+    if (!this.#leftClock || (packet.kind === 'audio' && this.#clock.video)) return false;
     this.#leftClock = false;
-    const lead = { packet, print: this.#printOf(packet), arrivedAtMs };
-    const offsetMs = this.#knownClock([lead]);
-    if (offsetMs === undefined || offsetMs === this.#offsetMs) return false;
-    for (const each of [this.#video, this.#audio]) if (each) each.dropping = false;
+    const lead = { packet, print: printOf(packet), arrivedAtMs };
+    const offsetMs = this.#clock.knownFor([lead]);
+    if (offsetMs === undefined || offsetMs === this.#clock.offsetMs) return false;
+    this.#clock.setDropping(false);
     this.#noteDropped();
-    this.#held = [{ unit: packet, arrivedAtMs }];
-    this.#put({ kind: 'step', silenceMs: Infinity }, lead, { kind: 'clock', offsetMs });
+    this.#held.add({ unit: packet, arrivedAtMs });
+    this.#put({ kind: 'step', silenceMs: Infinity }, [lead], { kind: 'clock', offsetMs });
     return true;
-  }
-
-  #trackFor(packet: MediaPacket, sourceMs: number): Track {
-    const isVideo = packet.kind === 'video';
-    const fresh = (): Track => ({
-      lastSourceMs: sourceMs,
-      lastDtsMs: packet.dtsMs,
-      frameMs: isVideo ? 33 : 23,
-      skewMs: null,
-      clock: this.#clock,
-      dropping: false,
-    });
-    return isVideo ? (this.#video ??= fresh()) : (this.#audio ??= fresh());
-  }
-
-  #stamp(track: Track, kind: MediaPacket['kind'], sourceMs: number): void {
-    const other = kind === 'video' ? this.#audio : this.#video;
-    track.lastSourceMs = sourceMs;
-    track.clock = this.#clock;
-    if (other?.clock === this.#clock) track.skewMs = sourceMs - other.lastSourceMs;
   }
 
   #noteDropped(): void {
@@ -704,24 +517,4 @@ export class Timeline {
   #event(event: string, detail: EventItem['detail']): void {
     this.#out.push({ kind: 'event', event, detail });
   }
-}
-
-/** How much media that is, whatever jumps are in its timestamps. */
-function lengthMs(packets: readonly HeldPacket[], kind: MediaPacket['kind']): number {
-  const times = packets.flatMap(({ packet }) => (packet.kind === kind ? [packet.dtsMs] : []));
-  return times.reduce(
-    (sum, dtsMs, i) => sum + Math.max(0, Math.min(dtsMs - (times[i - 1] ?? dtsMs), JUMP_MS)),
-    0,
-  );
-}
-
-/** Those that are of one clock with the first. */
-function untilStep(packets: readonly HeldPacket[]): readonly HeldPacket[] {
-  const last: { video?: number; audio?: number } = {};
-  const step = packets.findIndex(({ packet: { kind, dtsMs } }) => {
-    const stepMs = dtsMs - (last[kind] ?? dtsMs);
-    last[kind] = dtsMs;
-    return stepMs < -BACK_MS || stepMs > JUMP_MS;
-  });
-  return step === -1 ? packets : packets.slice(0, step);
 }
