@@ -4,7 +4,7 @@
  * nothing of connections or sessions.
  */
 import type { Clock } from '../kernel/clock.ts';
-import { isLivestowError, messageOf, type LivestowError } from '../kernel/errors.ts';
+import { isLivestowError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { MediaPacket } from '../media/packet.ts';
 import type { VariantLabel } from '../model/variant.ts';
@@ -14,6 +14,10 @@ import type { ClosedInit, ClosedSegment, Engine, EpochSink, EpochSpec } from './
 
 /** Pauses before each new engine, in a row without a closed segment; after the last, what it was fed is given up. */
 const PAUSES_MS = [0, 100, 500, 1_000, 2_000];
+
+/** A disk that fails under an engine is one of the things that it dies of. */
+const isDeath = (error: unknown): error is Error =>
+  isLivestowError(error, 'ENGINE') || (error instanceof Error && 'errno' in error);
 
 export interface EpochRecorderDeps {
   engine: Engine;
@@ -139,7 +143,7 @@ export class EpochRecorder {
         await run();
         return;
       } catch (error) {
-        if (!isLivestowError(error, 'ENGINE')) throw error;
+        if (!isDeath(error)) throw error;
         const pauseMs = PAUSES_MS[this.#deaths];
         this.#deaths += 1;
         await this.#noteDeath(error);
@@ -152,7 +156,7 @@ export class EpochRecorder {
     }
   }
 
-  async #noteDeath(error: LivestowError): Promise<void> {
+  async #noteDeath(error: Error): Promise<void> {
     this.#deps.log.warn({ err: error, deaths: this.#deaths }, 'the recording engine died');
     this.#deps.onEngineDied(messageOf(error));
     await this.abort();

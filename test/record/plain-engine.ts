@@ -8,7 +8,7 @@ import { basename, join } from 'node:path';
 import { LivestowError } from '../../src/kernel/errors.ts';
 import { sessionKeys } from '../../src/layout/keys.ts';
 import type { MediaPacket } from '../../src/media/packet.ts';
-import type { Engine, EngineOutput, EpochSink, EpochSpec } from '../../src/record/engine.ts';
+import type { ClosedSegment, Engine, EngineOutput, EpochSink, EpochSpec } from '../../src/record/engine.ts';
 
 export class PlainEngine implements Engine {
   readonly name = 'builtin';
@@ -18,6 +18,9 @@ export class PlainEngine implements Engine {
   /** Dies before it takes a packet that this is true of. */
   diesAt: (packet: MediaPacket, opened: number) => boolean = () => false;
   diesAtEnd: (opened: number) => boolean = () => false;
+
+  /** Called with a segment that is closed, before it is handed over. */
+  onClosed: (segment: ClosedSegment) => Promise<void> = () => Promise.resolve();
 
   open(spec: EpochSpec, output: EngineOutput): Promise<EpochSink> {
     this.opened += 1;
@@ -90,7 +93,7 @@ class PlainSink implements EpochSink {
     const count = (kind: MediaPacket['kind']): number =>
       packets.filter((packet) => packet.kind === kind).length;
     const firstDtsMs = leading[0]?.dtsMs ?? 0;
-    this.#output.onSegment({
+    const segment: ClosedSegment = {
       n,
       path,
       bytes: bytes.length,
@@ -102,6 +105,8 @@ class PlainSink implements EpochSink {
       durationMs: untilMs - firstDtsMs,
       fedPictures: count('video'),
       fedAudioFrames: count('audio'),
-    });
+    };
+    await this.#engine.onClosed(segment);
+    this.#output.onSegment(segment);
   }
 }
