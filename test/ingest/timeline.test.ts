@@ -364,6 +364,51 @@ describe('a reconnect', () => {
   });
 });
 
+describe('HLS, which comes a segment at a time', () => {
+  /** Segments of four seconds, each a little after it was made. */
+  function segments(broadcast: Broadcast, count: number): Broadcast {
+    for (let i = 0; i < count; i += 1) {
+      broadcast.silence(4_000 + (i % 3) * 300 - 300);
+      broadcast.burst(broadcast.atMs + 4_000);
+    }
+    return broadcast;
+  }
+
+  const joined = (): Broadcast => {
+    const broadcast = new Broadcast({ gopPictures: 60 });
+    broadcast.items.push(...broadcast.timeline.connect('found-late', 'hls'));
+    broadcast.headers();
+    return segments(broadcast, 6);
+  };
+
+  test('is one epoch without gaps', () => {
+    const outcome = joined().end();
+    expectWhole(outcome);
+    expect(outcome).toMatchObject({ gaps: [], epochs: 1, events: [] });
+  });
+
+  test('whose timestamps begin anew where media goes on: arrivals alone make no gap', () => {
+    const broadcast = joined();
+    broadcast.items.push(...broadcast.timeline.interrupt('source-skip'));
+    broadcast.shiftMs = -broadcast.atMs;
+    broadcast.headers();
+    const outcome = segments(broadcast, 3).end();
+    expectWhole(outcome);
+    expect(outcome).toMatchObject({ gaps: [], epochs: 2, events: ['timestamp-restart'] });
+  });
+
+  test('with a segment missing: exactly that is a gap', () => {
+    const broadcast = joined();
+    broadcast.items.push(...broadcast.timeline.interrupt('segment-missing'));
+    broadcast.silence(4_000).skipTo(broadcast.atMs + 4_000);
+    const outcome = segments(broadcast, 3).end();
+    expectWhole(outcome);
+    expect(outcome.gaps.map(({ ms, cause }) => [Math.round(ms / 10), cause])).toEqual([
+      [400, 'segment-missing'],
+    ]);
+  });
+});
+
 describe('within a connection', () => {
   test.each<[string, 'same' | 'onward', number]>([
     ['the last GOP again', 'same', 0],
@@ -508,6 +553,20 @@ describe('after a restart', () => {
       [14_450, 'recorder-down'],
     ]);
     expect(outcome.epochs).toBe(2);
+  });
+
+  test('sound that a closed segment has, though it came behind the pictures that it has not, is left out', () => {
+    const crash = crashed();
+    const after = restarted(crash);
+    const closedSoundMs = 68_400;
+    after.items.push(...after.timeline.resume(crash.state, crash.tail, crash.closedDtsMs, closedSoundMs));
+    after.connect('recorder-down', { fromMs: 8_000 });
+    const outcome = after.run(2_000).end();
+    expect(outcome.faults).toEqual([]);
+    expect(runs(outcome.missing.video)).toBe('');
+    const sound = outcome.packets.find(({ kind }) => kind === 'audio');
+    expect(sound!.dtsMs).toBeGreaterThan(closedSoundMs);
+    expect(sound!.dtsMs).toBeLessThan(closedSoundMs + 30);
   });
 
   test('a tail that has some of it twice, for a term crashed while it resumed', () => {
