@@ -9,8 +9,8 @@ vi.setConfig({ testTimeout: WORLD_TIMEOUT_MS });
 
 const OK = { code: 0, signal: null };
 
-describe.concurrent('an archive on S3', () => {
-  test('of a broadcast without faults', async () => {
+describe('an archive on S3', () => {
+  test.concurrent('of a broadcast without faults', async () => {
     await using world = await World.open({ alice: { durationMs: 9_000 }, bucket: await s3Bucket() });
     const run = await world.record();
     expect(await run.exited).toEqual(OK);
@@ -18,7 +18,7 @@ describe.concurrent('an archive on S3', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test('of a broadcast with a guest, a drop, a stall and a jump', async () => {
+  test.concurrent('of a broadcast with a guest, a drop, a stall and a jump', async () => {
     await using world = await World.open({
       alice: {
         durationMs: 20_000,
@@ -42,7 +42,7 @@ describe.concurrent('an archive on S3', () => {
     });
   });
 
-  test('in h265 from HLS', async () => {
+  test.concurrent('in h265 from HLS', async () => {
     await using world = await World.open({
       alice: { durationMs: 11_000, variants: [{ media: 'hevc', source: 'hevc', protocols: ['hls'] }] },
       bucket: await s3Bucket(),
@@ -53,7 +53,7 @@ describe.concurrent('an archive on S3', () => {
     expect(manifest.container).toBe('fmp4');
   });
 
-  test('of a recorder that was killed, and one that was drained', async () => {
+  test.concurrent('of a recorder that was killed, and one that was drained', async () => {
     await using world = await World.open({ bucket: await s3Bucket() });
     const first = await world.record();
     await momentAfterGop(world, 2, 700);

@@ -9,8 +9,8 @@ vi.setConfig({ testTimeout: WORLD_TIMEOUT_MS });
 
 const OK = { code: 0, signal: null };
 
-describe.concurrent('a broadcast over HLS', () => {
-  test('in h264', async () => {
+describe('a broadcast over HLS', () => {
+  test.concurrent('in h264', async () => {
     await using world = await World.open({
       alice: {
         durationMs: 15_000,
@@ -28,7 +28,7 @@ describe.concurrent('a broadcast over HLS', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test('in h265: fragmented MP4', async () => {
+  test.concurrent('in h265: fragmented MP4', async () => {
     await using world = await World.open({
       alice: { durationMs: 15_000, variants: [{ media: 'hevc', source: 'hevc', protocols: ['hls'] }] },
     });
@@ -39,7 +39,7 @@ describe.concurrent('a broadcast over HLS', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test('with a timestamp jump, a reset, and segments that answer 404', async () => {
+  test.concurrent('with a timestamp jump, a reset, and segments that answer 404', async () => {
     await using world = await World.open({
       alice: {
         durationMs: 22_000,
@@ -70,8 +70,8 @@ describe.concurrent('a broadcast over HLS', () => {
   });
 });
 
-describe.concurrent('what a CDN answers instead of media', () => {
-  test('the best variant answers 404: the next one is recorded, and the choice is told', async () => {
+describe('what a CDN answers instead of media', () => {
+  test.concurrent('the best variant answers 404: the next one is recorded, and the choice is told', async () => {
     await using world = await World.open({
       alice: {
         durationMs: 10_000,
@@ -94,7 +94,7 @@ describe.concurrent('what a CDN answers instead of media', () => {
     ).toEqual(['h264/origin/flv', 'h264/hd/flv']);
   });
 
-  test('a web page, twice: the recording goes on when there is media again', async () => {
+  test.concurrent('a web page, twice: the recording goes on when there is media again', async () => {
     await using world = await World.open({
       alice: { durationMs: 14_000, faults: [{ type: 'html', forMs: 3_000, atMs: 4_400 }] },
     });
@@ -108,7 +108,7 @@ describe.concurrent('what a CDN answers instead of media', () => {
     });
   });
 
-  test('addresses expire: a fresh look gives new ones', async () => {
+  test.concurrent('addresses expire: a fresh look gives new ones', async () => {
     await using world = await World.open({
       alice: { durationMs: 12_000, faults: [{ type: 'expire', cut: true, atMs: 5_300 }] },
     });
@@ -119,7 +119,7 @@ describe.concurrent('what a CDN answers instead of media', () => {
     await expectFaithfulSession(world, { endCause: 'stopped' });
   });
 
-  test('nothing for 8 s though the room is live', async () => {
+  test.concurrent('nothing for 8 s though the room is live', async () => {
     await using world = await World.open({
       alice: { durationMs: 18_000, faults: [{ type: 'refuse', forMs: 8_000, atMs: 4_400 }] },
     });
@@ -134,8 +134,8 @@ describe.concurrent('what a CDN answers instead of media', () => {
   });
 });
 
-describe.concurrent('where media may come from', () => {
-  test('a host that is not allowed is never asked, and the error says what to do', async () => {
+describe('where media may come from', () => {
+  test.concurrent('a host that is not allowed is never asked, and the error says what to do', async () => {
     await using world = await World.open({
       alice: { durationMs: 12_000 },
       env: { LIVESTOW_MEDIA_HOSTS: '', LIVESTOW_MAX_HOLD: '3s' },
@@ -152,7 +152,7 @@ describe.concurrent('where media may come from', () => {
     expect(await world.leftRunning()).toEqual([]);
   });
 
-  test('a proxy carries the lookup API and the media', async () => {
+  test.concurrent('a proxy carries the lookup API and the media', async () => {
     await using proxy = await startProxy();
     await using world = await World.open({
       alice: { durationMs: 8_000 },

@@ -32,23 +32,26 @@ const plans = Array.from({ length: 12 }, (_, i) => ({
   seed: SEED,
 }));
 
-describe.concurrent('kill -9 at a moment of its own', () => {
-  test.for(plans)('of $victim, $atMs ms after she went live (seed $seed)', async ({ victim, atMs }) => {
-    await using world = await World.open({ alice: { durationMs: BROADCAST_MS } });
-    const first = await world.record();
-    await world.happens('she is live', ({ type }) => type === 'live');
-    await after(Math.max(0, world.wentLiveAtMs + atMs - Date.now()));
-    const kill = await killNow(world, first, victim);
-    // Who lost only ffmpeg goes on; else a second start finds her live, or not any more.
-    const goesOn = victim === 'ffmpeg';
-    const last = goesOn ? first : world.livestow('record', 'alice', '--once', '--no-wait');
-    expect((await last.exited).code).toBeOneOf(goesOn ? [0] : [0, 4]);
-    await expectSurvived(world, [kill], { endCause: 'any' });
-  });
+describe('kill -9 at a moment of its own', () => {
+  test.concurrent.for(plans)(
+    'of $victim, $atMs ms after she went live (seed $seed)',
+    async ({ victim, atMs }) => {
+      await using world = await World.open({ alice: { durationMs: BROADCAST_MS } });
+      const first = await world.record();
+      await world.happens('she is live', ({ type }) => type === 'live');
+      await after(Math.max(0, world.wentLiveAtMs + atMs - Date.now()));
+      const kill = await killNow(world, first, victim);
+      // Who lost only ffmpeg goes on; else a second start finds her live, or not any more.
+      const goesOn = victim === 'ffmpeg';
+      const last = goesOn ? first : world.livestow('record', 'alice', '--once', '--no-wait');
+      expect((await last.exited).code).toBeOneOf(goesOn ? [0] : [0, 4]);
+      await expectSurvived(world, [kill], { endCause: 'any' });
+    },
+  );
 });
 
-describe.concurrent('kill -9 again and again', () => {
-  test.for([1, 2, 3])('in one broadcast, run %i', async (run) => {
+describe('kill -9 again and again', () => {
+  test.concurrent.for([1, 2, 3])('in one broadcast, run %i', async (run) => {
     const moments = randomFrom(SEED + run);
     await using world = await World.open();
     const kills: Kill[] = [];

@@ -127,8 +127,8 @@ const scenarios: Scenario[] = [
   },
 ];
 
-describe.concurrent('a broadcast over FLV with faults', () => {
-  test.for(scenarios)('$name', async ({ name: _, faults, fires, ...expected }) => {
+describe('a broadcast over FLV with faults', () => {
+  test.concurrent.for(scenarios)('$name', async ({ name: _, faults, fires, ...expected }) => {
     await using world = await World.open({ alice: { durationMs: 10_500, faults } });
     const run = await world.record();
     await interruptAfterTheEnd(world, run);

@@ -11,8 +11,8 @@ const terms = (manifest: { epochs: { term: number }[] }): number[] => [
   ...new Set(manifest.epochs.map(({ term }) => term)),
 ];
 
-describe.concurrent('a recorder that is asked to stop', () => {
-  test('SIGINT ends the recording and seals it: exit 130', async () => {
+describe('a recorder that is asked to stop', () => {
+  test.concurrent('SIGINT ends the recording and seals it: exit 130', async () => {
     await using world = await World.open();
     const run = await world.record();
     await momentAfterGop(world, 3, 700);
@@ -23,7 +23,7 @@ describe.concurrent('a recorder that is asked to stop', () => {
     expect(pictures.last).toBeGreaterThan(3 * 64);
   });
 
-  test('SIGINT while it waits for her: exit 130, and nothing is there', async () => {
+  test.concurrent('SIGINT while it waits for her: exit 130, and nothing is there', async () => {
     await using world = await World.open();
     const run = world.livestow('record', 'alice');
     await world.lookups(2);
@@ -33,7 +33,7 @@ describe.concurrent('a recorder that is asked to stop', () => {
     expect(await world.leftRunning()).toEqual([]);
   });
 
-  test('SIGTERM drains: exit 0, unsealed; the next start goes on as term 2 and seals', async () => {
+  test.concurrent('SIGTERM drains: exit 0, unsealed; the next start goes on as term 2 and seals', async () => {
     await using world = await World.open();
     const first = await world.record();
     await momentAfterGop(world, 2, 900);
@@ -50,7 +50,7 @@ describe.concurrent('a recorder that is asked to stop', () => {
     expect(terms(manifest)).toEqual([1, 2]);
   });
 
-  test('SIGTERM, and the room is over when it starts again: sealed', async () => {
+  test.concurrent('SIGTERM, and the room is over when it starts again: sealed', async () => {
     await using world = await World.open({ alice: { durationMs: 8_000 } });
     const first = await world.record();
     await momentAfterGop(world, 2, 300);
@@ -64,8 +64,8 @@ describe.concurrent('a recorder that is asked to stop', () => {
   });
 });
 
-describe.concurrent('kill -9', () => {
-  test.for([
+describe('kill -9', () => {
+  test.concurrent.for([
     { moment: 'as soon as media flows', gop: 0, delayMs: 150 },
     { moment: 'just before a segment closes', gop: 2, delayMs: 2_000 },
     { moment: 'in the middle of a segment', gop: 3, delayMs: 900 },
@@ -79,7 +79,7 @@ describe.concurrent('kill -9', () => {
     expect(terms(manifest).at(-1)).toBe(2);
   });
 
-  test('of its ffmpeg alone: not a picture is lost', async () => {
+  test.concurrent('of its ffmpeg alone: not a picture is lost', async () => {
     await using world = await World.open({ alice: { durationMs: 11_000 } });
     const run = await world.record();
     await momentAfterGop(world, 2, 1_200);
@@ -90,7 +90,7 @@ describe.concurrent('kill -9', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test('of both at once', async () => {
+  test.concurrent('of both at once', async () => {
     await using world = await World.open();
     const first = await world.record();
     await momentAfterGop(world, 2, 1_200);
@@ -100,7 +100,7 @@ describe.concurrent('kill -9', () => {
     expect(terms(manifest).at(-1)).toBe(2);
   });
 
-  test('when the room is over before it is started again: sealed with all that had come', async () => {
+  test.concurrent('when the room is over before it is started again: sealed with all that had come', async () => {
     await using world = await World.open({ alice: { durationMs: 8_000 } });
     const first = await world.record();
     await momentAfterGop(world, 3, 500);
@@ -111,7 +111,7 @@ describe.concurrent('kill -9', () => {
     await expectSurvived(world, [kill], { endCause: 'interrupted' });
   });
 
-  test('while it waits for the end to be confirmed', async () => {
+  test.concurrent('while it waits for the end to be confirmed', async () => {
     await using world = await World.open({ alice: { durationMs: 7_000 } });
     const first = await world.record();
     await first.until('it holds', (process) => process.events('hold').length > 0);

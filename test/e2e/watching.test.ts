@@ -26,8 +26,8 @@ test.concurrent('a broadcast that is found late has a head gap, back to its begi
   expect(manifest.gaps[0]!.ms).toBeGreaterThan(4_000);
 });
 
-describe.concurrent('a recording goes on', () => {
-  test('through an API storm', async () => {
+describe('a recording goes on', () => {
+  test.concurrent('through an API storm', async () => {
     const storm: NonNullable<ApiRuleInput['answer']>[] = [
       { type: 'error', code: 'internal_error' },
       { type: 'error', code: 'lookup_failed' },
@@ -56,7 +56,7 @@ describe.concurrent('a recording goes on', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test('while a look hangs until it times out', async () => {
+  test.concurrent('while a look hangs until it times out', async () => {
     await using world = await World.open({ alice: { durationMs: 17_500 } });
     const run = await world.record('--sample-interval', '500ms');
     await world.gopSent(0);
@@ -67,7 +67,7 @@ describe.concurrent('a recording goes on', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test('without credits, to its end; then nobody can say that the room is over', async () => {
+  test.concurrent('without credits, to its end; then nobody can say that the room is over', async () => {
     await using world = await World.open({ alice: { durationMs: 9_000 } });
     const run = await world.record('--sample-interval', '500ms', '--max-hold', '4s');
     await world.gopSent(1);
@@ -80,7 +80,7 @@ describe.concurrent('a recording goes on', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test('when looks say offline and media flows', async () => {
+  test.concurrent('when looks say offline and media flows', async () => {
     await using world = await World.open({
       alice: { durationMs: 15_000, faults: [{ type: 'offline', forMs: 11_500, atMs: 2_500 }] },
     });
@@ -94,7 +94,7 @@ describe.concurrent('a recording goes on', () => {
     await expectFaithfulSession(world, { endCause: 'stopped' });
   });
 
-  test('when cached looks say offline for longer than it takes to confirm an end', async () => {
+  test.concurrent('when cached looks say offline for longer than it takes to confirm an end', async () => {
     await using world = await World.open({
       alice: { durationMs: 20_000, faults: [{ type: 'refuse', forMs: 12_500, atMs: 4_400 }] },
     });
@@ -115,7 +115,7 @@ describe.concurrent('a recording goes on', () => {
     });
   });
 
-  test('when she is offline for 6 s, and her media with her', async () => {
+  test.concurrent('when she is offline for 6 s, and her media with her', async () => {
     await using world = await World.open({
       alice: { durationMs: 15_000, faults: [{ type: 'offline', media: 'stops', forMs: 6_000, atMs: 4_400 }] },
     });
@@ -130,8 +130,8 @@ describe.concurrent('a recording goes on', () => {
   });
 });
 
-describe.concurrent('a recording ends', () => {
-  test('with its room: the first session ends, the next begins', async () => {
+describe('a recording ends', () => {
+  test.concurrent('with its room: the first session ends, the next begins', async () => {
     await using world = await World.open({
       alice: { durationMs: 16_000, faults: [{ type: 'room', title: 'The next one', atMs: 8_000 }] },
     });
@@ -154,7 +154,7 @@ describe.concurrent('a recording ends', () => {
     await expectNothingLeft(world);
   });
 
-  test('as media-lost when nothing comes back within the hold', async () => {
+  test.concurrent('as media-lost when nothing comes back within the hold', async () => {
     await using world = await World.open({
       alice: { durationMs: null, faults: [{ type: 'refuse', forMs: 600_000, atMs: 5_000 }] },
     });
@@ -163,7 +163,7 @@ describe.concurrent('a recording ends', () => {
     await expectFaithfulSession(world, { endCause: 'media-lost' });
   });
 
-  test('at --max-duration', async () => {
+  test.concurrent('at --max-duration', async () => {
     await using world = await World.open({ alice: {} });
     const run = await world.record('--max-duration', '7s');
     expect(await run.exited).toEqual(OK);
@@ -175,8 +175,8 @@ describe.concurrent('a recording ends', () => {
   });
 });
 
-describe.concurrent('nothing is recorded', () => {
-  test('--no-wait exits 4 when she is not live', async () => {
+describe('nothing is recorded', () => {
+  test.concurrent('--no-wait exits 4 when she is not live', async () => {
     await using world = await World.open();
     const run = world.livestow('record', 'alice', '--no-wait');
     expect(await run.exited).toEqual({ code: 4, signal: null });
@@ -184,14 +184,14 @@ describe.concurrent('nothing is recorded', () => {
     await expectNothingLeft(world);
   });
 
-  test('--no-wait for a handle that nobody has exits 4 as well', async () => {
+  test.concurrent('--no-wait for a handle that nobody has exits 4 as well', async () => {
     await using world = await World.open();
     const run = world.livestow('record', 'nobody', '--no-wait');
     expect(await run.exited).toEqual({ code: 4, signal: null });
     await expectNothingLeft(world);
   });
 
-  test('a bad handle exits 2, before anything is done', async () => {
+  test.concurrent('a bad handle exits 2, before anything is done', async () => {
     await using world = await World.open();
     const handles = ['a/b', '..', 'alice bob', '', 'x'.repeat(65)];
     const exits = handles.map(async (handle) => (await world.livestow('record', handle).exited).code);
@@ -200,7 +200,7 @@ describe.concurrent('nothing is recorded', () => {
     expect(await world.leftInSpool()).toEqual([]);
   });
 
-  test('an unknown key exits 1 with one clear message', async () => {
+  test.concurrent('an unknown key exits 1 with one clear message', async () => {
     await using world = await World.open({ env: { LIVESTOW_API_KEY: 'sfk_not_the_one' } });
     const run = world.livestow('record', 'alice', '--once');
     expect(await run.exited).toEqual({ code: 1, signal: null });
@@ -209,7 +209,7 @@ describe.concurrent('nothing is recorded', () => {
     expect(run.stderr).not.toContain('sfk_not_the_one');
   });
 
-  test('by a second recorder of the same creator: exit 11, and the first one is not disturbed', async () => {
+  test.concurrent('by a second recorder of the same creator: exit 11, and the first one is not disturbed', async () => {
     await using world = await World.open({ alice: { durationMs: 9_000 } });
     const first = await world.record();
     await world.gopSent(1);
