@@ -110,7 +110,7 @@ describe('what a CDN answers instead of media', () => {
 
   test.concurrent('addresses expire: a fresh look gives new ones', async () => {
     await using world = await World.open({
-      alice: { durationMs: 12_000, faults: [{ type: 'expire', cut: true, atMs: 5_300 }] },
+      alice: { durationMs: 12_000, faults: [{ type: 'expire', cut: true, atMs: 4_500 }] },
     });
     const run = await world.record();
     await interruptAfterTheEnd(world, run);

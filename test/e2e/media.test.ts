@@ -61,11 +61,11 @@ const scenarios: Scenario[] = [
     ],
   },
   {
-    name: 'three drops within seconds, one of them by reset',
+    name: 'three connections that break within seconds, the last one by a proper end',
     faults: [
       { type: 'drop', atMs: 3_100 },
-      { type: 'drop', atMs: 4_900 },
-      { type: 'close', atMs: 5_500 },
+      { type: 'drop', atMs: 4_400 },
+      { type: 'close', atMs: 4_900 },
     ],
   },
   {
