@@ -23,7 +23,6 @@ import { SessionPictures } from './session-pictures.ts';
 export interface Recorder {
   deps: RoomDeps;
   store: Store;
-  lookup: LookupClient;
   look: (handle: string, signal: AbortSignal) => Promise<Look>;
   rank: (room: LiveRoom) => RankedVariant[];
   /** Ends all shipping; what is left stays in the spool. */
@@ -105,7 +104,6 @@ export async function composeRecorder({
   return {
     deps,
     store,
-    lookup,
     look,
     rank: (room) => rank(room),
     giveUp: () => giveUp.abort(),

@@ -8,8 +8,8 @@ import { contentTypeOf, indexKey, sessionKeys, sessionPrefix } from '../layout/k
 import { encodeManifest, encodeSummary, summaryOf } from '../layout/manifest.ts';
 import { epochPlaylist, sessionPlaylist } from '../layout/playlist.ts';
 import type { Manifest } from '../model/manifest.ts';
+import { sha256Of } from '../store/body.ts';
 import type { Store } from '../store/store.ts';
-import { sha256Of } from './digest.ts';
 
 export class Publisher {
   readonly #store: Store;
@@ -46,11 +46,12 @@ export class Publisher {
   }
 
   async #put(key: string, text: string, signal?: AbortSignal): Promise<void> {
-    const digest = sha256Of(text);
+    const bytes = Buffer.from(text);
+    const digest = sha256Of(bytes);
     if (this.#written.get(key) === digest) return;
     this.#written.delete(key);
     const options = { contentType: contentTypeOf(key), ...(signal ? { signal } : {}) };
-    await this.#store.put(key, { bytes: Buffer.from(text) }, options);
+    await this.#store.put(key, { bytes }, options);
     this.#written.set(key, digest);
   }
 }

@@ -6,7 +6,6 @@
  * A local object goes only after the store's copy was verified. What can't be shipped for good (damaged or deleted in the
  * spool, or another object under its key) becomes a `lost` entry and a gap, so that sealing never hangs.
  */
-import { stat } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import type PQueue from 'p-queue';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
@@ -17,8 +16,8 @@ import { parseJournalKey, sessionPrefix } from '../layout/keys.ts';
 import type { ArchivedFile, JournalEntry, Manifest, Segment } from '../model/manifest.ts';
 import { byTermAndNumber, readJournals, type JournalRef } from '../spool/journal-file.ts';
 import type { SessionSpool, SpooledObject } from '../spool/session-spool.ts';
+import { digestOfPath } from '../store/body.ts';
 import type { Store } from '../store/store.ts';
-import { sha256OfFile } from './digest.ts';
 import { lossEntries, lostSegments } from './losses.ts';
 import { foldedFiles, Publisher } from './publish.ts';
 import { holds, persistently, shipObject, type LocalObject } from './ship-object.ts';
@@ -205,8 +204,7 @@ export class SessionShipper {
       {
         key: `${this.#prefix}${ref.key}`,
         path,
-        bytes: (await stat(path)).size,
-        sha256: await sha256OfFile(path),
+        ...(await digestOfPath(path)),
       },
       this.#deps,
       signal,
@@ -289,7 +287,7 @@ export class SessionShipper {
     const path = spool.filePath(key);
     let file: ArchivedFile;
     try {
-      file = { key, bytes: (await stat(path)).size, sha256: await sha256OfFile(path) };
+      file = { key, ...(await digestOfPath(path)) };
     } catch (error) {
       if (!isMissing(error)) throw error;
       log.warn({ key }, 'a file of this session is not in the spool');

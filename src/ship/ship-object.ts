@@ -3,15 +3,15 @@
  * wrong there is waited out, and what went wrong here (the local file is gone, can't be read or is not what the journal
  * says) is an outcome, not an error.
  */
+import { backoffMs, type Backoff } from '../kernel/backoff.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { contentTypeOf } from '../layout/keys.ts';
+import { digestOfPath, readDigest } from '../store/body.ts';
 import type { Body, Store } from '../store/store.ts';
-import { sha256OfFile, sha256OfObject } from './digest.ts';
 
-const FIRST_RETRY_MS = 500;
-const LAST_RETRY_MS = 30_000;
+const OUTAGE: Backoff = { baseMs: 500, maxMs: 30_000 };
 /** The file is not there, is no file, or this disk and this user will not give it back. */
 const UNREADABLE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EIO', 'EACCES', 'EPERM', 'ELOOP']);
 
@@ -72,7 +72,8 @@ export async function holds(
 ): Promise<boolean> {
   const info = await store.head(object.key, signal);
   if (!info || info.bytes !== object.bytes) return false;
-  return (info.sha256 ?? (await sha256OfObject(store, object.key, signal))) === object.sha256;
+  const sha256 = info.sha256 ?? (await readDigest(store, object.key, signal))?.sha256;
+  return sha256 === object.sha256;
 }
 
 /** Repeats a step until it succeeds, slower and slower, whatever the store says. */
@@ -82,7 +83,7 @@ export async function persistently<T>(
   doing: string,
   step: () => Promise<T>,
 ): Promise<T> {
-  for (let tries = 0; ; tries += 1) {
+  for (let tries = 1; ; tries += 1) {
     signal.throwIfAborted();
     try {
       return await step();
@@ -90,11 +91,8 @@ export async function persistently<T>(
       signal.throwIfAborted();
       // A bug is no outage: repeating it would hide it for ever.
       if (!(error instanceof LivestowError)) throw error;
-      const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** tries) * (0.5 + Math.random() / 2);
-      deps.log.warn(
-        { err: error, tries: tries + 1, waitMs: Math.round(waitMs) },
-        `${doing} failed; trying again`,
-      );
+      const waitMs = backoffMs(tries, OUTAGE);
+      deps.log.warn({ err: error, tries, waitMs }, `${doing} failed; trying again`);
       await deps.clock.delay(waitMs, signal);
     }
   }
@@ -103,7 +101,7 @@ export async function persistently<T>(
 /** @throws SPOOL when nobody can say now (too many open files) */
 async function localIsWhole(object: LocalObject): Promise<boolean> {
   try {
-    return (await sha256OfFile(object.path)) === object.sha256;
+    return (await digestOfPath(object.path)).sha256 === object.sha256;
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
     if (UNREADABLE.has(code)) return false;

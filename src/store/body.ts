@@ -46,6 +46,16 @@ export async function digestFile(file: FileHandle, signal?: AbortSignal): Promis
   }
 }
 
+/** Of a local file. Throws the file system's errors as they are. */
+export async function digestOfPath(path: string): Promise<Digest> {
+  const file = await open(path);
+  try {
+    return await digestFile(file);
+  } finally {
+    await file.close();
+  }
+}
+
 /** An open local file from its beginning; the signal's reason when that aborts. Leaves it open. */
 export async function* readLocal(
   file: FileHandle,
@@ -101,7 +111,10 @@ export function checkDigest(key: string, actual: Digest, body: Body, sha256: str
   });
 }
 
-/** Reads an object back from its store and says what is really there; undefined when nothing is. */
+/**
+ * Reads an object back from its store and says what is really there; undefined when nothing is. Throws STORE_*, also when
+ * it breaks off in the middle.
+ */
 export async function readDigest(
   store: Store,
   key: string,
@@ -109,8 +122,13 @@ export async function readDigest(
 ): Promise<Digest | undefined> {
   try {
     return await digestOf(await store.get(key, signal ? { signal } : {}));
-  } catch (error) {
-    if (isLivestowError(error, 'STORE_NOT_FOUND')) return undefined;
-    throw error;
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (isLivestowError(cause, 'STORE_NOT_FOUND')) return undefined;
+    if (isLivestowError(cause)) throw cause;
+    throw new LivestowError('STORE_UNAVAILABLE', `${key} broke off while it was read`, {
+      cause,
+      retryable: true,
+    });
   }
 }
