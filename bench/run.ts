@@ -15,7 +15,7 @@ import { S3Server } from './s3.ts';
 const USAGE = `usage: npm run bench -- [options]
   --recordings 10,30   how many streams at once; several numbers are measured one after another
   --seconds 60         length of each measured window
-  --warm-up 20         seconds before it
+  --warm-up 60         seconds before it, for the compiler to settle
   --rounds 2           how often all of it is done
   --only a,b           of: ffmpeg, streamlink, yt-dlp, livestow, builtin, builtin-fmp4, livestow-s3
   --at-once            all creators go live in one moment: all segments close together
@@ -27,7 +27,7 @@ const { values } = parseArgs({
   options: {
     recordings: { type: 'string', default: '10,30' },
     seconds: { type: 'string', default: '60' },
-    'warm-up': { type: 'string', default: '20' },
+    'warm-up': { type: 'string', default: '60' },
     rounds: { type: 'string', default: '2' },
     only: { type: 'string' },
     'at-once': { type: 'boolean', default: false },

@@ -7,6 +7,7 @@ import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { makePoster } from '../ffmpeg/jobs.ts';
+import { Beat } from '../ingest/beat.ts';
 import { openSource } from '../ingest/open-source.ts';
 import { LookupClient } from '../lookup/lookup-client.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
@@ -60,6 +61,7 @@ export async function composeRecorder({
     logger: log,
     clock,
   });
+  const beat = new Beat(clock);
   const giveUp = new AbortController();
   const rank = (room: LiveRoom, preferences = config.ranking): RankedVariant[] =>
     rankVariants(variantsOf(room.streams), preferences, { canRecord });
@@ -80,7 +82,7 @@ export async function composeRecorder({
       stallTimeoutMs: config.stallTimeoutMs,
       maxDurationMs: options.maxDurationMs ?? null,
     },
-    openSource: (variant, signal) => openSource(variant, { media: net.media, clock }, signal),
+    openSource: (variant, signal) => openSource(variant, { media: net.media, clock, beat }, signal),
     look,
     rank: (room, codec) => {
       const preferences = codec === null ? config.ranking : preferringCodec(config.ranking, codec);

@@ -1,5 +1,5 @@
 /**
- * HTTP-FLV: one long response. Nothing is waited for but the next read, and a read gives one batch, whatever number of
+ * HTTP-FLV: one long response, read in the beat that all connections share; a read gives one batch, whatever number of
  * tags lies in it. Repair is not done here: tags come out as they came in, without script data and what livestow knows no
  * codec for.
  */
@@ -9,28 +9,24 @@ import { FlvTagReader } from '../media/flv.ts';
 import type { MediaUnit } from '../media/packet.ts';
 import { mediaError, type MediaResponse } from '../net/media-client.ts';
 import { bareUrl } from '../kernel/redact.ts';
+import { gatheredBody } from './gathered-body.ts';
 import type { MediaSource, SourceDeps, SourceItem } from './source.ts';
 
 /** Oddities that are told, at most: a hostile stream must not fill the events. */
 const MAX_NOTES = 16;
 
-export async function* openFlvSource(
-  url: string,
-  { media, clock }: SourceDeps,
-  signal: AbortSignal,
-): MediaSource {
-  const response = await media.open(url, { signal });
+export async function* openFlvSource(url: string, deps: SourceDeps, signal: AbortSignal): MediaSource {
+  const response = await deps.media.open(url, { signal });
   const reader = new FlvTagReader();
   const noted = new Set<string>();
   let bytesBefore = 0;
   let endTag = false;
 
   try {
-    for await (const chunk of response.body as AsyncIterable<Buffer>) {
-      const arrivedAtMs = clock.now();
+    for await (const { chunks, bytes, arrivedAtMs } of gatheredBody(response.body, deps)) {
       const units: MediaUnit[] = [];
       const notes: SourceItem[] = [];
-      for (const tag of reader.push(chunk)) {
+      for (const tag of reader.push(...chunks)) {
         const unit = unitOfFlvTag(tag);
         if (unit === undefined) continue;
         if (unit.kind === 'video' || unit.kind === 'audio') {
@@ -47,9 +43,9 @@ export async function* openFlvSource(
           notes.push({ kind: 'note', event, detail: { what: oddity } });
         }
       }
-      bytesBefore += chunk.length;
+      bytesBefore += bytes;
       yield* notes;
-      if (units.length > 0) yield { kind: 'media', units, arrivedAtMs, bytes: chunk.length };
+      if (units.length > 0) yield { kind: 'media', units, arrivedAtMs, bytes };
     }
   } catch (error) {
     throw bytesBefore === 0 && isLivestowError(error, 'MEDIA_NOT_MEDIA')

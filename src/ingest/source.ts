@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../kernel/clock.ts';
 import type { MediaUnit } from '../media/packet.ts';
+import type { Beat } from './beat.ts';
 import type { MediaClient } from '../net/media-client.ts';
 
 /** What may stand in an event: never a URL with its query. */
@@ -42,4 +43,5 @@ export type MediaSource = AsyncGenerator<SourceItem, SourceEnd, undefined>;
 export interface SourceDeps {
   media: MediaClient;
   clock: Clock;
+  beat: Beat;
 }

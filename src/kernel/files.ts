@@ -2,7 +2,7 @@
  * Durable local files: write beside, fsync, rename, fsync the folder (restic's local backend), so that a file under its
  * final name is always whole, whatever crashes when.
  */
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Makes the names in a folder durable. */
@@ -38,10 +38,17 @@ export async function writeFileDurably(path: string, data: string | Uint8Array):
     await rename(temporary, path);
   } catch (error) {
     await handle?.close().catch(() => {});
-    await rm(temporary, { force: true }).catch(() => {});
+    await removeFile(temporary).catch(() => {});
     throw error;
   }
   await syncFolder(dirname(path));
+}
+
+/** Removes a file, if it is there. `rm` would look at it first, which costs as much again. */
+export async function removeFile(path: string): Promise<void> {
+  await unlink(path).catch((error: unknown) => {
+    if (!isMissing(error)) throw error;
+  });
 }
 
 export function isMissing(error: unknown): boolean {

@@ -80,14 +80,22 @@ export class FlvTagReader {
     return this.#heldLength;
   }
 
-  /** The tags that this chunk completes, in order. Throws MEDIA_NOT_MEDIA. */
-  push(chunk: Buffer): FlvTag[] {
+  /** The tags that these chunks complete, in order. Throws MEDIA_NOT_MEDIA. */
+  push(...chunks: readonly Buffer[]): FlvTag[] {
     const tags: FlvTag[] = [];
-    if (this.#failure) {
-      throw this.#failure;
-    }
+    this.#throwFailure();
+    for (const chunk of chunks) this.#read(chunk, tags);
+    if (tags.length === 0) this.#throwFailure();
+    return tags;
+  }
+
+  #throwFailure(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  #read(chunk: Buffer, tags: FlvTag[]): void {
     let at = 0;
-    while (at < chunk.length) {
+    while (at < chunk.length && this.#failure === undefined) {
       if (this.#skip > 0) {
         const passed = Math.min(this.#skip, chunk.length - at);
         this.#skip -= passed;
@@ -99,13 +107,8 @@ export class FlvTagReader {
       } catch (error) {
         this.#failure = error as LivestowError;
         this.#lostBytes = this.#heldLength + chunk.length - at;
-        if (tags.length === 0) {
-          throw error;
-        }
-        break;
       }
     }
-    return tags;
   }
 
   /** The body is over. `tornBytes` were the beginning of a tag that never came to its end (0: it ended whole). */

@@ -1,6 +1,6 @@
 /** The files of one epoch in its folder: their names, and which of them may stay. */
-import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { removeFile } from '../kernel/files.ts';
 import { sessionKeys } from '../layout/keys.ts';
 import type { EpochSpec } from './engine.ts';
 
@@ -31,6 +31,6 @@ export class EpochFiles {
 
   /** Removes the segments from `n` on: they were not handed over. */
   async removeFrom(n: number): Promise<void> {
-    for (let at = n; at <= Math.max(this.#newest, n); at++) await rm(this.segment(at), { force: true });
+    for (let at = n; at <= Math.max(this.#newest, n); at++) await removeFile(this.segment(at));
   }
 }

@@ -15,6 +15,7 @@ const OUTAGE: Backoff = { baseMs: 500, maxMs: 30_000 };
 /** The file is not there, is no file, or this disk and this user will not give it back. */
 const UNREADABLE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EIO', 'EACCES', 'EPERM', 'ELOOP']);
 
+/** A closed file, which nobody writes into any more. */
 export interface LocalObject {
   /** Full key below the store's prefix. */
   key: string;
@@ -44,7 +45,7 @@ export async function shipObject(
   signal: AbortSignal,
 ): Promise<ShipOutcome> {
   return persistently(deps, signal, `shipping ${object.key}`, async () => {
-    const body: Body = { file: object.path, size: object.bytes };
+    const body: Body = { file: object.path, size: object.bytes, immutable: true };
     try {
       const contentType = contentTypeOf(object.key);
       await deps.store.put(object.key, body, {

@@ -15,7 +15,7 @@ import { EventEmitter } from 'node:events';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { LivestowError, messageOf } from '../kernel/errors.ts';
-import { isMissing, syncFile, syncFolder, writeFileDurably } from '../kernel/files.ts';
+import { isMissing, removeFile, syncFile, syncFolder, writeFileDurably } from '../kernel/files.ts';
 import { isSessionId } from '../layout/keys.ts';
 import type { JournalEntry } from '../model/manifest.ts';
 import { JournalWriter, listJournals, mendJournal, readJournals, type JournalRef } from './journal-file.ts';
@@ -157,7 +157,7 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
 
   /** Frees the local copy of an object that was verified in the store. */
   async dropObject(key: string): Promise<void> {
-    await rm(this.pathOf(key), { force: true });
+    await removeFile(this.pathOf(key));
   }
 
   /** Takes a file out of the way of everything that follows, without destroying it. */

@@ -2,8 +2,9 @@
  * Writes the tail (`tail.ts`): every packet as it is recorded, in one file a GOP. A disk that cannot be written must not
  * stop a recording: what is lost then is lost to a crash only, and the next GOP tries anew.
  */
-import { open, rm, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeFile } from '../kernel/files.ts';
 import { encodeFlvTag, FLV_HEADER } from '../media/flv.ts';
 import { flvBuffersOf, flvTagOfUnit } from '../media/flv-units.ts';
 import {
@@ -93,7 +94,7 @@ export class TailWriter {
     const spent = this.#gops.filter((gop) => gop.lastDtsMs <= lastDtsMs && gop !== newest);
     if (spent.length === 0) return;
     this.#gops = this.#gops.filter((gop) => !spent.includes(gop));
-    await Promise.all(spent.map(({ path }) => rm(path, { force: true }).catch(this.#onError)));
+    await Promise.all(spent.map(({ path }) => removeFile(path).catch(this.#onError)));
   }
 
   /** The packets of an epoch that come after `closedDtsMs`, to feed an engine again: what of them is on the disk. */

@@ -5,9 +5,10 @@
  *
  * The newest GOP is kept even when its segment has closed, so that the next term recognises what a CDN sends again.
  */
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { removeFile } from '../kernel/files.ts';
 import { encodeFlvTag, FlvTagReader, type FlvTag } from '../media/flv.ts';
 import { unitOfFlvTag } from '../media/flv-units.ts';
 import type { MediaUnit } from '../media/packet.ts';
@@ -73,7 +74,7 @@ function orderOf(name: string): [number, number] {
 /** Removes what earlier terms left, once the running term has it in closed segments. */
 export async function removeTail(folder: string, beforeTerm: number): Promise<void> {
   const names = (await readdir(folder)).filter((name) => Number.parseInt(name, 10) < beforeTerm);
-  await Promise.all(names.map((name) => rm(join(folder, name), { force: true })));
+  await Promise.all(names.map((name) => removeFile(join(folder, name))));
 }
 
 /** One file; undefined when it cannot be read. A torn end is what a crash leaves: everything whole before it counts. */

@@ -3,9 +3,9 @@
  * first object in it, rid of what a crash left half-written there, and removed with its last object.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { isMissing, syncFolder } from '../kernel/files.ts';
+import { isMissing, removeFile, syncFolder } from '../kernel/files.ts';
 
 /** No put takes a day; whatever is older was left by a process that died. */
 const STALE_AFTER_MS = 24 * 3_600_000;
@@ -66,7 +66,6 @@ async function sweep(folder: string): Promise<void> {
   const names = await readdir(folder);
   for (const path of names.filter(isTemporary).map((name) => join(folder, name))) {
     const written = await stat(path).catch(() => undefined);
-    if (written !== undefined && Date.now() - written.mtimeMs > STALE_AFTER_MS)
-      await rm(path, { force: true });
+    if (written !== undefined && Date.now() - written.mtimeMs > STALE_AFTER_MS) await removeFile(path);
   }
 }

@@ -4,11 +4,11 @@
  * files: a digest is what reading one says, so `head` and `list` leave it null and `readDigest` reads.
  */
 import { constants } from 'node:fs';
-import { access, copyFile, link, open, rename, rm, stat } from 'node:fs/promises';
+import { access, copyFile, link, open, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { LivestowError } from '../kernel/errors.ts';
-import { isMissing, syncFolder } from '../kernel/files.ts';
+import { isMissing, removeFile, syncFolder } from '../kernel/files.ts';
 import { checkDigest, digestFile, sha256Of, unreadable, type Digest } from './body.ts';
 import { directoryError, errnoOf, isNothing } from './directory-errors.ts';
 import { DirectoryFolders, temporaryName } from './directory-folders.ts';
@@ -112,7 +112,7 @@ export class DirectoryStore implements Store {
     signal?.throwIfAborted();
     const path = join(this.#root, key);
     try {
-      await rm(path, { force: true });
+      await removeFile(path);
       await this.#folders.removeEmpty(dirname(path));
     } catch (error) {
       if (!isNothing(error)) throw directoryError(error, `removing ${path}`);
@@ -138,7 +138,7 @@ export class DirectoryStore implements Store {
       await syncFolder(dirname(path));
       return { key, ...digest, modifiedAt: (await stat(path)).mtime };
     } finally {
-      await rm(temporary, { force: true });
+      await removeFile(temporary);
     }
   }
 
@@ -173,14 +173,14 @@ export class DirectoryStore implements Store {
         );
         return { conditionalCreate: linked, presignedUrls: false };
       } finally {
-        await rm(one, { force: true });
-        await rm(other, { force: true });
+        await removeFile(one);
+        await removeFile(other);
       }
     });
   }
 }
 
-/** Writes the body durably under a temporary name, and says what stands there now: for a file, read from the copy. */
+/** Writes the body durably under a temporary name, and says what stands there now: of a file, by reading it. */
 async function fill(path: string, body: Body, signal?: AbortSignal): Promise<Digest> {
   if ('bytes' in body) {
     const handle = await open(path, 'wx');
@@ -192,15 +192,7 @@ async function fill(path: string, body: Body, signal?: AbortSignal): Promise<Dig
       await handle.close();
     }
   }
-  // A clone where the file system can (btrfs, xfs), else copied within the kernel.
-  await copyFile(body.file, path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL).catch(
-    async (error: unknown) => {
-      await access(body.file, constants.R_OK).catch((cause: unknown) => {
-        throw unreadable(body.file, cause);
-      });
-      throw error;
-    },
-  );
+  if (body.immutable !== true || !(await isLinked(body.file, path))) await copy(body.file, path);
   const handle = await open(path, 'r');
   try {
     const digest = await digestFile(handle, signal);
@@ -209,6 +201,25 @@ async function fill(path: string, body: Body, signal?: AbortSignal): Promise<Dig
   } finally {
     await handle.close();
   }
+}
+
+/** Whether the file could be given the other name too: not across file systems, nor where there are no hard links. */
+const isLinked = (file: string, path: string): Promise<boolean> =>
+  link(file, path).then(
+    () => true,
+    () => false,
+  );
+
+/** A clone where the file system can (btrfs, xfs), else copied within the kernel. */
+async function copy(file: string, path: string): Promise<void> {
+  await copyFile(file, path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL).catch(
+    async (error: unknown) => {
+      await access(file, constants.R_OK).catch((cause: unknown) => {
+        throw unreadable(file, cause);
+      });
+      throw error;
+    },
+  );
 }
 
 const isGone = (path: string): Promise<boolean> => stat(path).then(() => false, isMissing);

@@ -33,6 +33,8 @@ import type { Readable } from 'node:stream';
 export interface FileBody {
   file: string;
   size: number;
+  /** Nobody writes into this file any more: a store on the same disk may take it as it is, without a copy. */
+  immutable?: boolean;
 }
 
 /** A body that can be opened again for each attempt. */

@@ -1,6 +1,7 @@
 /** What the tests of the sources share: media, a served CDN, and a reader that lets time pass while it reads. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Beat } from '../../src/ingest/beat.ts';
 import type { MediaSource, SourceDeps, SourceEnd, SourceItem } from '../../src/ingest/source.ts';
 import { unitOfFlvTag } from '../../src/media/flv-units.ts';
 import { FlvTagReader } from '../../src/media/flv.ts';
@@ -66,7 +67,7 @@ export function sourceDeps(mediaHosts: string[] = ['127.0.0.1']): {
 } {
   const net = createNet({ mediaHosts, proxy: null });
   const clock = new ManualClock();
-  return { deps: { media: net.media, clock }, clock, close: () => net.close() };
+  return { deps: { media: net.media, clock, beat: new Beat(clock) }, clock, close: () => net.close() };
 }
 
 export interface ReadOut {

@@ -185,9 +185,9 @@ describe('ledger', () => {
   test('how many groups a segment has is known when the next begins', () => {
     const ledger = ledgerOf();
     cutsOf(ledger, 2_000, 5_000);
-    expect([ledger.gopsOf(5), ledger.segmentIsDue]).toEqual([undefined, false]);
+    expect(ledger.gopsOf(5)).toBeUndefined();
     ledger.addVideo(picture(6_000, true));
-    expect([ledger.gopsOf(5), ledger.gopsOf(6), ledger.segmentIsDue]).toEqual([3, undefined, true]);
+    expect([ledger.gopsOf(5), ledger.gopsOf(6)]).toEqual([3, undefined]);
   });
 
   test('pictures and times of a segment', () => {

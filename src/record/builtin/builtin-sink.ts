@@ -3,8 +3,8 @@
  * every way in which that can go wrong into one failure. One thing at a time: what is asked for meanwhile waits. The first
  * failure wins.
  */
-import { rm } from 'node:fs/promises';
 import { isLivestowError, LivestowError } from '../../kernel/errors.ts';
+import { removeFile } from '../../kernel/files.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { avcConfigOfRecord } from '../../media/avc.ts';
 import { describeInit } from '../../media/fmp4.ts';
@@ -143,7 +143,7 @@ export class BuiltinSink implements EpochSink {
       this.#output.onInit(await file.close());
     } catch (error) {
       await file.release();
-      await rm(file.path, { force: true });
+      await removeFile(file.path);
       throw error;
     }
     return new FragmentMuxer(tracks, audio);
@@ -193,7 +193,7 @@ export class BuiltinSink implements EpochSink {
     if (!segment) return;
     try {
       await segment.file.release();
-      await rm(segment.file.path, { force: true });
+      await removeFile(segment.file.path);
     } catch (error) {
       this.#logger.warn({ err: error }, 'an unfinished segment could not be removed');
     }

@@ -9,7 +9,6 @@ import type { MediaPacket } from '../../media/packet.ts';
 import type { EngineOutput, EpochSink, EpochSpec } from '../engine.ts';
 import { EpochFiles } from '../epoch-files.ts';
 import { checkPictures, type SegmentCensus, verifiedSegment } from '../verified-segment.ts';
-import { FeedPipe } from './feed-pipe.ts';
 import { createFeed, type Feed } from './feed.ts';
 import { ffmpegArguments, INTERLEAVE_MS } from './ffmpeg-arguments.ts';
 import type { FfmpegLogLine } from './ffmpeg-log.ts';
@@ -37,7 +36,6 @@ const AAC_FRAME = 1024;
 
 interface Running {
   process: FfmpegProcess;
-  pipe: FeedPipe;
   feed: Feed;
 }
 
@@ -86,11 +84,10 @@ export class FfmpegSink implements EpochSink {
       this.#running = this.#start(first);
       buffers.push(...this.#running.feed.header());
     }
-    const { process, pipe, feed } = this.#running;
+    const { process, feed } = this.#running;
     for (const packet of packets) buffers.push(...feed.buffersOf(packet, this.#account(packet)));
     try {
-      // A segment is due: what ffmpeg needs to close it shall not wait.
-      await pipe.push(buffers, this.#ledger.segmentIsDue);
+      await process.write(buffers);
     } catch (error) {
       this.#onWriteError(error);
       return this.#gone(process);
@@ -127,7 +124,6 @@ export class FfmpegSink implements EpochSink {
     void this.#watch(process);
     return {
       process,
-      pipe: new FeedPipe(process, this.#options.clock),
       feed: createFeed(spec, originMs),
     };
   }
@@ -246,14 +242,8 @@ export class FfmpegSink implements EpochSink {
       if (this.#failure) throw this.#failure;
       return;
     }
-    const { process, pipe } = this.#running;
+    const { process } = this.#running;
     if (this.#failure) return this.#gone(process);
-    try {
-      await pipe.flush();
-    } catch (error) {
-      this.#onWriteError(error);
-      return this.#gone(process);
-    }
     const exit = await process.stop();
     const last = this.#announcedLate.at(-1);
     for (const n of this.#announcedLate) this.#readBack(n, n === last);
@@ -296,7 +286,6 @@ export class FfmpegSink implements EpochSink {
 
   /** Waits until nothing runs any more, tidies the folder, and throws the failure. */
   async #gone(process: FfmpegProcess): Promise<never> {
-    this.#running?.pipe.discardTimer();
     const exit = await process.kill();
     await this.#closing;
     await this.#fragments?.release();

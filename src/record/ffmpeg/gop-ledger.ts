@@ -92,11 +92,6 @@ export class GopLedger {
     return at !== -1 && at < this.#entries.length - 1 ? this.#entries[at]!.gops : undefined;
   }
 
-  /** A segment can be closed and is not. */
-  get segmentIsDue(): boolean {
-    return this.#entries.length > 1;
-  }
-
   /** How much media was fed after the end of the oldest segment that should have been closed by now; 0 when none. */
   get overdueMs(): number {
     const [oldest, next] = this.#entries;
