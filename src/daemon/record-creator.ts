@@ -38,7 +38,7 @@ export interface CreatorOptions {
 
 export type CreatorOutcome =
   | { kind: 'stopped' }
-  | { kind: 'not-live' }
+  | { kind: 'not-live' | 'not-found' }
   | { kind: 'once'; session: string }
   /** Recorded, but not everything is in the store. */
   | { kind: 'unsealed'; sessions: string[] };
@@ -95,6 +95,7 @@ async function watchAndRecord(
     leftovers = leftovers.filter(goesOn);
   };
   let firstLook = true;
+  let known = true;
   const watcher = new Watcher({
     handle,
     look: (_, { signal }) => deps.look(handle, signal),
@@ -105,6 +106,10 @@ async function watchAndRecord(
     ignoreRoom: (roomId) => ignored.has(roomId),
     onLook: (look) => {
       options.onLook?.(look);
+      if (look.status === 'not-found' && known) {
+        log.warn({ handle }, `nobody is called @${handle} now: is it spelt right? Looking goes on`);
+      }
+      known = look.status !== 'not-found';
       // Only an answered look tells which leftover may still go on.
       const room = look.status === 'live' ? `Z-${roomKey(look.room.roomId)}` : null;
       finishLeftovers((session) => room !== null && session.endsWith(room));
@@ -113,7 +118,7 @@ async function watchAndRecord(
   try {
     if (options.noWait) {
       const look = await watcher.lookNow();
-      if (look.status !== 'live') return { kind: 'not-live' };
+      if (look.status !== 'live') return { kind: look.status === 'not-found' ? 'not-found' : 'not-live' };
       watcher.offer(look);
     }
     for await (const look of watcher.rooms()) {

@@ -70,9 +70,9 @@ export class LookupClient {
   }
 
   /**
-   * One look. Throws USAGE for what is no handle; LOOKUP_BAD_REQUEST, LOOKUP_UNAUTHORIZED and LOOKUP_CREDITS (not
-   * retryable); LOOKUP_FAILED and LOOKUP_MALFORMED (retryable, `context.retryAfterMs` where the API said so); the
-   * signal's reason when it aborts. An error says nothing about whether the creator is live.
+   * One look. Throws USAGE for what is no handle, CONFIG without a key; LOOKUP_BAD_REQUEST, LOOKUP_UNAUTHORIZED and
+   * LOOKUP_CREDITS (not retryable); LOOKUP_FAILED and LOOKUP_MALFORMED (retryable, `context.retryAfterMs` where the API
+   * said so); the signal's reason when it aborts. An error says nothing about whether the creator is live.
    */
   async look(handle: string, { signal, fresh = false }: LookOptions): Promise<Look> {
     const creator = requireHandle(handle);
@@ -94,7 +94,7 @@ export class LookupClient {
     if (key !== undefined && /^[\x21-\x7e]+$/.test(key)) return key;
     const what =
       key === undefined ? 'there is no key for the lookup API' : 'the key for the lookup API is malformed';
-    throw new LivestowError('LOOKUP_UNAUTHORIZED', what, {
+    throw new LivestowError('CONFIG', what, {
       hint: 'set LIVESTOW_API_KEY to a Social Fetch key (sfk_...)',
       context: { withoutRequest: true },
     });

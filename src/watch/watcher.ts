@@ -74,8 +74,8 @@ export class Watcher {
   }
 
   /**
-   * Live rooms, one at a time, without end. Throws the error that stops a watch (LOOKUP_UNAUTHORIZED, LOOKUP_BAD_REQUEST,
-   * anything unexpected), and the signal's reason when it aborts.
+   * Live rooms, one at a time, without end. Throws the error that stops a watch (CONFIG without a key, LOOKUP_UNAUTHORIZED,
+   * LOOKUP_BAD_REQUEST, anything unexpected), and the signal's reason when it aborts.
    */
   async *rooms(): AsyncGenerator<LiveLook, never, undefined> {
     const { cadence, clock, signal, ignoreRoom } = this.#options;

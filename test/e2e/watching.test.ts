@@ -184,10 +184,10 @@ describe('nothing is recorded', () => {
     await expectNothingLeft(world);
   });
 
-  test.concurrent('--no-wait for a handle that nobody has exits 4 as well', async () => {
+  test.concurrent('--no-wait for a handle that nobody has exits 10', async () => {
     await using world = await World.open();
     const run = world.livestow('record', 'nobody', '--no-wait');
-    expect(await run.exited).toEqual({ code: 4, signal: null });
+    expect(await run.exited).toEqual({ code: 10, signal: null });
     await expectNothingLeft(world);
   });
 

@@ -77,7 +77,7 @@ describe('the request', () => {
         response.end();
       });
       const error = await failure(clientOf(api.url, { apiKey }).look('alice', { signal }));
-      expect(error).toMatchObject({ code: 'LOOKUP_UNAUTHORIZED', retryable: false });
+      expect(error).toMatchObject({ code: 'CONFIG', retryable: false });
       expect(error.hint).toContain('LIVESTOW_API_KEY');
       expect(asked).toBe(0);
     },

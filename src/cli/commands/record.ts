@@ -5,7 +5,6 @@ import { recordCreator, type CreatorOutcome } from '../../daemon/record-creator.
 import type { LiveSession } from '../../daemon/record-room.ts';
 import { parseDurationMs } from '../../kernel/duration.ts';
 import { LivestowError } from '../../kernel/errors.ts';
-import type { Look } from '../../model/look.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import { defaultCadence, fixedCadence } from '../../watch/cadence.ts';
 import { action, examples, HANDLE_HELP, handleArgument, type CommandFactory } from '../command.ts';
@@ -28,7 +27,7 @@ export const recordCommand: CommandFactory = (context) =>
     .argument('<handle>', HANDLE_HELP, handleArgument)
     .option('--once', 'exit after the first broadcast is over and sealed in the store')
     .option('--max-duration <duration>', 'end a recording after this long, and leave that room alone then')
-    .option('--no-wait', 'exit 4 if the creator is not live now')
+    .option('--no-wait', 'exit 4 if the creator is not live now (10 if there is none of that name)')
     .addHelpText(
       'after',
       `${examples('record alice', 'record @alice --once --no-wait', 'record alice --store "s3://lives/archive?endpoint=http://127.0.0.1:9000&pathStyle=true"')}
@@ -60,7 +59,6 @@ the next start ships it.`,
         };
         stop.addEventListener('abort', () => limitPatience(PATIENCE_MS[stopKind(stop) ?? 'interrupt']));
         log.info({ handle, store: recorder.store.description, spool: config.spool }, 'watching');
-        let seen: Look['status'] = 'offline';
         try {
           const outcome = await recordCreator(
             {
@@ -70,7 +68,6 @@ the next start ships it.`,
               cadence:
                 config.pollIntervalMs === null ? defaultCadence() : fixedCadence(config.pollIntervalMs),
               onLook: (look) => {
-                seen = look.status;
                 if (look.status !== 'live') status.waiting(handle, look.status);
               },
               onSession: (session: LiveSession) => status.follow(session),
@@ -89,7 +86,8 @@ the next start ships it.`,
             stop,
           );
           status.clear();
-          if (outcome.kind === 'not-live') context.err.line(notLive(handle, seen));
+          if (outcome.kind === 'not-live') context.err.line(`@${handle} is not live`);
+          if (outcome.kind === 'not-found') context.err.line(`there is no @${handle}`);
           return exitCodeFor(outcome, stop);
         } finally {
           (cancelPatience as (() => void) | null)?.();
@@ -98,9 +96,6 @@ the next start ships it.`,
         }
       }),
     );
-
-const notLive = (handle: string, seen: Look['status']): string =>
-  seen === 'not-found' ? `there is no @${handle}` : `@${handle} is not live`;
 
 function maxDurationOf({ maxDuration }: RecordFlags): number | null {
   if (maxDuration === undefined) return null;
@@ -118,6 +113,8 @@ function exitCodeFor(outcome: CreatorOutcome, stop: AbortSignal): ExitCode {
       return EXIT.partly;
     case 'not-live':
       return EXIT.notLive;
+    case 'not-found':
+      return EXIT.notFound;
     case 'once':
       return stop.aborted ? EXIT.interrupted : EXIT.done;
     case 'stopped':
