@@ -59,6 +59,14 @@ class Trace {
     this.dtsMs.splice(0, index);
     this.keys = this.keys.filter((key) => key >= index).map((key) => key - index);
   }
+
+  dropFrom(dtsMs: number): void {
+    const index = this.dtsMs.findIndex((each) => each >= dtsMs);
+    if (index === -1) return;
+    this.prints.length = index;
+    this.dtsMs.length = index;
+    this.keys = this.keys.filter((key) => key < index);
+  }
 }
 
 export class RecentMedia {
@@ -80,6 +88,12 @@ export class RecentMedia {
     this.#sound.dropBefore(this.#sound.dtsMs.findIndex((dtsMs) => dtsMs >= oldestMs));
   }
 
+  /** As if nothing had been remembered from this picture on, nor the sound behind `soundMs`. */
+  forgetFrom(dtsMs: number, soundMs: number | null): void {
+    this.#pictures.dropFrom(dtsMs);
+    this.#sound.dropFrom(soundMs === null ? -Infinity : soundMs + 1);
+  }
+
   forget(): void {
     this.#pictures.dropBefore(Infinity);
     this.#sound.dropBefore(Infinity);
@@ -89,6 +103,24 @@ export class RecentMedia {
   keyframesLike(print: number): number[] {
     const { keys, prints, dtsMs } = this.#pictures;
     return keys.filter((key) => prints[key] === print).map((key) => dtsMs[key] ?? 0);
+  }
+
+  /** What to add to the timestamps of these packets so that their sound lies where the same sound was recorded. */
+  offsetBySound(came: readonly Printed[]): number | undefined {
+    const { prints, dtsMs } = this.#sound;
+    const placeOf = new Map<number, number>();
+    const many = new Set<number>();
+    for (const [index, print] of prints.entries()) {
+      if (placeOf.has(print)) many.add(print);
+      placeOf.set(print, dtsMs[index] ?? 0);
+    }
+    const offsetsMs = came.flatMap(({ packet, print }) => {
+      const placeMs = packet.kind === 'audio' && !many.has(print) ? placeOf.get(print) : undefined;
+      return placeMs === undefined ? [] : [placeMs - packet.dtsMs];
+    });
+    const middleMs = offsetsMs.toSorted((a, b) => a - b)[Math.floor(offsetsMs.length / 2)] ?? 0;
+    const agree = offsetsMs.filter((offsetMs) => Math.abs(offsetMs - middleMs) <= SAME_PLACE_MS);
+    return agree.length >= FRAMES_THAT_PROVE && agree.length > offsetsMs.length / 2 ? middleMs : undefined;
   }
 
   /** All places where the first of these packets may have been recorded; the others are what came after it. */

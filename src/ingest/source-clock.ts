@@ -51,6 +51,11 @@ export class SourceClock {
     return this.#offsetMs;
   }
 
+  /** Of all clocks that held and may hold again, the one that holds first. */
+  get offsetsMs(): readonly number[] {
+    return [this.#offsetMs, ...this.#earlierMs];
+  }
+
   /** How little arrivals say, beside what they say of one long response. */
   get jitterMs(): number {
     return this.#jitterMs;
@@ -161,7 +166,7 @@ export class SourceClock {
     const [lead] = packets;
     const track = lead && this.trackOf(lead.packet);
     if (!lead || !track) return undefined;
-    const fits = [this.#offsetMs, ...this.#earlierMs].flatMap((offsetMs) => {
+    const fits = this.offsetsMs.flatMap((offsetMs) => {
       const lateMs = this.lateMs(packets, offsetMs);
       const isBehind = lead.packet.dtsMs + offsetMs - track.lastDtsMs >= track.frameMs / 2;
       return isBehind && lateMs >= -AHEAD_MS - this.#jitterMs && lateMs <= BEHIND_MS

@@ -22,6 +22,7 @@ import {
 } from '../media/packet.ts';
 import type { GapCause } from '../model/causes.ts';
 import { HeldUnits, type Configs, type HeldUnit } from './held-units.ts';
+import { LineKeyframes, type LineKeyframe, type TakeOver } from './line-keyframes.ts';
 import { printOf, RecentMedia } from './recent-media.ts';
 import { sameConfig } from './same-config.ts';
 import { JUMP_MS, SourceClock, type Arrived, type MediaProtocol, type Track } from './source-clock.ts';
@@ -43,7 +44,14 @@ const AUDIO_WAIT_MS = 3_000;
 /** A frame that seems to last longer is a pause. */
 const FRAME_MAX_MS = 200;
 
-export type EpochItem = { kind: 'epoch' } & Configs;
+export type EpochItem = {
+  kind: 'epoch';
+  /**
+   * It begins at a keyframe that was recorded already, in another quality: from there on the epoch before it is not
+   * wanted any more. Null: it begins behind all that was recorded.
+   */
+  backToDtsMs: number | null;
+} & Configs;
 export type GapItem = { kind: 'gap'; fromMs: number; toMs: number; cause: GapCause };
 export type EventItem = {
   kind: 'event';
@@ -73,6 +81,8 @@ type Place =
   | { kind: 'onward' }
   /** After the end of the line, by a clock that is known. */
   | { kind: 'clock'; offsetMs: number }
+  /** At a keyframe of the line, by a clock that is known: another quality of what was recorded last. */
+  | ({ kind: 'back' } & TakeOver)
   /** After the end of the line, by a clock that nobody knows. */
   | { kind: 'unknown' };
 
@@ -90,6 +100,7 @@ export class Timeline {
   /** The source's sound is not the epoch's: it waits for the next one. */
   #soundChanged = false;
   readonly #recent = new RecentMedia();
+  readonly #keyframes = new LineKeyframes();
   #lastArrivalMs = 0;
   #droppedAgain = 0;
   #droppedHead = { pictures: 0, sound: 0 };
@@ -258,7 +269,7 @@ export class Timeline {
     const after = packets.slice(packets.indexOf(lead));
     const watched = now || isFull || watchedMs >= EDGE_WATCH_MS;
     const place = this.#placeOf(join, after, watched, now || isFull);
-    if (place) this.#put(join, after, place);
+    if (place) this.#put(join, place.kind === 'back' ? after.slice(after.indexOf(place.lead)) : after, place);
   }
 
   /** The packet that decides where the others go; undefined: not there yet. */
@@ -285,7 +296,21 @@ export class Timeline {
     if (this.#clock.followsOn(lead.packet)) return { kind: 'clock', offsetMs: this.#clock.offsetMs };
     if (join.kind === 'connection' && !watched) return undefined;
     const offsetMs = this.#clock.knownFor(packets);
-    return offsetMs === undefined ? { kind: 'unknown' } : { kind: 'clock', offsetMs };
+    if (offsetMs !== undefined) return { kind: 'clock', offsetMs };
+    if (join.kind !== 'connection') return { kind: 'unknown' };
+    const takeOver = this.#keyframes.takeOver(packets, this.#offsetsOf(packets));
+    if (takeOver === 'later') return now ? { kind: 'unknown' } : undefined;
+    return takeOver ? { kind: 'back', ...takeOver } : { kind: 'unknown' };
+  }
+
+  /** How these packets may lie on the line: by a clock that they come in time by, by sound that is there already. */
+  #offsetsOf(packets: readonly Arrived[]): number[] {
+    const toleranceMs = EDGE_TOLERANCE_MS + this.#clock.jitterMs;
+    const byClock = this.#clock.offsetsMs.filter(
+      (offsetMs) => Math.abs(this.#clock.lateMs(packets, offsetMs)) <= toleranceMs,
+    );
+    const bySound = this.#recent.offsetBySound(packets);
+    return bySound === undefined ? byClock : [bySound, ...byClock];
   }
 
   /** Where on the line the lead and what follows it was recorded already; undefined: nowhere. */
@@ -355,7 +380,7 @@ export class Timeline {
     this.#configs = configs;
     this.#compareSound();
     if (begins) {
-      this.#beginEpoch();
+      this.#beginEpoch(place.kind === 'back' ? place.keyframe : null);
       this.#emit(lead.packet, lead.arrivedAtMs);
     }
     const at = held.findIndex(({ unit }) => unit === lead.packet);
@@ -365,6 +390,7 @@ export class Timeline {
       // What comes behind the lead may bear another step, another configuration.
       if (index > at) this.#take(each);
       else if (isConfig(unit) || (isLead && begins)) continue;
+      else if (place.kind === 'back' && !isLead) this.#droppedAgain += 1;
       else if (join.kind === 'connection' && unit.kind === 'video' && !isLead)
         this.#droppedHead.pictures += 1;
       else this.#emit(unit, arrivedAtMs);
@@ -400,6 +426,9 @@ export class Timeline {
         else this.#clock.closeHole(nextMs, dtsMs, missingMs);
         return isCut && (missingMs > 0 || (isConnection && this.#differs(configs)));
       }
+      case 'back':
+        this.#clock.moveTo(place.offsetMs);
+        return true;
       case 'unknown': {
         const missingMs = isConnection
           ? this.#missingByArrival(packets, nextMs)
@@ -452,12 +481,27 @@ export class Timeline {
     return !this.#epoch || !sameConfig(this.#epoch.video, video) || !sameConfig(this.#epoch.audio, audio);
   }
 
-  #beginEpoch(): void {
+  #beginEpoch(backTo: LineKeyframe | null = null): void {
     this.#noteDropped();
     this.#epoch = this.#configs;
     this.#compareSound();
     this.#clock.setDropping(false);
-    this.#out.push({ kind: 'epoch', ...this.#epoch });
+    if (backTo) this.#goBackTo(backTo);
+    this.#out.push({ kind: 'epoch', backToDtsMs: backTo?.dtsMs ?? null, ...this.#epoch });
+  }
+
+  /** As if nothing had been recorded from this keyframe on. */
+  #goBackTo(keyframe: LineKeyframe): void {
+    const { dtsMs, soundMs } = keyframe;
+    const { video, audio } = this.#clock;
+    this.#event('taken-back', { ms: Math.round((this.endDtsMs ?? dtsMs) - dtsMs) });
+    this.#keyframes.forgetFrom(dtsMs);
+    this.#recent.forgetFrom(dtsMs, soundMs);
+    if (video) video.lastDtsMs = dtsMs - video.frameMs;
+    if (!audio || soundMs === null) return;
+    audio.lastDtsMs = soundMs;
+    // Sound lies a little off its pictures: some of what comes with the keyframe is there already.
+    audio.dropping = true;
   }
 
   #emit(packet: MediaPacket, arrivedAtMs: number): void {
@@ -480,6 +524,8 @@ export class Timeline {
       return;
     }
     packet.dtsMs = known ? Math.max(dtsMs, known.lastDtsMs + 1) : dtsMs;
+    if (packet.kind === 'video' && packet.key)
+      this.#keyframes.note({ dtsMs: packet.dtsMs, soundMs: this.#clock.audio?.lastDtsMs ?? null });
     const track = this.#clock.ownTrackOf(packet, sourceMs);
     const stepMs = sourceMs - track.lastSourceMs;
     if (stepMs > 0 && stepMs < FRAME_MAX_MS) track.frameMs = stepMs;

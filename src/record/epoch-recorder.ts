@@ -15,6 +15,10 @@ import type { ClosedInit, ClosedSegment, Engine, EpochSink, EpochSpec } from './
 /** Pauses before each new engine, in a row without a closed segment; after the last, what it was fed is given up. */
 const PAUSES_MS = [0, 100, 500, 1_000, 2_000];
 
+/** In the tail times are whole milliseconds. */
+const TAIL_ROUNDING_MS = 1;
+const isAt = (oneMs: number, otherMs: number): boolean => Math.abs(oneMs - otherMs) <= TAIL_ROUNDING_MS;
+
 /** A disk that fails under an engine is one of the things that it dies of. */
 const isDeath = (error: unknown): error is Error =>
   isLivestowError(error, 'ENGINE') || (error instanceof Error && 'errno' in error);
@@ -86,20 +90,23 @@ export class EpochRecorder {
   }
 
   /**
-   * Closes what ends at a keyframe; the GOP that is open stays in the tail, for the next term to go on with. Closes all
-   * where the tail does not have it, or where there are no GOPs.
+   * Closes what ends at a keyframe: the last one, and the GOP that is open stays in the tail, for the next term to go on
+   * with; or the one at `dtsMs`, and nobody wants what follows it. Closes all where the tail does not have it, or where
+   * there are no GOPs.
    */
-  async endAtKeyframe(): Promise<void> {
-    const rest = this.spec.video
-      ? await this.#deps.tail.packetsAfter(this.spec.epoch, this.#closedDtsMs)
-      : [];
+  async endAtKeyframe(dtsMs: number | null = null): Promise<void> {
+    const { tail } = this.#deps;
+    const rest = this.spec.video ? await tail.packetsAfter(this.spec.epoch, this.#closedDtsMs) : [];
     const pictures = rest.filter(({ kind }) => kind === 'video');
-    const keyframe = rest.findLastIndex((packet) => packet.kind === 'video' && packet.key);
+    const keyframe = rest.findLastIndex(
+      (packet) => packet.kind === 'video' && packet.key && (dtsMs === null || isAt(packet.dtsMs, dtsMs)),
+    );
     if (keyframe === -1 || pictures.length !== this.#open.length) {
       await this.end();
       return;
     }
     await this.abort();
+    if (dtsMs !== null) await tail.drop(this.spec.epoch, dtsMs - TAIL_ROUNDING_MS);
     const whole = rest.slice(0, keyframe);
     this.#open = whole.flatMap(({ kind, dtsMs }) => (kind === 'video' ? [dtsMs] : []));
     if (whole.length === 0) return;
@@ -210,9 +217,9 @@ export class EpochRecorder {
     );
   }
 
-  /** Sound behind a keyframe may be in the segment before it all the same. In the tail times are whole milliseconds. */
+  /** Sound behind a keyframe may be in the segment before it all the same. */
   readonly #isOpen = ({ kind, dtsMs }: MediaPacket): boolean =>
-    kind === 'video' || dtsMs > this.#closedSoundMs + 1;
+    kind === 'video' || dtsMs > this.#closedSoundMs + TAIL_ROUNDING_MS;
 
   #lose(dtsMs: readonly number[], untilMs?: number): void {
     const [first, last] = [dtsMs[0], dtsMs.at(-1)];

@@ -189,7 +189,10 @@ export class SessionRecording {
   }
 
   async #beginEpoch(item: EpochItem, variant: VariantLabel): Promise<void> {
-    this.#endEpoch((recorder) => recorder.end());
+    const { backToDtsMs } = item;
+    this.#endEpoch((recorder) =>
+      backToDtsMs === null ? recorder.end() : recorder.endAtKeyframe(backToDtsMs),
+    );
     const { spool, term, segmentDurationMs, engineFor } = this.#deps;
     this.#container ??= item.video?.codec === 'h265' ? 'fmp4' : 'mpegts';
     this.#epochs += 1;

@@ -91,10 +91,17 @@ export class TailWriter {
   /** The media up to `lastDtsMs` of the leading track is in closed segments. */
   async closedUpTo(lastDtsMs: number): Promise<void> {
     const newest = this.#gops.at(-1);
-    const spent = this.#gops.filter((gop) => gop.lastDtsMs <= lastDtsMs && gop !== newest);
-    if (spent.length === 0) return;
-    this.#gops = this.#gops.filter((gop) => !spent.includes(gop));
-    await Promise.all(spent.map(({ path }) => removeFile(path).catch(this.#onError)));
+    await this.#remove(this.#gops.filter((gop) => gop.lastDtsMs <= lastDtsMs && gop !== newest));
+  }
+
+  /** What an epoch has from this picture on is not wanted any more. */
+  async drop(epoch: number, fromDtsMs: number): Promise<void> {
+    await this.#remove(this.#gops.filter((gop) => gop.epoch === epoch && gop.firstDtsMs >= fromDtsMs));
+  }
+
+  async #remove(gops: readonly Gop[]): Promise<void> {
+    this.#gops = this.#gops.filter((gop) => !gops.includes(gop));
+    await Promise.all(gops.map(({ path }) => removeFile(path).catch(this.#onError)));
   }
 
   /** The packets of an epoch that come after `closedDtsMs`, to feed an engine again: what of them is on the disk. */

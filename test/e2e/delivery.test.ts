@@ -94,6 +94,49 @@ describe('what a CDN answers instead of media', () => {
     ).toEqual(['h264/origin/flv', 'h264/hd/flv']);
   });
 
+  test.concurrent('the variant in use dies: the next one takes over in the same session', async () => {
+    await using world = await World.open({
+      alice: {
+        durationMs: 14_000,
+        variants: [
+          { media: 'small-landscape', qualityKey: 'origin' },
+          { media: 'small', qualityKey: 'hd' },
+        ],
+        faults: [{ type: 'refuse', forMs: 60_000, atMs: 5_100, target: { qualityKey: 'origin' } }],
+      },
+    });
+    const run = await world.record();
+    await interruptAfterTheEnd(world, run);
+    expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(1);
+    const { manifest } = await expectFaithfulSession(world, {
+      endCause: 'stopped',
+      epochs: ['h264 640x360', 'h264 360x640'],
+    });
+    expect(manifest.epochs.map(({ variant }) => variant.qualityKey)).toEqual(['origin', 'hd']);
+    expect(run.events('taken-back')).toHaveLength(1);
+  });
+
+  test.concurrent('the variant in use dies, and the next one is HLS, whose window reaches back', async () => {
+    await using world = await World.open({
+      alice: {
+        durationMs: 24_000,
+        variants: [
+          { media: 'small-landscape', qualityKey: 'origin' },
+          { media: 'small', qualityKey: 'hd', protocols: ['hls'] },
+        ],
+        faults: [{ type: 'refuse', forMs: 60_000, atMs: 11_100, target: { qualityKey: 'origin' } }],
+      },
+    });
+    const run = await world.record();
+    await interruptAfterTheEnd(world, run);
+    expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(1);
+    const { manifest } = await expectFaithfulSession(world, {
+      endCause: 'stopped',
+      epochs: ['h264 640x360', 'h264 360x640'],
+    });
+    expect(manifest.epochs.map(({ variant }) => variant.protocol)).toEqual(['flv', 'hls']);
+  });
+
   test.concurrent('a web page, twice: the recording goes on when there is media again', async () => {
     await using world = await World.open({
       alice: { durationMs: 14_000, faults: [{ type: 'html', forMs: 3_000, atMs: 4_400 }] },

@@ -67,6 +67,9 @@ export class Broadcast {
   /** Where the connection is in the media; the live edge is `nowMs`. */
   atMs = 0;
   nowMs = 0;
+  /** The same broadcast, encoded otherwise. */
+  pictureQuality = '';
+  soundQuality = '';
   readonly #options: Required<BroadcastOptions>;
 
   constructor(options: BroadcastOptions = {}, timeline = new Timeline()) {
@@ -97,16 +100,16 @@ export class Broadcast {
     return pictureMs(Math.max(0, gop - back) * gopPictures);
   }
 
-  /** A new connection that sends its cache at once: from this place to the live edge. */
+  /** A new connection that sends its cache at once: from this place to the live edge, or to so much before it. */
   connect(
     cause: GapCause,
-    { fromMs, clock = 'same' }: { fromMs?: number; clock?: 'same' | 'restart' } = {},
+    { fromMs, clock = 'same', lagMs = 0 }: { fromMs?: number; clock?: 'same' | 'restart'; lagMs?: number } = {},
   ): void {
     this.#keep(this.timeline.connect(cause));
     this.atMs = fromMs ?? this.gopStartMs(this.nowMs);
     if (clock === 'restart') this.shiftMs = -this.atMs;
     this.headers();
-    this.burst(this.nowMs);
+    this.burst(this.nowMs - lagMs);
   }
 
   headers(): void {
@@ -189,12 +192,12 @@ export class Broadcast {
     const { gopPictures, pictureMs, still } = this.#options;
     const key = n % gopPictures === 0;
     const content = still ? n % gopPictures : n;
-    const data = Buffer.alloc(key ? 4_000 : 60 + (content % 7), `picture ${content}, `);
+    const data = Buffer.alloc(key ? 4_000 : 60 + (content % 7), `picture ${content}${this.pictureQuality}, `);
     return this.#send({ kind: 'video', number: n, trueMs: pictureMs(n) }, data, key);
   }
 
   #frame(n: number): MediaPacket {
-    const data = Buffer.from(this.#options.silent ? 'silence' : `sound ${n}`);
+    const data = Buffer.from(this.#options.silent ? 'silence' : `sound ${n}${this.soundQuality}`);
     return this.#send({ kind: 'audio', number: n, trueMs: n * FRAME_MS }, data, false);
   }
 
@@ -258,6 +261,7 @@ function outcomeOf(items: readonly TimelineItem[], sent: readonly Sent[]): Outco
         break;
       case 'epoch':
         epochs += 1;
+        if (item.backToDtsMs !== null) takeBack(packets, given, item.backToDtsMs, faults);
         last = { video: -Infinity, audio: -Infinity };
         decodable = item.video === null;
         break;
@@ -290,6 +294,18 @@ function outcomeOf(items: readonly TimelineItem[], sent: readonly Sent[]): Outco
     faults,
     packets,
   };
+}
+
+/** What a recording does with an epoch that goes back: the end of the one before it is never written. */
+function takeBack(
+  packets: Outcome['packets'],
+  given: Record<Sent['kind'], Set<number>>,
+  dtsMs: number,
+  faults: string[],
+): void {
+  const at = packets.findLastIndex((packet) => packet.kind === 'video' && packet.key && packet.dtsMs === dtsMs);
+  if (at === -1) faults.push(`back to ${dtsMs}, where no keyframe is`);
+  for (const { kind, number } of packets.splice(at === -1 ? packets.length : at)) given[kind].delete(number);
 }
 
 /** `3-9 12`: numbers as runs. */

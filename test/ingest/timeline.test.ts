@@ -364,6 +364,88 @@ describe('a reconnect', () => {
   });
 });
 
+describe('another quality of the same broadcast', () => {
+  const other = (broadcast: Broadcast, { width = 360 } = {}): void => {
+    broadcast.video = videoConfig('small', width);
+    broadcast.pictureQuality = ' small';
+    broadcast.soundQuality = ' small';
+  };
+
+  test.each<[string, BroadcastOptions, number, number]>([
+    ['takes over at the last keyframe', {}, 9_100, 0],
+    ['takes over at the last keyframe, half a second later', {}, 9_100, 500],
+    ['takes over at the last keyframe, which was just begun', {}, 8_030, 0],
+    ['takes over where sound lies behind its pictures', { skewMs: 300 }, 9_100, 0],
+    ['takes over where there is no sound', { audio: false }, 9_100, 0],
+  ])('%s', (_what, options, atMs, awayMs) => {
+    const broadcast = live(options).run(atMs);
+    broadcast.silence(awayMs);
+    other(broadcast);
+    broadcast.connect('connection-lost', { fromMs: 8_000 });
+    const outcome = broadcast.run(9_000).end();
+    expectWhole(outcome);
+    expect(outcome).toMatchObject({ gaps: [], epochs: 2 });
+    expect(outcome.events).toContain('taken-back');
+    expectTrueTime(outcome, broadcast.timeline, 60);
+  });
+
+  test('that begins with several GOPs takes over at the last of them that was recorded', () => {
+    const broadcast = live().run(9_100);
+    other(broadcast);
+    broadcast.connect('connection-lost', { fromMs: 2_000 });
+    const outcome = broadcast.run(9_000).end();
+    expectWhole(outcome);
+    expect(outcome).toMatchObject({ gaps: [], epochs: 2 });
+    const back = broadcast.items.flatMap((item) => (item.kind === 'epoch' ? [item.backToDtsMs] : []));
+    expect(back).toEqual([null, 68_000]);
+  });
+
+  test('that is a GOP behind is waited for', () => {
+    const broadcast = live().run(8_100);
+    other(broadcast);
+    broadcast.connect('connection-lost', { fromMs: 6_000, lagMs: 300 });
+    const outcome = broadcast.run(9_000).end();
+    expectWhole(outcome);
+    expect(outcome).toMatchObject({ gaps: [], epochs: 2 });
+  });
+
+  test('and back again, within the same GOP', () => {
+    const broadcast = live().run(9_100);
+    const first = broadcast.video;
+    other(broadcast);
+    broadcast.connect('connection-lost');
+    broadcast.run(200);
+    broadcast.video = first;
+    broadcast.pictureQuality = '';
+    broadcast.soundQuality = '';
+    broadcast.connect('connection-lost');
+    const outcome = broadcast.run(5_000).end();
+    expectWhole(outcome);
+    expect(outcome).toMatchObject({ gaps: [], epochs: 3 });
+  });
+
+  test('with the same sound takes over whatever its timestamps are', () => {
+    const broadcast = live().run(9_100);
+    broadcast.video = videoConfig('small', 360);
+    broadcast.pictureQuality = ' small';
+    broadcast.connect('connection-lost', { fromMs: 2_000, clock: 'restart' });
+    const outcome = broadcast.run(9_000).end();
+    expectWhole(outcome);
+    expect(outcome).toMatchObject({ gaps: [], epochs: 2 });
+    expectTrueTime(outcome, broadcast.timeline, 60);
+  });
+
+  test('whose timestamps begin anew is put behind the end by its arrival', () => {
+    const broadcast = live().run(5_900);
+    other(broadcast);
+    broadcast.connect('connection-lost', { fromMs: 4_000, clock: 'restart' });
+    const outcome = broadcast.run(5_000).end();
+    expect(outcome.faults).toEqual([]);
+    expect(counted(outcome.missing)).toEqual(NOTHING);
+    expect(outcome.events).toContain('timestamp-restart');
+  });
+});
+
 describe('HLS, which comes a segment at a time', () => {
   /** Segments of four seconds, each a little after it was made. */
   function segments(broadcast: Broadcast, count: number): Broadcast {

@@ -181,6 +181,34 @@ describe('an engine that dies', () => {
   });
 });
 
+describe('another quality that takes over at a keyframe', () => {
+  test('leaves what is before it, also in the tail', async () => {
+    const b = await bench();
+    await feed(b, media(0, 5_700));
+    await b.recorder.endAtKeyframe(65_000);
+    expect(b.story).toEqual(['segment 1: 0-1960', 'segment 2: 2000-3960', 'segment 3: 4000-4960']);
+    const tail = await readTail(b.tailFolder);
+    expect(tail?.units.some((unit) => 'dtsMs' in unit && unit.kind === 'video' && unit.dtsMs > 64_960)).toBe(
+      false,
+    );
+  });
+
+  test('at the beginning of the epoch leaves nothing', async () => {
+    const b = await bench();
+    await feed(b, media(0, 700));
+    await b.recorder.endAtKeyframe(60_000);
+    expect(b.story).toEqual([]);
+    expect(b.engine.running).toBe(0);
+  });
+
+  test('in a segment that is closed comes too late: all is kept', async () => {
+    const b = await bench();
+    await feed(b, media(0, 5_700));
+    await b.recorder.endAtKeyframe(61_000);
+    expect(b.story).toEqual(['segment 1: 0-1960', 'segment 2: 2000-3960', 'segment 3: 4000-5680']);
+  });
+});
+
 describe('a drain', () => {
   test('closes what ends at a keyframe; the open GOP stays in the tail', async () => {
     const b = await bench();
