@@ -103,7 +103,11 @@ export class Broadcast {
   /** A new connection that sends its cache at once: from this place to the live edge, or to so much before it. */
   connect(
     cause: GapCause,
-    { fromMs, clock = 'same', lagMs = 0 }: { fromMs?: number; clock?: 'same' | 'restart'; lagMs?: number } = {},
+    {
+      fromMs,
+      clock = 'same',
+      lagMs = 0,
+    }: { fromMs?: number; clock?: 'same' | 'restart'; lagMs?: number } = {},
   ): void {
     this.#keep(this.timeline.connect(cause));
     this.atMs = fromMs ?? this.gopStartMs(this.nowMs);
@@ -303,7 +307,9 @@ function takeBack(
   dtsMs: number,
   faults: string[],
 ): void {
-  const at = packets.findLastIndex((packet) => packet.kind === 'video' && packet.key && packet.dtsMs === dtsMs);
+  const at = packets.findLastIndex(
+    (packet) => packet.kind === 'video' && packet.key && packet.dtsMs === dtsMs,
+  );
   if (at === -1) faults.push(`back to ${dtsMs}, where no keyframe is`);
   for (const { kind, number } of packets.splice(at === -1 ? packets.length : at)) given[kind].delete(number);
 }
