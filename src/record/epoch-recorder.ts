@@ -126,6 +126,11 @@ export class EpochRecorder {
     this.#sink = null;
   }
 
+  /** Sound up to here, on the line, is in a closed segment. */
+  get soundUpToMs(): number {
+    return this.#closedSoundMs + TAIL_ROUNDING_MS;
+  }
+
   get #leading(): MediaPacket['kind'] {
     return this.spec.video ? 'video' : 'audio';
   }
@@ -218,8 +223,7 @@ export class EpochRecorder {
   }
 
   /** Sound behind a keyframe may be in the segment before it all the same. */
-  readonly #isOpen = ({ kind, dtsMs }: MediaPacket): boolean =>
-    kind === 'video' || dtsMs > this.#closedSoundMs + TAIL_ROUNDING_MS;
+  readonly #isOpen = ({ kind, dtsMs }: MediaPacket): boolean => kind === 'video' || dtsMs > this.soundUpToMs;
 
   #lose(dtsMs: readonly number[], untilMs?: number): void {
     const [first, last] = [dtsMs[0], dtsMs.at(-1)];

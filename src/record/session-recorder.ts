@@ -11,8 +11,9 @@ import type { Timeline } from '../ingest/timeline.ts';
 import type { EndCause, GapCause } from '../model/causes.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
 import { variantLabel, type Variant } from '../model/variant.ts';
-import { attempt, type AttemptOutcome, type OpenSource } from './attempt.ts';
+import { attempt, type AttemptDeps, type AttemptOutcome, type OpenSource } from './attempt.ts';
 import type { SessionRecording } from './session-recording.ts';
+import { returnToBetter, type Returned } from './return-to-better.ts';
 import { holdingSince, next, type EndPolicy, type SessionFact, type SessionState } from './session-state.ts';
 import { VariantChoice } from './variant-choice.ts';
 
@@ -120,8 +121,9 @@ export class SessionRecorder {
     let cause = firstCause;
     let poor = 0;
     let refused = false;
+    let returned: Returned | null = null;
     while (!this.#over.signal.aborted) {
-      const variant = this.#choice.best(clock.monotonic());
+      const variant: Variant | undefined = returned?.variant ?? this.#choice.best(clock.monotonic());
       if (!variant) {
         await this.#wait(poor, refused ? REFUSED_RETRY_MS : Infinity);
         poor += 1;
@@ -132,14 +134,23 @@ export class SessionRecorder {
       const urlsAgeMs = clock.monotonic() - lookedAtMs;
       recording.event('attempt', { variant: variant.id });
       await recording.take(timeline.connect(cause, variant.protocol), variantLabel(variant));
-      const outcome = await this.#attempt(variant);
-      if (this.#over.signal.aborted) return;
+      const outcome = await this.#attempt(variant, returned?.open ?? this.#deps.openSource);
+      returned = outcome.returned;
+      if (this.#over.signal.aborted) {
+        returned?.close();
+        return;
+      }
+      if (returned) {
+        cause = outcome.cause;
+        this.#recorded = variant;
+        continue;
+      }
       this.#apply({ type: 'media-broke' });
       this.#noteOutcome(variant, outcome);
       refused = outcome.error !== null;
       if (outcome.mediaMs > 0) {
         cause = outcome.cause;
-        this.#choice.delivered(variant);
+        this.#choice.delivered(variant, outcome.mediaMs);
         this.#recorded = variant;
         poor = outcome.mediaMs < SHORT_MEDIA_MS ? poor + 1 : 0;
         if (poor > 1) await this.#wait(poor - 2);
@@ -158,9 +169,52 @@ export class SessionRecorder {
     }
   }
 
-  #attempt(variant: Variant): Promise<AttemptOutcome> {
-    const { openSource, timeline, recording, clock, stallMs } = this.#deps;
-    const deps = {
+  /** One attempt; ended before its time when a better variant is back. */
+  async #attempt(
+    variant: Variant,
+    openSource: OpenSource,
+  ): Promise<AttemptOutcome & { returned: Returned | null }> {
+    const ended = new AbortController();
+    const replaced = new AbortController();
+    const returning = this.#returnFrom(variant, AbortSignal.any([this.#over.signal, ended.signal])).then(
+      (returned) => {
+        if (returned) replaced.abort();
+        return returned;
+      },
+    );
+    // Its failure is met below.
+    returning.catch(() => replaced.abort());
+    try {
+      const signal = AbortSignal.any([this.#over.signal, replaced.signal]);
+      const outcome = await attempt(variant, this.#attemptDeps(variant, openSource), signal);
+      ended.abort();
+      return { ...outcome, returned: await returning };
+    } catch (error) {
+      ended.abort();
+      (await returning)?.close();
+      throw error;
+    }
+  }
+
+  async #returnFrom(variant: Variant, signal: AbortSignal): Promise<Returned | null> {
+    const { openSource, clock, recording } = this.#deps;
+    const returned = await returnToBetter(
+      variant,
+      {
+        choice: this.#choice,
+        openSource,
+        clock,
+        onFailure: (better, code) => recording.event('still-away', { variant: better.id, code }),
+      },
+      signal,
+    );
+    if (returned) recording.event('back', { variant: returned.variant.id });
+    return returned;
+  }
+
+  #attemptDeps(variant: Variant, openSource: OpenSource): AttemptDeps {
+    const { timeline, recording, clock, stallMs } = this.#deps;
+    return {
       openSource,
       timeline,
       recording,
@@ -169,7 +223,6 @@ export class SessionRecorder {
       passOverComplete: this.#recorded !== null && !sameQuality(this.#recorded, variant),
       onMedia: () => this.#onMedia(variant),
     };
-    return attempt(variant, deps, this.#over.signal);
   }
 
   #onMedia(variant: Variant): void {

@@ -79,6 +79,8 @@ export class SessionRecording {
   #lastPictureMs: number | null = null;
   #goesOn = false;
   #resumedUpToMs: number | null = null;
+  /** Sound up to here is in the epoch before, though it goes back: it may lie behind the keyframe that ends that. */
+  #soundUpToMs = -Infinity;
   /** Ends of epochs, and journal entries that belong to none, in order. */
   #closing: Promise<void> = Promise.resolve();
   #failure: { error: unknown } | null = null;
@@ -128,8 +130,10 @@ export class SessionRecording {
     };
     for (const item of items) {
       switch (item.kind) {
-        case 'video':
         case 'audio':
+          if (item.dtsMs > this.#soundUpToMs) batch.push(item);
+          break;
+        case 'video':
           batch.push(item);
           break;
         case 'epoch':
@@ -160,7 +164,7 @@ export class SessionRecording {
 
   /** No more media: closes the last segment. */
   async end(): Promise<void> {
-    this.#endEpoch((recorder) => recorder.end());
+    void this.#endEpoch((recorder) => recorder.end());
     this.#then(async () => {
       const { mediaDueSinceMs, clock } = this.#deps;
       if (this.#lastKey !== null || this.#headNoted || mediaDueSinceMs === null) return;
@@ -171,13 +175,13 @@ export class SessionRecording {
 
   /** No more media in this term: what no keyframe ends stays in the tail, for the next one. */
   async drain(): Promise<void> {
-    this.#endEpoch((recorder) => recorder.endAtKeyframe());
+    void this.#endEpoch((recorder) => recorder.endAtKeyframe());
     await this.#finish();
   }
 
   /** Gives up at once; what is in no closed segment stays in the tail. Never rejects. */
   async abandon(): Promise<void> {
-    this.#endEpoch((recorder) => recorder.abort());
+    void this.#endEpoch((recorder) => recorder.abort());
     await this.#closing;
     await this.#tail.close();
   }
@@ -189,10 +193,7 @@ export class SessionRecording {
   }
 
   async #beginEpoch(item: EpochItem, variant: VariantLabel): Promise<void> {
-    const { backToDtsMs } = item;
-    this.#endEpoch((recorder) =>
-      backToDtsMs === null ? recorder.end() : recorder.endAtKeyframe(backToDtsMs),
-    );
+    await this.#endBefore(item);
     const { spool, term, segmentDurationMs, engineFor } = this.#deps;
     this.#container ??= item.video?.codec === 'h265' ? 'fmp4' : 'mpegts';
     this.#epochs += 1;
@@ -230,7 +231,19 @@ export class SessionRecording {
     this.event('epoch', { epoch: spec.epoch, codec, width, height, ...variant });
   }
 
-  #endEpoch(end: (recorder: EpochRecorder) => Promise<void>): void {
+  async #endBefore({ backToDtsMs }: EpochItem): Promise<void> {
+    this.#soundUpToMs = -Infinity;
+    if (backToDtsMs === null) {
+      void this.#endEpoch((recorder) => recorder.end());
+      return;
+    }
+    const recorder = this.#epoch?.recorder;
+    await this.#endEpoch((ending) => ending.endAtKeyframe(backToDtsMs));
+    if (recorder) this.#soundUpToMs = recorder.soundUpToMs;
+  }
+
+  /** Resolves when its last segment is closed; what follows from that comes later, in order. */
+  async #endEpoch(end: (recorder: EpochRecorder) => Promise<void>): Promise<void> {
     const ending = this.#epoch;
     this.#epoch = null;
     if (!ending) return;
@@ -241,6 +254,7 @@ export class SessionRecording {
       await this.#flushGaps(ending, Infinity);
       await this.#persist(() => this.#deps.spool.cutJournal());
     });
+    await ended;
   }
 
   async #flushGaps(current: CurrentEpoch, upToMs: number): Promise<void> {

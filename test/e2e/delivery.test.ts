@@ -137,6 +137,28 @@ describe('what a CDN answers instead of media', () => {
     expect(manifest.epochs.map(({ variant }) => variant.protocol)).toEqual(['flv', 'hls']);
   });
 
+  test.concurrent('the better variant comes back: it takes over again, and no picture is lost or twice', async () => {
+    await using world = await World.open({
+      alice: {
+        durationMs: 40_000,
+        variants: [
+          { media: 'small-landscape', qualityKey: 'origin' },
+          { media: 'small', qualityKey: 'hd' },
+        ],
+        faults: [{ type: 'refuse', forMs: 6_000, atMs: 5_100, target: { qualityKey: 'origin' } }],
+      },
+    });
+    const run = await world.record();
+    await interruptAfterTheEnd(world, run);
+    expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(1);
+    const { manifest } = await expectFaithfulSession(world, {
+      endCause: 'stopped',
+      epochs: ['h264 640x360', 'h264 360x640', 'h264 640x360'],
+    });
+    expect(manifest.epochs.map(({ variant }) => variant.qualityKey)).toEqual(['origin', 'hd', 'origin']);
+    expect(run.events('back')).toHaveLength(1);
+  });
+
   test.concurrent('a web page, twice: the recording goes on when there is media again', async () => {
     await using world = await World.open({
       alice: { durationMs: 14_000, faults: [{ type: 'html', forMs: 3_000, atMs: 4_400 }] },

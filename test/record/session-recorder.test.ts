@@ -69,8 +69,42 @@ describe('variants', () => {
       rank: both,
       scripts: ({ qualityKey }) => (qualityKey === 'origin' ? refused : flows(Infinity)),
     });
-    await bench.run(20_000);
+    await bench.run(15_000);
     expect(bench.attempts.map(({ id }) => id)).toEqual(['h264/origin/flv', 'h264/hd/flv']);
+    expect(bench.recorder.phase).toBe('recording');
+  });
+
+  test('a better one that is back takes over, without a look and without a hold', async () => {
+    const bench = await RecorderBench.open({
+      rank: both,
+      scripts: ({ qualityKey }, n) => (qualityKey === 'origin' && n < 3 ? refused : flows(Infinity)),
+    });
+    await bench.run(3 * 60_000);
+    expect(bench.attempts.map(({ id }) => id)).toEqual([
+      'h264/origin/flv',
+      'h264/hd/flv',
+      'h264/origin/flv',
+      'h264/origin/flv',
+    ]);
+    const entries = await bench.entries();
+    const events = entries.flatMap((entry) => (entry.type === 'event' ? [entry.event] : []));
+    const told = new Set(['attempt', 'media', 'media-broke', 'hold', 'still-away', 'back']);
+    expect(events.filter((event) => told.has(event)).join(' ')).toBe(
+      'attempt media-broke attempt media still-away back attempt media',
+    );
+    expect(bench.looksAtMs).toEqual([]);
+    expect(bench.recorder.phase).toBe('recording');
+  });
+
+  test('a better one that stays away is asked for ever less often', async () => {
+    const bench = await RecorderBench.open({
+      rank: both,
+      scripts: ({ qualityKey }) => (qualityKey === 'origin' ? silent : flows(Infinity)),
+    });
+    await bench.run(30 * 60_000);
+    const tries = bench.attempts.filter(({ id }) => id === 'h264/origin/flv');
+    expect(tries.length).toBeGreaterThan(4);
+    expect(tries.length).toBeLessThan(12);
     expect(bench.recorder.phase).toBe('recording');
   });
 

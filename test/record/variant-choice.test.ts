@@ -26,7 +26,36 @@ test('the best that did not just fail', () => {
   expect(choice.best(1_000)).toBe(second);
   choice.setAside(second, 1_000);
   expect(choice.best(2_000)).toBeUndefined();
-  expect(choice.best(60_000)).toBe(best);
+  expect(choice.best(15_000)).toBe(best);
+});
+
+test('who fails again and again is left alone longer, until it brought a minute of media', () => {
+  const choice = new VariantChoice();
+  choice.offer([best, second]);
+  const untilMs = (fromMs: number): number => {
+    choice.setAside(best, fromMs);
+    let atMs = fromMs;
+    while (choice.best(atMs) !== best) atMs += 1_000;
+    return atMs - fromMs;
+  };
+  expect([untilMs(0), untilMs(100_000), untilMs(200_000)]).toEqual([15_000, 30_000, 60_000]);
+  for (let n = 0; n < 10; n += 1) untilMs(1e6 * n);
+  expect(untilMs(1e8)).toBe(600_000);
+  choice.delivered(best, 59_000);
+  expect(untilMs(2e8)).toBe(600_000);
+  choice.delivered(best, 60_000);
+  expect(untilMs(3e8)).toBe(15_000);
+});
+
+test('one that ranks above another, unless it just failed', () => {
+  const choice = new VariantChoice();
+  choice.offer([best, second]);
+  expect(choice.better(best, 0)).toBeUndefined();
+  expect(choice.better(second, 0)).toBe(best);
+  choice.setAside(best, 0);
+  expect(choice.better(second, 14_000)).toBeUndefined();
+  expect(choice.better(second, 15_000)).toBe(best);
+  expect(choice.better(variant('gone'), 15_000)).toBeUndefined();
 });
 
 test('new addresses do not make one good that failed, media does', () => {
@@ -36,7 +65,7 @@ test('new addresses do not make one good that failed, media does', () => {
   const again = variant('origin', 'https://cdn.example/b.flv');
   choice.offer([again, second]);
   expect(choice.best(1_000)).toBe(second);
-  choice.delivered(again);
+  choice.delivered(again, 5_000);
   expect(choice.best(1_000)).toBe(again);
 });
 

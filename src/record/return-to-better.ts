@@ -1,0 +1,119 @@
+/**
+ * The way back up: while a lower variant is recorded, those above it that may be tried again are tried beside it, one at a
+ * time. One that brings a keyframe is back: its connection is kept open, with what it brought, and takes over.
+ */
+import type { MediaSource, SourceItem } from '../ingest/source.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { isLivestowError } from '../kernel/errors.ts';
+import { isConfig } from '../media/packet.ts';
+import type { Variant } from '../model/variant.ts';
+import type { OpenSource } from './attempt.ts';
+import type { VariantChoice } from './variant-choice.ts';
+
+const CHECK_MS = 5_000;
+/** So long a connection may take to bring a keyframe: a GOP, and then some. */
+const PATIENCE_MS = 10_000;
+
+export interface Returned {
+  variant: Variant;
+  /** Gives what it brought already, and goes on. May be called once. */
+  open: OpenSource;
+  /** Closes the connection, when nobody wants it any more. */
+  close(): void;
+}
+
+export interface ReturnDeps {
+  choice: VariantChoice;
+  openSource: OpenSource;
+  clock: Clock;
+  onFailure(variant: Variant, code: string | null): void;
+}
+
+/** Resolves with a better variant that works, or with null when the signal aborts. */
+export async function returnToBetter(
+  than: Variant,
+  deps: ReturnDeps,
+  signal: AbortSignal,
+): Promise<Returned | null> {
+  const { choice, clock } = deps;
+  while (await passed(clock.delay(CHECK_MS, signal), signal)) {
+    const variant = choice.better(than, clock.monotonic());
+    if (!variant) continue;
+    const outcome = await tried(variant, deps, signal);
+    if (signal.aborted) {
+      if (isBack(outcome)) outcome.close();
+      return null;
+    }
+    if (isBack(outcome)) return outcome;
+    choice.setAside(variant, clock.monotonic());
+    deps.onFailure(variant, outcome.code);
+  }
+  return null;
+}
+
+type Tried = Returned | { code: string | null };
+
+const isBack = (outcome: Tried): outcome is Returned => 'open' in outcome;
+
+async function tried(
+  variant: Variant,
+  { openSource, clock }: ReturnDeps,
+  signal: AbortSignal,
+): Promise<Tried> {
+  const connection = new AbortController();
+  const close = (): void => connection.abort();
+  signal.addEventListener('abort', close, { once: true });
+  const cancelPatience = clock.after(PATIENCE_MS, close);
+  const brought: SourceItem[] = [];
+  const source = openSource(variant, connection.signal);
+  try {
+    for (;;) {
+      const step = await source.next();
+      // What is complete already is no broadcast that goes on.
+      if (step.done || step.value.kind === 'complete') break;
+      brought.push(step.value);
+      if (!hasKeyframe(step.value)) continue;
+      return { variant, open: (_, until) => goingOn(brought, source, connection, until), close };
+    }
+    connection.abort();
+    return { code: null };
+  } catch (error) {
+    connection.abort();
+    if (signal.aborted || connection.signal.aborted) return { code: null };
+    if (isLivestowError(error)) return { code: error.code };
+    throw error;
+  } finally {
+    cancelPatience();
+    signal.removeEventListener('abort', close);
+  }
+}
+
+async function* goingOn(
+  brought: readonly SourceItem[],
+  source: MediaSource,
+  connection: AbortController,
+  until: AbortSignal,
+): MediaSource {
+  const close = (): void => connection.abort(until.reason);
+  until.addEventListener('abort', close, { once: true });
+  if (until.aborted) close();
+  try {
+    yield* brought;
+    return yield* source;
+  } finally {
+    until.removeEventListener('abort', close);
+  }
+}
+
+const hasKeyframe = (item: SourceItem): boolean =>
+  item.kind === 'media' && item.units.some((unit) => unit.kind === 'video' && !isConfig(unit) && unit.key);
+
+/** Whether it came to its end before the signal aborted. */
+const passed = (waiting: Promise<void>, signal: AbortSignal): Promise<boolean> =>
+  waiting.then(
+    () => !signal.aborted,
+    (error: unknown) => {
+      if (!signal.aborted) throw error;
+      return false;
+    },
+  );
