@@ -2,7 +2,7 @@
  * Durable local files: write beside, fsync, rename, fsync the folder (restic's local backend), so that a file under its
  * final name is always whole, whatever crashes when.
  */
-import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { open, rename, statfs, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Makes the names in a folder durable. */
@@ -50,6 +50,30 @@ export async function removeFile(path: string): Promise<void> {
     if (!isMissing(error)) throw error;
   });
 }
+
+const NO_ROOM = new Set(['ENOSPC', 'EDQUOT']);
+
+/** Whether this error, or one that it came of, says that a disk has no room. */
+export function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ('code' in error && NO_ROOM.has(String(error.code))) || isDiskFull(error.cause);
+}
+
+/** What this user may still write there, in bytes; a quota may leave less. */
+export async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+/** With less than this left, nothing of use can be written. */
+const NO_ROOM_BYTES = 1024 * 1024;
+
+/** Whether a disk is full, by its own word: what another process met there is in nobody's error. */
+export const hasNoRoom = (folder: string): Promise<boolean> =>
+  freeBytes(folder).then(
+    (bytes) => bytes < NO_ROOM_BYTES,
+    () => false,
+  );
 
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';

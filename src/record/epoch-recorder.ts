@@ -5,8 +5,10 @@
  */
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
+import { hasNoRoom, isDiskFull } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { MediaPacket } from '../media/packet.ts';
+import type { GapCause } from '../model/causes.ts';
 import type { VariantLabel } from '../model/variant.ts';
 import type { TailState } from '../spool/tail.ts';
 import type { TailWriter } from '../spool/tail-writer.ts';
@@ -31,9 +33,10 @@ export interface EpochRecorderDeps {
   tailState: () => TailState;
   variant: VariantLabel;
   onInit: (init: ClosedInit) => void;
-  onSegment: (segment: ClosedSegment) => void;
+  /** `lossCause`: why pictures that were fed are not in it, should any be missing. */
+  onSegment: (segment: ClosedSegment, lossCause: GapCause) => void;
   /** Media of this stretch of the line, which stands before the segment that comes next, is in no segment. */
-  onLost: (fromDtsMs: number, toDtsMs: number) => void;
+  onLost: (fromDtsMs: number, toDtsMs: number, cause: GapCause) => void;
   onEngineDied(reason: string): void;
 }
 
@@ -49,6 +52,8 @@ export class EpochRecorder {
   /** Of the leading track: what was fed and is in no closed segment. */
   #open: number[] = [];
   #frameMs = 0;
+  /** Of what was lost since the last segment. */
+  #lossCause: GapCause = 'engine-failed';
   /** What an engine died of is not fed again: nothing is, up to the next keyframe. */
   #waitsForKeyframe = false;
 
@@ -171,6 +176,7 @@ export class EpochRecorder {
   async #noteDeath(error: Error): Promise<void> {
     this.#deps.log.warn({ err: error, deaths: this.#deaths }, 'the recording engine died');
     this.#deps.onEngineDied(messageOf(error));
+    if (isDiskFull(error) || (await hasNoRoom(this.spec.folder))) this.#lossCause = 'disk-full';
     await this.abort();
   }
 
@@ -219,7 +225,9 @@ export class EpochRecorder {
     this.#open = this.#open.filter((dtsMs) => !isBefore(dtsMs) && !isWithin(dtsMs));
     this.#deps.onSegment(
       this.spec.video ? { ...segment, fedPictures: Math.max(fed, segment.fedPictures) } : segment,
+      this.#lossCause,
     );
+    this.#lossCause = 'engine-failed';
   }
 
   /** Sound behind a keyframe may be in the segment before it all the same. */
@@ -227,6 +235,7 @@ export class EpochRecorder {
 
   #lose(dtsMs: readonly number[], untilMs?: number): void {
     const [first, last] = [dtsMs[0], dtsMs.at(-1)];
-    if (first !== undefined && last !== undefined) this.#deps.onLost(first, untilMs ?? last + this.#frameMs);
+    if (first === undefined || last === undefined) return;
+    this.#deps.onLost(first, untilMs ?? last + this.#frameMs, this.#lossCause);
   }
 }

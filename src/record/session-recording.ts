@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../kernel/clock.ts';
 import { isoUtc } from '../kernel/clock.ts';
+import { hasNoRoom } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { EpochItem, GapItem, Timeline, TimelineItem } from '../ingest/timeline.ts';
 import type { MediaPacket } from '../media/packet.ts';
@@ -217,9 +218,10 @@ export class SessionRecording {
       clock: this.#deps.clock,
       tailState: () => this.#deps.timeline.state,
       onInit: (init) => this.#follow(current, () => this.#addInit(current, init)),
-      onSegment: (segment) => this.#follow(current, () => this.#addSegment(current, segment)),
-      onLost: (fromDtsMs, toDtsMs) =>
-        this.#follow(current, () => this.#noteLost(current, fromDtsMs, toDtsMs)),
+      onSegment: (segment, lossCause) =>
+        this.#follow(current, () => this.#addSegment(current, segment, lossCause)),
+      onLost: (fromDtsMs, toDtsMs, cause) =>
+        this.#follow(current, () => this.#noteLost(current, fromDtsMs, toDtsMs, cause)),
       onEngineDied: (reason) => this.event('engine-died', { epoch: spec.epoch, reason }),
     });
     const current: CurrentEpoch = { recorder, epoch, announced: false, gaps: [], chain: this.#closing };
@@ -274,10 +276,10 @@ export class SessionRecording {
   }
 
   /** No engine survived this media. */
-  async #noteLost(current: CurrentEpoch, fromDtsMs: number, toDtsMs: number): Promise<void> {
+  async #noteLost(current: CurrentEpoch, fromDtsMs: number, toDtsMs: number, cause: GapCause): Promise<void> {
     const fromMs = this.#deps.timeline.wallOf(fromDtsMs);
     await this.#noteHead(fromMs, current.epoch.variant.protocol);
-    await this.#journalGap(fromMs, fromMs + toDtsMs - fromDtsMs, 'engine-failed');
+    await this.#journalGap(fromMs, fromMs + toDtsMs - fromDtsMs, cause);
   }
 
   async #addInit(current: CurrentEpoch, init: ClosedInit): Promise<void> {
@@ -302,7 +304,7 @@ export class SessionRecording {
       );
   }
 
-  async #addSegment(current: CurrentEpoch, closed: ClosedSegment): Promise<void> {
+  async #addSegment(current: CurrentEpoch, closed: ClosedSegment, lossCause: GapCause): Promise<void> {
     const { term, timeline, spool } = this.#deps;
     await this.#announce(current, null);
     const startsAtMs = timeline.wallOf(closed.firstDtsMs);
@@ -331,7 +333,8 @@ export class SessionRecording {
         event: 'engine-lost',
         detail: { key, fed: closed.fedPictures, written: closed.pictures },
       });
-      await this.#journalGap(this.#lastPictureMs - lostMs, this.#lastPictureMs, 'engine-failed');
+      const cause = (await hasNoRoom(spool.folder)) ? 'disk-full' : lossCause;
+      await this.#journalGap(this.#lastPictureMs - lostMs, this.#lastPictureMs, cause);
     }
     await this.#flushGaps(current, this.#lastPictureMs);
     // The first segment makes the session visible in the store; later ones wait for the journal's own rhythm.
@@ -389,8 +392,9 @@ export class SessionRecording {
   }
 
   #fail(error: unknown): void {
+    // What follows from the first failure says nothing new.
+    this.#deps.log[this.#failure ? 'debug' : 'error']({ err: error }, 'recording failed');
     this.#failure ??= { error };
-    this.#deps.log.error({ err: error }, 'recording failed');
   }
 
   #now(): string {

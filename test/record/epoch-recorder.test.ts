@@ -62,9 +62,9 @@ async function bench({ alone = false } = {}): Promise<Bench> {
         segments.push(segment);
         story.push(`segment ${segment.n}: ${segment.firstDtsMs - 60_000}-${segment.lastDtsMs - 60_000}`);
       },
-      onLost: (fromMs, toMs) => {
+      onLost: (fromMs, toMs, cause) => {
         lost.push([fromMs, toMs]);
-        story.push(`lost ${fromMs - 60_000}-${toMs - 60_000}`);
+        story.push(`lost ${fromMs - 60_000}-${toMs - 60_000}: ${cause}`);
       },
       onEngineDied: (reason) => deaths.push(reason),
     },
@@ -138,7 +138,7 @@ describe('an engine that dies', () => {
     await b.recorder.end();
     expect(b.story).toEqual([
       'segment 1: 0-1960',
-      'lost 2000-3000',
+      'lost 2000-3000: engine-failed',
       'segment 2: 3000-4960',
       'segment 3: 5000-5960',
     ]);
@@ -150,7 +150,7 @@ describe('an engine that dies', () => {
     b.engine.diesAt = () => true;
     await feed(b, media(0, 3_000));
     await passing(b.clock, b.recorder.end());
-    expect(b.story).toEqual(['lost 0-3000']);
+    expect(b.story).toEqual(['lost 0-3000: engine-failed']);
     expect(b.engine.running).toBe(0);
   });
 
@@ -169,6 +169,22 @@ describe('an engine that dies', () => {
     expect(b.lost).toHaveLength(1);
   });
 
+  test('of a disk without room: that is the cause of what is given up, and not of what is lost later', async () => {
+    const b = await bench();
+    b.engine.death = () =>
+      Object.assign(new Error('no space left on device'), { code: 'ENOSPC', errno: -28 });
+    b.engine.diesAt = ({ dtsMs }) => dtsMs === 62_400;
+    await feed(b, media(0, 5_000));
+    b.engine.death = undefined;
+    b.engine.diesAt = ({ dtsMs }) => dtsMs === 66_400;
+    await feed(b, media(5_000, 9_000));
+    await b.recorder.end();
+    expect(b.story.filter((line) => line.startsWith('lost'))).toEqual([
+      'lost 2000-3000: disk-full',
+      expect.stringMatching(/^lost \d+-7000: engine-failed$/),
+    ]);
+  });
+
   test('while the tail cannot be written: what it was fed since the last segment is told as lost', async () => {
     const b = await bench();
     b.engine.diesAt = ({ dtsMs }, opened) => opened === 1 && dtsMs >= 63_400;
@@ -176,7 +192,7 @@ describe('an engine that dies', () => {
     await writeFile(b.tailFolder, 'no folder');
     await feed(b, media(0, 6_000));
     await b.recorder.end();
-    expect(b.story).toEqual(['segment 1: 0-1960', 'lost 2000-4000', 'segment 2: 4000-5960']);
+    expect(b.story).toEqual(['segment 1: 0-1960', 'lost 2000-4000: engine-failed', 'segment 2: 4000-5960']);
     expect(b.engine.running).toBe(0);
   });
 });

@@ -18,6 +18,8 @@ export class PlainEngine implements Engine {
   /** Dies before it takes a packet that this is true of. */
   diesAt: (packet: MediaPacket, opened: number) => boolean = () => false;
   diesAtEnd: (opened: number) => boolean = () => false;
+  /** What it dies of; an error of its own unless told. */
+  death: (() => Error) | undefined;
 
   /** Called with a segment that is closed, before it is handed over. */
   onClosed: (segment: ClosedSegment) => Promise<void> = () => Promise.resolve();
@@ -78,7 +80,7 @@ class PlainSink implements EpochSink {
 
   async #die(): Promise<never> {
     this.#leave();
-    throw new LivestowError('ENGINE', 'told to die');
+    throw this.#engine.death?.() ?? new LivestowError('ENGINE', 'told to die');
   }
 
   async #close(untilMs: number): Promise<void> {

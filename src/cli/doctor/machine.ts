@@ -1,10 +1,10 @@
 /** The machine itself: Node, the spool's disk. */
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, rm, statfs } from 'node:fs/promises';
+import { access, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatBytes } from '../../kernel/duration.ts';
 import { LivestowError, messageOf } from '../../kernel/errors.ts';
-import { writeFileDurably } from '../../kernel/files.ts';
+import { freeBytes, writeFileDurably } from '../../kernel/files.ts';
 import type { Check, Finding } from './finding.ts';
 
 const LEAST_NODE = 24;
@@ -52,11 +52,10 @@ export const checkSpool =
   };
 
 export async function freeSpace(check: string, folder: string): Promise<Finding> {
-  const { bavail, bsize } = await statfs(folder);
-  const freeBytes = bavail * bsize;
-  const found = `${formatBytes(freeBytes)} free`;
+  const bytes = await freeBytes(folder);
+  const found = `${formatBytes(bytes)} free`;
   const advice = 'make room, or move the folder to a larger disk: recording stops where the disk is full';
-  if (freeBytes < NO_SPACE) return { check, status: 'fail', found, advice };
-  if (freeBytes < LITTLE_SPACE) return { check, status: 'warn', found, advice };
+  if (bytes < NO_SPACE) return { check, status: 'fail', found, advice };
+  if (bytes < LITTLE_SPACE) return { check, status: 'warn', found, advice };
   return { check, status: 'ok', found };
 }
