@@ -100,7 +100,11 @@ export async function foldJournals(
 }
 
 /** The entries of all journals, in order of term and number. */
-async function readJournals(store: Store, ref: SessionRef, signal?: AbortSignal): Promise<JournalEntry[]> {
+export async function readJournals(
+  store: Store,
+  ref: SessionRef,
+  signal?: AbortSignal,
+): Promise<JournalEntry[]> {
   const prefix = keyIn(ref, '');
   const found: { key: string; term: number; n: number }[] = [];
   for await (const { key } of store.list(`${prefix}journal/`, signal ? { signal } : {})) {

@@ -18,6 +18,7 @@ const COMMANDS: Record<string, Record<string, () => Promise<CommandFactory>>> = 
     play: async () => (await import('./commands/play.ts')).playCommand,
     export: async () => (await import('./commands/export.ts')).exportCommand,
     verify: async () => (await import('./commands/verify.ts')).verifyCommand,
+    reindex: async () => (await import('./commands/reindex.ts')).reindexCommand,
   },
   'Setting up:': {
     config: async () => (await import('./commands/config.ts')).configCommand,

@@ -12,13 +12,13 @@ import { sha256Of } from '../store/body.ts';
 import type { Store } from '../store/store.ts';
 
 export class Publisher {
-  readonly #store: Store;
+  readonly #store: Pick<Store, 'put'>;
   readonly #handle: string;
   /** Of what stands in the store, by key. */
   readonly #written = new Map<string, string>();
 
   /** @param handle where the session lies: a creator that was renamed since may bear another one in the manifest */
-  constructor(store: Store, handle: string) {
+  constructor(store: Pick<Store, 'put'>, handle: string) {
     this.#store = store;
     this.#handle = handle;
   }

@@ -220,3 +220,55 @@ test('an export that is interrupted exits 130 and leaves nothing', async () => {
   expect(exitCode).toBe(130);
   expect(await readdir(folder)).toEqual([]);
 });
+
+describe('reindex', () => {
+  const without = ({ sealedAt: _, revision: __, ...rest }: ReturnType<typeof decodeManifest>) => rest;
+
+  test('rebuilds a manifest that was lost, seals it, and changes nothing the second time', async () => {
+    await using lost = await tempStore();
+    const session = await buildSession(lost.store, { foundAtMs: T });
+    const before = await readFile(join(lost.root, session.prefix, 'manifest.json'), 'utf8');
+    for (const key of ['manifest.json', 'summary.json', 'index.m3u8'])
+      await rm(join(lost.root, session.prefix, key));
+    await rm(join(lost.root, 'index'), { recursive: true });
+    await lost.store.put(`index/sessions/20260101T000000Z-1~gone.json`, { bytes: Buffer.from('{}') });
+    const reindex = () => execa(process.execPath, [MAIN, 'reindex', '--store', lost.root], { cwd: folder });
+    const first = await reindex();
+    expect(first.stdout.split('\n')).toEqual([
+      `@alice ${session.session}: manifest rebuilt from the journals, sealed`,
+      '1 session, 1 rebuilt, 0 mended, 1 stale index entries removed',
+    ]);
+    const after = await readFile(join(lost.root, session.prefix, 'manifest.json'), 'utf8');
+    expect(without(decodeManifest(after, 'after'))).toEqual(without(decodeManifest(before, 'before')));
+    const verify = await execa(process.execPath, [MAIN, 'verify', '--store', lost.root], { cwd: folder });
+    expect(verify.stdout).toContain(': ok (');
+    expect((await reindex()).stdout).toBe('1 session, 0 rebuilt, 0 mended');
+    expect(await readFile(join(lost.root, session.prefix, 'manifest.json'), 'utf8')).toBe(after);
+  });
+
+  test('a segment that is gone becomes a gap of what is rebuilt', async () => {
+    await using lost = await tempStore();
+    const session = await buildSession(lost.store, { foundAtMs: T });
+    await writeFile(join(lost.root, session.prefix, 'manifest.json'), '{"format":"livestow/1"');
+    await rm(join(lost.root, session.prefix, SECOND));
+    const { stdout } = await execa(process.execPath, [MAIN, 'reindex', '--json', '--store', lost.root], {
+      cwd: folder,
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: 'rebuilt', sealed: true, lost: 1 });
+    const text = await readFile(join(lost.root, session.prefix, 'manifest.json'), 'utf8');
+    const { segments, gaps } = decodeManifest(text, 'manifest.json');
+    expect(segments.map(({ key }) => key)).not.toContain(SECOND);
+    expect(gaps.map(({ cause }) => cause)).toEqual(['found-late', 'lost-locally']);
+  });
+
+  test('an unsealed session gets its manifest and stays unsealed; a sealed one is left alone', async () => {
+    await using two = await tempStore();
+    const open = await buildSession(two.store, { handle: 'bob', foundAtMs: T, state: 'crashed' });
+    const sealed = await buildSession(two.store, { foundAtMs: T });
+    const path = join(two.root, sealed.prefix, 'manifest.json');
+    const before = await readFile(path, 'utf8');
+    const { stdout } = await execa(process.execPath, [MAIN, 'reindex', '--store', two.root], { cwd: folder });
+    expect(stdout).toContain(`@bob ${open.session}: manifest rebuilt from the journals\n`);
+    expect(await readFile(path, 'utf8')).toBe(before);
+  });
+});
