@@ -9,7 +9,7 @@ import type { Logger } from '../kernel/logger.ts';
 import type { EpochItem, GapItem, Timeline, TimelineItem } from '../ingest/timeline.ts';
 import type { MediaPacket } from '../media/packet.ts';
 import type { GapCause } from '../model/causes.ts';
-import type { Container, Epoch, Gap, JournalEntry } from '../model/manifest.ts';
+import type { Container, Epoch, JournalEntry } from '../model/manifest.ts';
 import type { VariantLabel } from '../model/variant.ts';
 import type { SessionSpool } from '../spool/session-spool.ts';
 import { removeTail } from '../spool/tail.ts';
@@ -17,10 +17,9 @@ import { TailWriter } from '../spool/tail-writer.ts';
 import type { ClosedInit, ClosedSegment, Engine, EpochSpec } from './engine.ts';
 import { EpochRecorder } from './epoch-recorder.ts';
 import { epochOf, segmentEntry, segmentOf } from './journal-entries.ts';
+import { TermGaps } from './term-gaps.ts';
 
 const SPOOL_RETRY_MS = 1_000;
-/** The API's clock and ours agree no better than this; and HLS gives media no sooner than a segment of it is whole. */
-const HEAD_TOLERANCE_MS = { flv: 500, hls: 4_000, cmaf: 4_000 } as const;
 
 export interface RecordingProgress {
   width: number;
@@ -75,10 +74,8 @@ export class SessionRecording {
   #epoch: CurrentEpoch | null = null;
   #epochs = 0;
   #lastCodec: Epoch['codec'] = 'none';
-  #headNoted = false;
-  #lastKey: string | null;
+  readonly #gaps: TermGaps;
   #lastPictureMs: number | null = null;
-  #goesOn = false;
   #resumedUpToMs: number | null = null;
   /** Sound up to here is in the epoch before, though it goes back: it may lie behind the keyframe that ends that. */
   #soundUpToMs = -Infinity;
@@ -89,7 +86,15 @@ export class SessionRecording {
   constructor(deps: SessionRecordingDeps) {
     this.#deps = deps;
     this.#container = deps.container;
-    this.#lastKey = deps.lastSegmentKey;
+    this.#gaps = new TermGaps({
+      mediaDueSinceMs: deps.mediaDueSinceMs,
+      lastSegmentKey: deps.lastSegmentKey,
+      onGap: async (gap) => {
+        this.progress.gaps += 1;
+        deps.log.warn({ gap }, `${(gap.ms / 1000).toFixed(1)} s are missing: ${gap.cause}`);
+        await this.#append({ type: 'gap', at: this.#now(), gap });
+      },
+    });
     this.#tail = new TailWriter(deps.spool.tailFolder, deps.term, (error) => {
       deps.log.error(
         { err: error },
@@ -114,7 +119,7 @@ export class SessionRecording {
    * tail goes once what lies before `dtsMs` is closed here.
    */
   resumedUpTo(dtsMs: number): void {
-    this.#goesOn = true;
+    this.#gaps.goOn();
     this.#resumedUpToMs = dtsMs;
   }
 
@@ -143,7 +148,7 @@ export class SessionRecording {
           break;
         case 'gap':
           if (this.#epoch) this.#epoch.gaps.push(item);
-          else this.#then(() => this.#journalGap(item.fromMs, item.toMs, item.cause));
+          else this.#then(() => this.#gaps.note(item.fromMs, item.toMs, item.cause));
           break;
         case 'event':
           this.event(item.event, item.detail);
@@ -166,11 +171,7 @@ export class SessionRecording {
   /** No more media: closes the last segment. */
   async end(): Promise<void> {
     void this.#endEpoch((recorder) => recorder.end());
-    this.#then(async () => {
-      const { mediaDueSinceMs, clock } = this.#deps;
-      if (this.#lastKey !== null || this.#headNoted || mediaDueSinceMs === null) return;
-      await this.#journalGap(mediaDueSinceMs, clock.now(), 'no-media');
-    });
+    this.#then(() => this.#gaps.noteNothing(this.#deps.clock.now()));
     await this.#finish();
   }
 
@@ -262,24 +263,15 @@ export class SessionRecording {
   async #flushGaps(current: CurrentEpoch, upToMs: number): Promise<void> {
     while (current.gaps[0] && current.gaps[0].fromMs <= upToMs) {
       const gap = current.gaps.shift();
-      if (gap) await this.#journalGap(gap.fromMs, gap.toMs, gap.cause);
+      if (gap) await this.#gaps.note(gap.fromMs, gap.toMs, gap.cause);
     }
-  }
-
-  async #journalGap(fromMs: number, toMs: number, cause: GapCause): Promise<void> {
-    const ms = Math.round(toMs - fromMs);
-    if (ms <= 0) return;
-    const gap: Gap = { after: this.#lastKey, from: isoUtc(fromMs), to: isoUtc(fromMs + ms), ms, cause };
-    this.progress.gaps += 1;
-    this.#deps.log.warn({ gap }, `${(ms / 1000).toFixed(1)} s are missing: ${cause}`);
-    await this.#append({ type: 'gap', at: this.#now(), gap });
   }
 
   /** No engine survived this media. */
   async #noteLost(current: CurrentEpoch, fromDtsMs: number, toDtsMs: number, cause: GapCause): Promise<void> {
     const fromMs = this.#deps.timeline.wallOf(fromDtsMs);
-    await this.#noteHead(fromMs, current.epoch.variant.protocol);
-    await this.#journalGap(fromMs, fromMs + toDtsMs - fromDtsMs, cause);
+    await this.#gaps.noteHead(fromMs, current.epoch.variant.protocol);
+    await this.#gaps.note(fromMs, fromMs + toDtsMs - fromDtsMs, cause);
   }
 
   async #addInit(current: CurrentEpoch, init: ClosedInit): Promise<void> {
@@ -308,7 +300,7 @@ export class SessionRecording {
     const { term, timeline, spool } = this.#deps;
     await this.#announce(current, null);
     const startsAtMs = timeline.wallOf(closed.firstDtsMs);
-    await this.#noteHead(startsAtMs, current.epoch.variant.protocol);
+    await this.#gaps.noteHead(startsAtMs, current.epoch.variant.protocol);
     const place = { term, epoch: current.epoch.epoch, container: this.#container ?? 'mpegts' } as const;
     const segment = segmentOf(closed, place, startsAtMs);
     const { key } = segment;
@@ -316,10 +308,10 @@ export class SessionRecording {
     const added = await this.#persist(() => spool.addObject(closed.path, segment, entry));
     this.#lastPictureMs = startsAtMs + segment.durationMs;
     if (!added) {
-      await this.#journalGap(startsAtMs, this.#lastPictureMs, 'lost-locally');
+      await this.#gaps.note(startsAtMs, this.#lastPictureMs, 'lost-locally');
       return;
     }
-    this.#lastKey = key;
+    this.#gaps.segmentClosed(key);
     this.progress.recordedMs += segment.durationMs;
     this.progress.bytes += segment.bytes;
     this.progress.segments += 1;
@@ -334,7 +326,7 @@ export class SessionRecording {
         detail: { key, fed: closed.fedPictures, written: closed.pictures },
       });
       const cause = (await hasNoRoom(spool.folder)) ? 'disk-full' : lossCause;
-      await this.#journalGap(this.#lastPictureMs - lostMs, this.#lastPictureMs, cause);
+      await this.#gaps.note(this.#lastPictureMs - lostMs, this.#lastPictureMs, cause);
     }
     await this.#flushGaps(current, this.#lastPictureMs);
     // The first segment makes the session visible in the store; later ones wait for the journal's own rhythm.
@@ -344,21 +336,6 @@ export class SessionRecording {
       this.#resumedUpToMs = null;
       await this.#persist(() => removeTail(spool.tailFolder, term));
     }
-  }
-
-  /** The head gap reaches back to the room's start, or to where the term before stopped. */
-  async #noteHead(firstPictureMs: number, protocol: keyof typeof HEAD_TOLERANCE_MS): Promise<void> {
-    if (this.#headNoted) return;
-    this.#headNoted = true;
-    const { mediaDueSinceMs, lastSegmentKey } = this.#deps;
-    const goesOn = lastSegmentKey !== null && this.#goesOn;
-    const toleranceMs = lastSegmentKey === null ? HEAD_TOLERANCE_MS[protocol] : 0;
-    if (mediaDueSinceMs === null || goesOn || firstPictureMs - mediaDueSinceMs < toleranceMs) return;
-    await this.#journalGap(
-      mediaDueSinceMs,
-      firstPictureMs,
-      lastSegmentKey === null ? 'found-late' : 'recorder-down',
-    );
   }
 
   /** Queues what follows from a file that an engine has closed. */
