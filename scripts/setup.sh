@@ -110,12 +110,12 @@ how_to_install() {
   # shellcheck disable=SC1091 # the file is the system's
   if [ -r /etc/os-release ]; then kind=" $(. /etc/os-release && echo "${ID:-} ${ID_LIKE:-}") "; fi
   case $kind in
-    *' debian '* | *' ubuntu '*) printf '    sudo apt-get install -y %s\n' "$2" ;;
+    *' debian '* | *' ubuntu '*) printf '    sudo apt-get update && sudo apt-get install -y %s\n' "$2" ;;
     *' fedora '*) printf '    sudo dnf install -y %s\n' "$3" ;;
     *' alpine '*) printf '    sudo apk add %s\n' "$4" ;;
     Darwin) printf '    brew install %s\n' "$5" ;;
     *)
-      printf '    Debian, Ubuntu:  sudo apt-get install -y %s\n' "$2"
+      printf '    Debian, Ubuntu:  sudo apt-get update && sudo apt-get install -y %s\n' "$2"
       printf '    Fedora:          sudo dnf install -y %s\n' "$3"
       printf '    Alpine:          sudo apk add %s\n' "$4"
       printf '    macOS:           brew install %s\n' "$5"

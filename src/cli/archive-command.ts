@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Config } from '../config/schema.ts';
 import { stopKind } from '../kernel/stop-request.ts';
-import { openStore } from '../store/open-store.ts';
+import { openStore, requireFolder } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import type { CliContext } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -23,6 +23,7 @@ export async function withArchive(
 ): Promise<ExitCode> {
   const { config } = await context.loadConfig(command);
   const signal = context.stopSignal();
+  await requireFolder(config.store);
   const store = openStore(config.store, { logger: context.createLogger(config), clock: context.clock });
   try {
     return await use({ store, config, signal });

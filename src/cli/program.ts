@@ -31,6 +31,12 @@ const COMMANDS: Record<string, Record<string, () => Promise<CommandFactory>>> = 
 const INTRODUCTION =
   'Records TikTok LIVE broadcasts and keeps them: verified, playable, in S3-compatible storage.';
 
+const ENVIRONMENT = `
+Environment:
+  LIVESTOW_API_KEY is the Social Fetch key (no flag: it would stand in the process list).
+  Each setting has a variable: --poll-interval is LIVESTOW_POLL_INTERVAL. \`livestow config\` shows those in force.
+`;
+
 const EXIT_CODES = `
 Exit codes:
   0 done   1 failed   2 usage or configuration   3 done in part   4 not live
@@ -44,7 +50,7 @@ export async function createProgram(context: CliContext, args: readonly string[]
     .version(livestowVersion(), '-V, --version')
     .option('--config <file>', 'config file (default: livestow.yaml, where there is one)')
     .optionsGroup('Settings (also in the config file and the environment):')
-    .addHelpText('after', EXIT_CODES);
+    .addHelpText('after', `${ENVIRONMENT}${EXIT_CODES}`);
   for (const option of settingOptions()) program.addOption(option);
 
   // Help and complaints about a name need them all; so does a line that does not begin with the command.

@@ -36,7 +36,10 @@ const duration = (leastMs: number) =>
     .transform((text, context) => {
       const ms = parseDurationMs(text);
       if (ms !== undefined && ms >= leastMs) return ms;
-      context.addIssue({ code: 'custom', message: 'not a duration, or too short' });
+      context.addIssue({
+        code: 'custom',
+        message: ms === undefined ? 'not a duration' : `too short: at least ${leastMs} ms`,
+      });
       return z.NEVER;
     });
 

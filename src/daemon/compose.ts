@@ -5,6 +5,7 @@
 import PQueue from 'p-queue';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { makePoster } from '../ffmpeg/jobs.ts';
 import { Beat } from '../ingest/beat.ts';
@@ -108,11 +109,17 @@ export async function composeRecorder({
     store,
     look,
     rank: (room) => rank(room),
-    giveUp: () => giveUp.abort(),
+    giveUp: () => giveUp.abort(gaveUp()),
     close: async () => {
-      giveUp.abort();
+      giveUp.abort(gaveUp());
       await net.close();
       store.close();
     },
   };
 }
+
+const gaveUp = (): LivestowError =>
+  new LivestowError('STORE_UNAVAILABLE', 'the store did not take everything in the time that there was', {
+    retryable: true,
+    hint: 'what is missing there lies in the spool: `livestow recover` ships it, and so does the next start',
+  });

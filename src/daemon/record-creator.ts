@@ -36,6 +36,9 @@ export interface CreatorOptions {
   onSealed?: (manifest: Manifest) => void;
 }
 
+/** Who does not wait for the creator does not wait for the API either. */
+const NO_WAIT_TRIES = 3;
+
 export type CreatorOutcome =
   | { kind: 'stopped' }
   | { kind: 'not-live' | 'not-found' }
@@ -59,7 +62,7 @@ export async function recordCreator(
       })
       .catch((error: unknown) => {
         unsealed.push(session);
-        deps.log.error(
+        deps.log[deps.giveUp.aborted ? 'warn' : 'error'](
           { err: error, session },
           'the session is not sealed; what is missing in the store is in the spool',
         );
@@ -106,7 +109,7 @@ async function watchAndRecord(
     ignoreRoom: (roomId) => ignored.has(roomId),
     onLook: (look) => {
       options.onLook?.(look);
-      if (look.status === 'not-found' && known) {
+      if (look.status === 'not-found' && known && !options.noWait) {
         log.warn({ handle }, `nobody is called @${handle} now: is it spelt right? Looking goes on`);
       }
       known = look.status !== 'not-found';
@@ -117,7 +120,7 @@ async function watchAndRecord(
   });
   try {
     if (options.noWait) {
-      const look = await watcher.lookNow();
+      const look = await watcher.lookNow(NO_WAIT_TRIES);
       if (look.status !== 'live') return { kind: look.status === 'not-found' ? 'not-found' : 'not-live' };
       watcher.offer(look);
     }

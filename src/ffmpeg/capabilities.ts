@@ -164,8 +164,8 @@ export function installHint(platform: NodeJS.Platform, osRelease: string): strin
 }
 
 const INSTALLERS: readonly [string, string][] = [
-  ['debian', 'sudo apt-get install -y ffmpeg'],
-  ['ubuntu', 'sudo apt-get install -y ffmpeg'],
+  ['debian', 'sudo apt-get update && sudo apt-get install -y ffmpeg'],
+  ['ubuntu', 'sudo apt-get update && sudo apt-get install -y ffmpeg'],
   ['fedora', 'sudo dnf install -y ffmpeg-free'],
   ['rhel', 'sudo dnf install -y ffmpeg-free'],
   ['alpine', 'sudo apk add ffmpeg'],

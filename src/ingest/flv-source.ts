@@ -8,7 +8,6 @@ import { unitOfFlvTag } from '../media/flv-units.ts';
 import { FlvTagReader } from '../media/flv.ts';
 import type { MediaUnit } from '../media/packet.ts';
 import { mediaError, type MediaResponse } from '../net/media-client.ts';
-import { bareUrl } from '../kernel/redact.ts';
 import { gatheredBody } from './gathered-body.ts';
 import type { MediaSource, SourceDeps, SourceItem } from './source.ts';
 
@@ -66,7 +65,7 @@ function whatCameInstead(error: LivestowError, { headers, status, url }: MediaRe
   return new LivestowError('MEDIA_NOT_MEDIA', `${new URL(url).host} sent ${contentType} instead of FLV`, {
     retryable: true,
     cause: error,
-    context: { ...error.context, contentType, status, url: bareUrl(url) },
+    context: { ...error.context, contentType, status, host: new URL(url).host },
   });
 }
 

@@ -4,7 +4,6 @@
  */
 import HLS from 'hls-parser';
 import { LivestowError, messageOf } from '../kernel/errors.ts';
-import { bareUrl } from '../kernel/redact.ts';
 
 // Lenient: live playlists in the wild break rules that don't matter here, and the parser would write to the console.
 HLS.setOptions({ strictMode: false, silent: true });
@@ -121,13 +120,13 @@ const notAPlaylist = (url: string, why: string, cause?: unknown) =>
   new LivestowError('MEDIA_NOT_MEDIA', `${hostOf(url)} sent no HLS playlist: ${why.slice(0, 200)}`, {
     retryable: true,
     cause,
-    context: { url: bareUrl(url) },
+    context: { host: hostOf(url) },
   });
 
 const unsupported = (why: string, url: string) =>
   new LivestowError('MEDIA_UNSUPPORTED', `this HLS stream can't be recorded: ${why}`, {
     hint: 'another variant of the same broadcast may do',
-    context: { url: bareUrl(url) },
+    context: { host: hostOf(url) },
   });
 
 const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : 'the CDN');

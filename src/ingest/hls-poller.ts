@@ -3,7 +3,7 @@
  * (RFC 8216, 6.3.4). A playlist that can't be read for a while is a failure, one that stands still is frozen.
  */
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
-import { bareUrl } from '../kernel/redact.ts';
+import { hostOf } from '../net/media-client.ts';
 import { MAX_PLAYLIST_BYTES, parseHlsPlaylist, type HlsMediaPlaylist } from './hls-playlist.ts';
 import { HlsWindow } from './hls-window.ts';
 import type { SourceDeps } from './source.ts';
@@ -55,7 +55,7 @@ export class HlsPoller {
     if (second.kind === 'master') {
       throw new LivestowError('MEDIA_NOT_MEDIA', 'a master playlist names another master playlist', {
         retryable: true,
-        context: { url: bareUrl(this.#url) },
+        context: { host: hostOf(this.#url) },
       });
     }
     this.#take(second);

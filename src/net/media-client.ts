@@ -7,7 +7,6 @@ import type { Readable } from 'node:stream';
 import { request, type Dispatcher } from 'undici';
 import { systemClock, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
-import { bareUrl } from '../kernel/redact.ts';
 import type { HostGuard } from './host-guard.ts';
 
 /** What the CDNs see of peers (field notes): a desktop Chrome that came from the site. */
@@ -65,18 +64,18 @@ export function mediaError(error: unknown, url: string, signal?: AbortSignal): u
     {
       retryable: true,
       cause: error,
-      context: { url: bareUrl(url), networkCode: code },
+      context: { host: hostOf(url), networkCode: code },
     },
   );
 }
 
-const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : 'the CDN');
+export const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : 'the CDN');
 
 function requireHttp(url: string): URL {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed && (parsed.protocol === 'http:' || parsed.protocol === 'https:')) return parsed;
   throw new LivestowError('MEDIA_UNSUPPORTED', 'media was offered by a URL that is neither http nor https', {
-    context: { url: bareUrl(url) },
+    context: { host: hostOf(url) },
   });
 }
 
@@ -166,7 +165,7 @@ const timedOut = () => Object.assign(new Error('no complete answer in time'), { 
 const httpError = (status: number, url: URL, what: string): LivestowError =>
   new LivestowError('MEDIA_HTTP', `${url.host} ${what}`, {
     retryable: true,
-    context: { status, url: bareUrl(url.href) },
+    context: { status, host: url.host },
   });
 
 async function readAll(body: Readable, maxBytes: number, url: string): Promise<Buffer> {
@@ -176,7 +175,7 @@ async function readAll(body: Readable, maxBytes: number, url: string): Promise<B
     bytes += chunk.length;
     if (bytes > maxBytes) {
       throw new LivestowError('MEDIA_NOT_MEDIA', `${hostOf(url)} sent more than ${maxBytes} bytes`, {
-        context: { url: bareUrl(url) },
+        context: { host: hostOf(url) },
       });
     }
     chunks.push(chunk);

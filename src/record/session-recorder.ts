@@ -46,7 +46,7 @@ export interface SessionRecorderDeps {
   policy: EndPolicy;
   stallMs: number;
   sampleIntervalMs: number;
-  /** Ends the recording this long after its first media. */
+  /** Ends the recording this long after its first media, or after its beginning while there is none. */
   maxDurationMs: number | null;
 }
 
@@ -68,6 +68,7 @@ export class SessionRecorder {
   #lastLookAtMs: number;
   #looking: Promise<void> | null = null;
   #nextLook: Look | null = null;
+  #hadMedia = false;
   #cancelMaxDuration: (() => void) | null = null;
   #phaseWaiters: (() => void)[] = [];
 
@@ -94,6 +95,7 @@ export class SessionRecorder {
     };
     stop.addEventListener('abort', onStop);
     if (stop.aborted) onStop();
+    this.#limitDuration();
     let failure: { error: unknown } | undefined;
     const background = [this.#holdLoop(), this.#sampleLoop()].map((loop) =>
       loop.catch((error: unknown) => {
@@ -147,7 +149,8 @@ export class SessionRecorder {
       }
       this.#apply({ type: 'media-broke' });
       this.#noteOutcome(variant, outcome);
-      refused = outcome.error !== null;
+      // What is forbidden here stays so: a look may bring other addresses, a hurry brings nothing.
+      refused = outcome.error !== null && outcome.error.code !== 'MEDIA_FORBIDDEN_HOST';
       if (outcome.mediaMs > 0) {
         cause = outcome.cause;
         this.#choice.delivered(variant, outcome.mediaMs);
@@ -226,14 +229,21 @@ export class SessionRecorder {
   }
 
   #onMedia(variant: Variant): void {
-    const { recording, clock, maxDurationMs } = this.#deps;
     this.#apply({ type: 'media' });
-    recording.event('media', { variant: variant.id });
-    if (maxDurationMs !== null) {
-      this.#cancelMaxDuration ??= clock.after(maxDurationMs, () => {
-        this.#apply({ type: 'stop', cause: 'max-duration' });
-      });
-    }
+    this.#deps.recording.event('media', { variant: variant.id });
+    if (this.#hadMedia) return;
+    this.#hadMedia = true;
+    this.#limitDuration();
+  }
+
+  /** Counts anew from the first media: what is limited is the recording. */
+  #limitDuration(): void {
+    const { clock, maxDurationMs } = this.#deps;
+    this.#cancelMaxDuration?.();
+    if (maxDurationMs === null) return;
+    this.#cancelMaxDuration = clock.after(maxDurationMs, () => {
+      this.#apply({ type: 'stop', cause: 'max-duration' });
+    });
   }
 
   #noteOutcome(variant: Variant, { cause, mediaMs, error }: AttemptOutcome): void {

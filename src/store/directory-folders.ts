@@ -9,6 +9,8 @@ import { isMissing, removeFile, syncFolder } from '../kernel/files.ts';
 
 /** No put takes a day; whatever is older was left by a process that died. */
 const STALE_AFTER_MS = 24 * 3_600_000;
+/** How often a folder may be removed under a writer, who makes it again, before something else must be wrong. */
+const PREPARED_MOST = 20;
 /** So that a daemon which runs for years does not remember every session's folder. */
 const REMEMBERED_FOLDERS = 4_096;
 
@@ -24,16 +26,15 @@ export class DirectoryFolders {
     this.#root = root;
   }
 
-  /** Runs `write` with the folder there, and once more when another process removed it (it was empty) meanwhile. */
+  /** Runs `write` with the folder there, and again when another writer removed it (it was empty) meanwhile. */
   async within<T>(folder: string, write: () => Promise<T>): Promise<T> {
-    const fresh = !this.#ready.has(folder);
-    if (fresh) await this.#prepare(folder);
-    try {
-      return await write();
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-      await this.#prepare(folder);
-      return write();
+    for (let prepared = 0; ; prepared += 1) {
+      if (prepared > 0 || !this.#ready.has(folder)) await this.#prepare(folder);
+      try {
+        return await write();
+      } catch (error) {
+        if (!isMissing(error) || prepared >= PREPARED_MOST) throw error;
+      }
     }
   }
 

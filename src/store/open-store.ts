@@ -1,4 +1,5 @@
 /** The store that a setting (`LIVESTOW_STORE`) names, ready for use: the adapter under its decorators. */
+import { stat } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock, type Clock } from '../kernel/clock.ts';
@@ -41,8 +42,25 @@ export function openStore(location: string, deps: StoreDeps = {}): Store {
   );
 }
 
+/**
+ * Throws STORE_NOT_FOUND for a folder that is not there: a writer would make it, and a reader would find an empty archive
+ * where only its name was mistyped.
+ */
+export async function requireFolder(location: string, cwd: string = process.cwd()): Promise<void> {
+  const scheme = schemeOf(location);
+  if (scheme !== undefined && scheme !== 'file') return;
+  const path = scheme === 'file' ? pathOf(location) : resolve(cwd, location);
+  if ((await stat(path).catch(() => undefined))?.isDirectory() === true) return;
+  throw new LivestowError('STORE_NOT_FOUND', `there is no archive in ${path}: no such folder`, {
+    hint: 'name the archive by --store, LIVESTOW_STORE or in livestow.yaml',
+  });
+}
+
+const schemeOf = (location: string): string | undefined =>
+  /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(location)?.[1]?.toLowerCase();
+
 function openAdapter(location: string, deps: StoreDeps): Store {
-  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(location)?.[1]?.toLowerCase();
+  const scheme = schemeOf(location);
   switch (scheme) {
     case undefined:
       if (location.trim() === '') throw unusable('is empty');

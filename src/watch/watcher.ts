@@ -48,8 +48,11 @@ export class Watcher {
     this.#lookedAtMs = this.#options.clock.monotonic();
   }
 
-  /** One answered look now, with pauses while the API is in trouble. Throws as `rooms`. */
-  async lookNow(): Promise<Look> {
+  /**
+   * One answered look now, with pauses while the API is in trouble. Throws as `rooms`, and the look's error after so many
+   * tries.
+   */
+  async lookNow(triesMax = Infinity): Promise<Look> {
     const { handle, look, clock, signal, logger, random } = this.#options;
     for (let failures = 1; ; failures += 1) {
       signal.throwIfAborted();
@@ -63,7 +66,7 @@ export class Watcher {
       } catch (error) {
         signal.throwIfAborted();
         const next = afterFailure(error, failures, random);
-        if (next.kind === 'stop') throw error;
+        if (next.kind === 'stop' || failures >= triesMax) throw error;
         // The gate of the key has told already when there was no request.
         const quiet = isLivestowError(error) && error.context['withoutRequest'] === true;
         logger[quiet ? 'debug' : 'warn']({ err: error, handle, waitMs: next.waitMs }, 'look failed');

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { composeRecorder } from '../../daemon/compose.ts';
 import { recordCreator, type CreatorOutcome } from '../../daemon/record-creator.ts';
 import type { LiveSession } from '../../daemon/record-room.ts';
+import type { Config } from '../../config/schema.ts';
 import { parseDurationMs } from '../../kernel/duration.ts';
 import { LivestowError } from '../../kernel/errors.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
@@ -41,6 +42,7 @@ the next start ships it.`,
         const { config, warnings } = await context.loadConfig(command);
         for (const warning of warnings) context.err.line(`warning: ${warning}`);
         const maxDurationMs = maxDurationOf(flags);
+        requireKey(config);
         const stop = context.stopSignal();
         const status = statusLine(context);
         const log = status.around(context.createLogger(config));
@@ -96,6 +98,14 @@ the next start ships it.`,
         }
       }),
     );
+
+/** Before anything is made or told: without a key nobody can be looked up. */
+function requireKey({ apiKey }: Config): void {
+  if (apiKey !== undefined) return;
+  throw new LivestowError('CONFIG', 'there is no key for the lookup API', {
+    hint: 'set LIVESTOW_API_KEY to a Social Fetch key (sfk_...)',
+  });
+}
 
 function maxDurationOf({ maxDuration }: RecordFlags): number | null {
   if (maxDuration === undefined) return null;

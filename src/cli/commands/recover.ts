@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { composeRecorder } from '../../daemon/compose.ts';
 import { recoverSpool } from '../../daemon/recover.ts';
 import { messageOf } from '../../kernel/errors.ts';
+import { stopKind } from '../../kernel/stop-request.ts';
 import { action, JSON_OPTION, type CommandFactory } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { livestowVersion } from '../version.ts';
@@ -45,7 +46,7 @@ export const recoverCommand: CommandFactory = (context) =>
           await recorder.close();
         }
         if (!json && !stop.aborted && others + left === 0) context.err.line('nothing was left in the spool');
-        if (stop.aborted) return EXIT.interrupted;
-        return left > 0 ? EXIT.partly : EXIT.done;
+        if (stopKind(stop) === 'interrupt') return EXIT.interrupted;
+        return left > 0 || stop.aborted ? EXIT.partly : EXIT.done;
       }),
     );

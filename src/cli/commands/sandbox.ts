@@ -103,9 +103,9 @@ function announce({ out }: CliContext, sandbox: Sandbox, { json }: SandboxFlags)
       .join(' ')}`,
   );
   const [first = 'alice'] = creators;
-  out.line(`  livestow record ${first} --once\n`);
+  out.line(`  livestow record ${first} --once        (in a checkout: scripts/livestow)\n`);
   out.line(
-    'To end that broadcast, and to make its CDN stall (src/sandbox/faults.ts lists the other faults):\n',
+    'To end that broadcast, and to make its CDN stall (other faults: src/sandbox/faults.ts in the source):\n',
   );
   out.line(`  curl -d '{"handle":"${first}"}' ${apiUrl}/_sandbox/end`);
   out.line(

@@ -54,8 +54,10 @@ export const checkLookup =
           clock,
         });
         const look = await client.look(handle, { signal });
-        const cost = `${look.meta.creditsCharged} credits charged`;
-        findings.push({ check: 'look', status: 'ok', found: `@${handle} is ${look.status} (${cost})` });
+        const { creditsCharged } = look.meta;
+        const cost = `${creditsCharged} ${creditsCharged === 1 ? 'credit' : 'credits'} charged`;
+        const found = look.status === 'not-found' ? `there is no @${handle}` : `@${handle} is ${look.status}`;
+        findings.push({ check: 'look', status: 'ok', found: `${found} (${cost})` });
       }
       return findings;
     } finally {
