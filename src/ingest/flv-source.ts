@@ -25,7 +25,7 @@ export async function* openFlvSource(url: string, deps: SourceDeps, signal: Abor
     for await (const { chunks, bytes, arrivedAtMs } of gatheredBody(response.body, deps)) {
       const units: MediaUnit[] = [];
       const notes: SourceItem[] = [];
-      for (const tag of reader.push(...chunks)) {
+      for (const tag of reader.push(chunks)) {
         const unit = unitOfFlvTag(tag);
         if (unit === undefined) continue;
         if (unit.kind === 'video' || unit.kind === 'audio') {

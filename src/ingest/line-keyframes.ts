@@ -8,7 +8,8 @@ import type { Arrived } from './source-clock.ts';
 
 /** A clock that was mended may have moved a keyframe by so much. */
 const SAME_PLACE_MS = 10;
-const KEPT = 8;
+/** As many as are recognised by their content (`recent-media.ts`). */
+const KEPT = 16;
 
 export interface LineKeyframe {
   dtsMs: number;

@@ -41,6 +41,10 @@ const EDGE_TOLERANCE_MS = 1_000;
 const ARRIVAL_TOLERANCE_MS = 100;
 /** How much media a join holds back to see whether there is sound. */
 const AUDIO_WAIT_MS = 3_000;
+/** Two connections that begin with timestamps so near to each other may have clocks of their own. */
+const BEGINS_ANEW_MS = 1_000;
+/** Less than any GOP lasts. */
+const SAME_GOP_MS = 250;
 /** A frame that seems to last longer is a pause. */
 const FRAME_MAX_MS = 200;
 
@@ -70,7 +74,10 @@ export interface TimelineState {
 }
 
 /** Why packets are being held back: a new connection, a step of the source's clock, media that looks known. */
-type Join = { kind: 'connection'; cause: GapCause } | { kind: 'step'; silenceMs: number } | { kind: 'again' };
+type Join =
+  | { kind: 'connection'; cause: GapCause; otherQuality: boolean }
+  | { kind: 'step'; silenceMs: number }
+  | { kind: 'again' };
 
 /** Where the held packets go. */
 type Place =
@@ -88,7 +95,9 @@ type Place =
 
 export class Timeline {
   readonly #firstDtsMs: number;
-  #join: Join | null = { kind: 'connection', cause: 'found-late' };
+  #join: Join | null = { kind: 'connection', cause: 'found-late', otherQuality: false };
+  /** The first timestamps of this connection, and of the one before it. */
+  #beganMs: { now: number | null; before: number | null } = { now: null, before: null };
   readonly #held = new HeldUnits();
   readonly #clock = new SourceClock();
   /** The source's clock was left to drop what was sent again. */
@@ -112,9 +121,14 @@ export class Timeline {
     this.#firstDtsMs = FIRST_DTS_MS + Math.max(0, Math.round(startMs));
   }
 
-  /** The next units come from another connection; `cause` is why media may be missing before it. */
-  connect(cause: GapCause, protocol: MediaProtocol = 'flv'): TimelineItem[] {
-    const items = this.interrupt(cause);
+  /**
+   * The next units come from another connection; `cause` is why media may be missing before it.
+   * @param otherQuality of the same broadcast
+   */
+  connect(cause: GapCause, protocol: MediaProtocol = 'flv', otherQuality = false): TimelineItem[] {
+    const items = this.finish();
+    this.#join = { kind: 'connection', cause, otherQuality };
+    this.#beganMs = { now: null, before: this.#beganMs.now ?? this.#beganMs.before };
     this.#clock.comesBy(protocol);
     this.#configs = { video: null, audio: null };
     return items;
@@ -123,7 +137,7 @@ export class Timeline {
   /** The source says that media is missing before the next units, or that their timestamps are others. */
   interrupt(cause: GapCause): TimelineItem[] {
     const items = this.finish();
-    this.#join = { kind: 'connection', cause };
+    this.#join = { kind: 'connection', cause, otherQuality: false };
     return items;
   }
 
@@ -229,6 +243,7 @@ export class Timeline {
       else this.#held.add(held);
       return;
     }
+    this.#beganMs.now ??= unit.dtsMs;
     this.#join ??= this.#joinAt(unit, arrivedAtMs);
     if (!this.#join) {
       this.#emit(unit, arrivedAtMs);
@@ -291,21 +306,41 @@ export class Timeline {
     if (!lead || !this.#clock.trackOf(lead.packet)) return { kind: 'first' };
     const again = this.#recordedBefore(join, packets, watched, now);
     if (again === 'unknown') return undefined;
-    if (again !== undefined) return { kind: 'again', offsetMs: again - lead.packet.dtsMs };
+    if (again !== undefined) {
+      const offsetMs = again - lead.packet.dtsMs;
+      return this.#endsDiffer(packets) && join.kind === 'connection'
+        ? this.#takeOver(packets, [offsetMs], now)
+        : { kind: 'again', offsetMs };
+    }
     if (join.kind === 'again') return { kind: 'onward' };
     if (this.#clock.followsOn(lead.packet)) return { kind: 'clock', offsetMs: this.#clock.offsetMs };
     if (join.kind === 'connection' && !watched) return undefined;
     const offsetMs = this.#clock.knownFor(packets);
     if (offsetMs !== undefined) return { kind: 'clock', offsetMs };
-    if (join.kind !== 'connection') return { kind: 'unknown' };
-    const takeOver = this.#keyframes.takeOver(packets, this.#offsetsOf(packets));
+    if (join.kind !== 'connection' || !join.otherQuality) return { kind: 'unknown' };
+    return this.#takeOver(packets, this.#offsetsOf(packets), now);
+  }
+
+  #takeOver(packets: readonly Arrived[], offsetsMs: readonly number[], now: boolean): Place | undefined {
+    const takeOver = this.#keyframes.takeOver(packets, offsetsMs);
     if (takeOver === 'later') return now ? { kind: 'unknown' } : undefined;
     return takeOver ? { kind: 'back', ...takeOver } : { kind: 'unknown' };
   }
 
+  /** What was recorded already can't go on in the epoch: its pictures are of another configuration by now. */
+  #endsDiffer(packets: readonly Arrived[]): boolean {
+    const last = packets.at(-1);
+    const { video } = this.#held.configsAt(last?.packet, this.#configs);
+    return !this.#epoch || !sameConfig(this.#epoch.video, video);
+  }
+
   /** How these packets may lie on the line: by a clock that they come in time by, by sound that is there already. */
   #offsetsOf(packets: readonly Arrived[]): number[] {
-    const toleranceMs = EDGE_TOLERANCE_MS + this.#clock.jitterMs;
+    const { now, before } = this.#beganMs;
+    const { jitterMs } = this.#clock;
+    // Timestamps that begin where the last connection's began may be of no common clock: then they are late by a GOP.
+    const beginsAnew = now === null || before === null || Math.abs(now - before) < BEGINS_ANEW_MS;
+    const toleranceMs = beginsAnew ? (jitterMs > 0 ? -1 : SAME_GOP_MS) : EDGE_TOLERANCE_MS + jitterMs;
     const byClock = this.#clock.offsetsMs.filter(
       (offsetMs) => Math.abs(this.#clock.lateMs(packets, offsetMs)) <= toleranceMs,
     );
@@ -390,7 +425,7 @@ export class Timeline {
       // What comes behind the lead may bear another step, another configuration.
       if (index > at) this.#take(each);
       else if (isConfig(unit) || (isLead && begins)) continue;
-      else if (place.kind === 'back' && !isLead) this.#droppedAgain += 1;
+      else if (place.kind === 'back' && unit.kind === 'video') this.#droppedAgain += 1;
       else if (join.kind === 'connection' && unit.kind === 'video' && !isLead)
         this.#droppedHead.pictures += 1;
       else this.#emit(unit, arrivedAtMs);
@@ -498,6 +533,7 @@ export class Timeline {
     this.#keyframes.forgetFrom(dtsMs);
     this.#recent.forgetFrom(dtsMs, soundMs);
     if (video) video.lastDtsMs = dtsMs - video.frameMs;
+    if (soundMs === null) this.#clock.audio = null;
     if (!audio || soundMs === null) return;
     audio.lastDtsMs = soundMs;
     // Sound lies a little off its pictures: some of what comes with the keyframe is there already.

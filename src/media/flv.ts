@@ -81,10 +81,10 @@ export class FlvTagReader {
   }
 
   /** The tags that these chunks complete, in order. Throws MEDIA_NOT_MEDIA. */
-  push(...chunks: readonly Buffer[]): FlvTag[] {
+  push(chunks: Buffer | readonly Buffer[]): FlvTag[] {
     const tags: FlvTag[] = [];
     this.#throwFailure();
-    for (const chunk of chunks) this.#read(chunk, tags);
+    for (const chunk of Buffer.isBuffer(chunks) ? [chunks] : chunks) this.#read(chunk, tags);
     if (tags.length === 0) this.#throwFailure();
     return tags;
   }

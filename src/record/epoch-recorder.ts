@@ -82,15 +82,18 @@ export class EpochRecorder {
     await this.#outlive(feed, () => this.#restart());
   }
 
-  /** Closes the last segment; every segment was handed over when it resolves. */
-  async end(): Promise<void> {
+  /**
+   * Closes the last segment; every segment was handed over when it resolves.
+   * @param wantedBeforeMs what lies behind is no loss
+   */
+  async end(wantedBeforeMs = Infinity): Promise<void> {
     const close = async (): Promise<void> => this.#sink?.end();
     await this.#outlive(close, async () => {
       await this.#restart();
       await close();
     });
     this.#sink = null;
-    this.#lose(this.#open);
+    this.#lose(this.#open.filter((dtsMs) => dtsMs < wantedBeforeMs));
     this.#open = [];
   }
 
@@ -107,12 +110,20 @@ export class EpochRecorder {
       (packet) => packet.kind === 'video' && packet.key && (dtsMs === null || isAt(packet.dtsMs, dtsMs)),
     );
     if (keyframe === -1 || pictures.length !== this.#open.length) {
-      await this.end();
+      await this.end(dtsMs ?? Infinity);
       return;
     }
     await this.abort();
+    // Sound that belongs before the keyframe may stand behind it.
+    const isLate = (packet: MediaPacket): boolean =>
+      dtsMs !== null && packet.kind === 'audio' && packet.dtsMs < dtsMs;
+    const whole = rest.filter((packet, index) => index < keyframe || isLate(packet));
+    await this.#closeWhole(whole);
+    // Only now: killed before, this would be lost.
     if (dtsMs !== null) await tail.drop(this.spec.epoch, dtsMs - TAIL_ROUNDING_MS);
-    const whole = rest.slice(0, keyframe);
+  }
+
+  async #closeWhole(whole: readonly MediaPacket[]): Promise<void> {
     this.#open = whole.flatMap(({ kind, dtsMs }) => (kind === 'video' ? [dtsMs] : []));
     if (whole.length === 0) return;
     const closeWhole = async (): Promise<void> => {

@@ -1,11 +1,12 @@
 /**
  * The way back up: while a lower variant is recorded, those above it that may be tried again are tried beside it, one at a
- * time. One that brings a keyframe is back: its connection is kept open, with what it brought, and takes over.
+ * time. One that brings a keyframe, and goes on for a while, is back: its connection is kept open, with what it brought,
+ * and takes over. An edge that is dead may still send what it has in its cache.
  */
 import type { MediaSource, SourceItem } from '../ingest/source.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError } from '../kernel/errors.ts';
-import { isConfig } from '../media/packet.ts';
+import { isConfig, type MediaUnit } from '../media/packet.ts';
 import type { Variant } from '../model/variant.ts';
 import type { OpenSource } from './attempt.ts';
 import type { VariantChoice } from './variant-choice.ts';
@@ -13,6 +14,8 @@ import type { VariantChoice } from './variant-choice.ts';
 const CHECK_MS = 5_000;
 /** So long a connection may take to bring a keyframe: a GOP, and then some. */
 const PATIENCE_MS = 10_000;
+/** So long media must keep coming behind its first keyframe. */
+const STEADY_MS = 1_000;
 
 export interface Returned {
   variant: Variant;
@@ -65,6 +68,7 @@ async function tried(
   signal.addEventListener('abort', close, { once: true });
   const cancelPatience = clock.after(PATIENCE_MS, close);
   const brought: SourceItem[] = [];
+  let keyframeAtMs: number | undefined;
   const source = openSource(variant, connection.signal);
   try {
     for (;;) {
@@ -72,7 +76,9 @@ async function tried(
       // What is complete already is no broadcast that goes on.
       if (step.done || step.value.kind === 'complete') break;
       brought.push(step.value);
-      if (!hasKeyframe(step.value)) continue;
+      if (step.value.kind !== 'media') continue;
+      if (hasKeyframe(step.value)) keyframeAtMs ??= step.value.arrivedAtMs;
+      if (keyframeAtMs === undefined || step.value.arrivedAtMs - keyframeAtMs < STEADY_MS) continue;
       return { variant, open: (_, until) => goingOn(brought, source, connection, until), close };
     }
     connection.abort();
@@ -105,8 +111,8 @@ async function* goingOn(
   }
 }
 
-const hasKeyframe = (item: SourceItem): boolean =>
-  item.kind === 'media' && item.units.some((unit) => unit.kind === 'video' && !isConfig(unit) && unit.key);
+const hasKeyframe = ({ units }: { units: readonly MediaUnit[] }): boolean =>
+  units.some((unit) => unit.kind === 'video' && !isConfig(unit) && unit.key);
 
 /** Whether it came to its end before the signal aborted. */
 const passed = (waiting: Promise<void>, signal: AbortSignal): Promise<boolean> =>

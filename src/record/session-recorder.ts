@@ -135,8 +135,11 @@ export class SessionRecorder {
       const lookedAtMs = this.#lastLookAtMs;
       const urlsAgeMs = clock.monotonic() - lookedAtMs;
       recording.event('attempt', { variant: variant.id });
-      await recording.take(timeline.connect(cause, variant.protocol), variantLabel(variant));
-      const outcome = await this.#attempt(variant, returned?.open ?? this.#deps.openSource);
+      const isOther = this.#recorded !== null && !sameQuality(this.#recorded, variant);
+      const outcome = await this.#attemptBehind(variant, returned, async () => {
+        const items = timeline.connect(cause, variant.protocol, isOther);
+        await recording.take(items, variantLabel(variant));
+      });
       returned = outcome.returned;
       if (this.#over.signal.aborted) {
         returned?.close();
@@ -169,6 +172,20 @@ export class SessionRecorder {
       } else {
         this.#choice.setAside(variant, clock.monotonic());
       }
+    }
+  }
+
+  /** An attempt, with the connection that a better variant brought along if it did. */
+  async #attemptBehind(
+    variant: Variant,
+    returned: Returned | null,
+    connect: () => Promise<void>,
+  ): Promise<AttemptOutcome & { returned: Returned | null }> {
+    try {
+      await connect();
+      return await this.#attempt(variant, returned?.open ?? this.#deps.openSource);
+    } finally {
+      returned?.close();
     }
   }
 

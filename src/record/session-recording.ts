@@ -235,14 +235,18 @@ export class SessionRecording {
   }
 
   async #endBefore({ backToDtsMs }: EpochItem): Promise<void> {
-    this.#soundUpToMs = -Infinity;
     if (backToDtsMs === null) {
+      this.#soundUpToMs = -Infinity;
       void this.#endEpoch((recorder) => recorder.end());
       return;
     }
-    const recorder = this.#epoch?.recorder;
-    await this.#endEpoch((ending) => ending.endAtKeyframe(backToDtsMs));
-    if (recorder) this.#soundUpToMs = recorder.soundUpToMs;
+    const ending = this.#epoch;
+    // What the old quality lacks behind that keyframe, the new one may bring.
+    const wallMs = this.#deps.timeline.wallOf(backToDtsMs);
+    if (ending) ending.gaps = ending.gaps.filter(({ fromMs }) => fromMs < wallMs);
+    await this.#endEpoch((recorder) => recorder.endAtKeyframe(backToDtsMs));
+    // An epoch that went back before it had a segment leaves the sound of the one before it.
+    if (ending) this.#soundUpToMs = Math.max(this.#soundUpToMs, ending.recorder.soundUpToMs);
   }
 
   /** Resolves when its last segment is closed; what follows from that comes later, in order. */

@@ -70,6 +70,8 @@ export class Broadcast {
   /** The same broadcast, encoded otherwise. */
   pictureQuality = '';
   soundQuality = '';
+  /** As in the options, and to be changed. */
+  skewMs: number;
   readonly #options: Required<BroadcastOptions>;
 
   constructor(options: BroadcastOptions = {}, timeline = new Timeline()) {
@@ -84,6 +86,7 @@ export class Broadcast {
       silent: false,
       ...options,
     };
+    this.skewMs = this.#options.skewMs;
     this.video = this.#options.video ? videoConfig() : null;
     this.audio = this.#options.audio ? audioConfig() : null;
   }
@@ -107,9 +110,10 @@ export class Broadcast {
       fromMs,
       clock = 'same',
       lagMs = 0,
-    }: { fromMs?: number; clock?: 'same' | 'restart'; lagMs?: number } = {},
+      otherQuality = false,
+    }: { fromMs?: number; clock?: 'same' | 'restart'; lagMs?: number; otherQuality?: boolean } = {},
   ): void {
-    this.#keep(this.timeline.connect(cause));
+    this.#keep(this.timeline.connect(cause, 'flv', otherQuality));
     this.atMs = fromMs ?? this.gopStartMs(this.nowMs);
     if (clock === 'restart') this.shiftMs = -this.atMs;
     this.headers();
@@ -131,6 +135,12 @@ export class Broadcast {
     for (let at = 0; at < units.length; at += 16) {
       this.#keep(this.timeline.push(units.slice(at, at + 16), this.utcMs));
     }
+  }
+
+  /** The source says that what comes next has other timestamps, which begin anew. */
+  discontinuity(): void {
+    this.#keep(this.timeline.interrupt('source-skip'));
+    this.shiftMs = -this.atMs;
   }
 
   /** Time passes and media flows, in reads of 40 ms. */
@@ -175,7 +185,8 @@ export class Broadcast {
   }
 
   #unitsTo(toMs: number): MediaUnit[] {
-    const { pictureMs, skewMs } = this.#options;
+    const { pictureMs } = this.#options;
+    const { skewMs } = this;
     const units: { atMs: number; unit: MediaPacket }[] = [];
     if (this.video) {
       for (let n = firstFrom(this.atMs, pictureMs); pictureMs(n) < toMs; n += 1) {

@@ -381,7 +381,7 @@ describe('another quality of the same broadcast', () => {
     const broadcast = live(options).run(atMs);
     broadcast.silence(awayMs);
     other(broadcast);
-    broadcast.connect('connection-lost', { fromMs: 8_000 });
+    broadcast.connect('connection-lost', { otherQuality: true, fromMs: 8_000 });
     const outcome = broadcast.run(9_000).end();
     expectWhole(outcome);
     expect(outcome).toMatchObject({ gaps: [], epochs: 2 });
@@ -392,7 +392,7 @@ describe('another quality of the same broadcast', () => {
   test('that begins with several GOPs takes over at the last of them that was recorded', () => {
     const broadcast = live().run(9_100);
     other(broadcast);
-    broadcast.connect('connection-lost', { fromMs: 2_000 });
+    broadcast.connect('connection-lost', { otherQuality: true, fromMs: 2_000 });
     const outcome = broadcast.run(9_000).end();
     expectWhole(outcome);
     expect(outcome).toMatchObject({ gaps: [], epochs: 2 });
@@ -403,7 +403,7 @@ describe('another quality of the same broadcast', () => {
   test('that is a GOP behind is waited for', () => {
     const broadcast = live().run(8_100);
     other(broadcast);
-    broadcast.connect('connection-lost', { fromMs: 6_000, lagMs: 300 });
+    broadcast.connect('connection-lost', { otherQuality: true, fromMs: 6_000, lagMs: 300 });
     const outcome = broadcast.run(9_000).end();
     expectWhole(outcome);
     expect(outcome).toMatchObject({ gaps: [], epochs: 2 });
@@ -413,12 +413,12 @@ describe('another quality of the same broadcast', () => {
     const broadcast = live().run(9_100);
     const first = broadcast.video;
     other(broadcast);
-    broadcast.connect('connection-lost');
+    broadcast.connect('connection-lost', { otherQuality: true });
     broadcast.run(200);
     broadcast.video = first;
     broadcast.pictureQuality = '';
     broadcast.soundQuality = '';
-    broadcast.connect('connection-lost');
+    broadcast.connect('connection-lost', { otherQuality: true });
     const outcome = broadcast.run(5_000).end();
     expectWhole(outcome);
     expect(outcome).toMatchObject({ gaps: [], epochs: 3 });
@@ -428,7 +428,7 @@ describe('another quality of the same broadcast', () => {
     const broadcast = live().run(9_100);
     broadcast.video = videoConfig('small', 360);
     broadcast.pictureQuality = ' small';
-    broadcast.connect('connection-lost', { fromMs: 2_000, clock: 'restart' });
+    broadcast.connect('connection-lost', { otherQuality: true, fromMs: 2_000, clock: 'restart' });
     const outcome = broadcast.run(9_000).end();
     expectWhole(outcome);
     expect(outcome).toMatchObject({ gaps: [], epochs: 2 });
@@ -438,11 +438,77 @@ describe('another quality of the same broadcast', () => {
   test('whose timestamps begin anew is put behind the end by its arrival', () => {
     const broadcast = live().run(5_900);
     other(broadcast);
-    broadcast.connect('connection-lost', { fromMs: 4_000, clock: 'restart' });
+    broadcast.connect('connection-lost', { otherQuality: true, fromMs: 4_000, clock: 'restart' });
     const outcome = broadcast.run(5_000).end();
     expect(outcome.faults).toEqual([]);
     expect(counted(outcome.missing)).toEqual(NOTHING);
     expect(outcome.events).toContain('timestamp-restart');
+  });
+
+  test('and back, with several GOPs: not in the middle of one that the other has', () => {
+    const broadcast = live().run(9_100);
+    const first = broadcast.video;
+    other(broadcast);
+    broadcast.connect('connection-lost', { otherQuality: true });
+    broadcast.run(200);
+    broadcast.video = first;
+    broadcast.pictureQuality = '';
+    broadcast.soundQuality = '';
+    broadcast.connect('connection-lost', { otherQuality: true, fromMs: 6_000 });
+    const outcome = broadcast.run(5_000).end();
+    expectWhole(outcome);
+    expect(outcome).toMatchObject({ gaps: [], epochs: 3 });
+  });
+
+  test('in the first GOP of all takes its sound along', () => {
+    const broadcast = live().run(1_500);
+    broadcast.video = videoConfig('small', 360);
+    broadcast.pictureQuality = ' small';
+    broadcast.connect('connection-lost', { otherQuality: true, fromMs: 0 });
+    const outcome = broadcast.run(5_000).end();
+    expectWhole(outcome);
+    expectTrueTime(outcome, broadcast.timeline, 60);
+  });
+
+  test('whose sound lies ahead of its pictures brings all of it', () => {
+    const broadcast = live({ skewMs: 0 }).run(9_100);
+    other(broadcast);
+    broadcast.skewMs = -300;
+    broadcast.connect('connection-lost', { otherQuality: true, fromMs: 4_000 });
+    const outcome = broadcast.run(9_000).end();
+    expect(outcome.faults).toEqual([]);
+    expect(counted(outcome.missing)).toEqual(NOTHING);
+  });
+
+  test.each([0.3, 0.6, 0.9])(
+    'of a CDN whose timestamps begin anew with each connection costs nothing (%f s)',
+    (livedS) => {
+      for (const gopPictures of [15, 30, 60]) {
+        for (const awayMs of [0, 400, 800, 1_600]) {
+          const broadcast = new Broadcast({ gopPictures });
+          broadcast.nowMs = 10_000;
+          broadcast.connect('found-late', { clock: 'restart' });
+          broadcast.run(livedS * 1_000).silence(awayMs);
+          other(broadcast);
+          broadcast.connect('connection-lost', { otherQuality: true, clock: 'restart' });
+          const outcome = broadcast.run(5_000).end();
+          expect(outcome.faults).toEqual([]);
+          expect(counted(outcome.missing)).toEqual(NOTHING);
+        }
+      }
+    },
+  );
+
+  test('is not what begins anew at each segment of a playlist', () => {
+    const broadcast = live();
+    for (let n = 0; n < 6; n += 1) {
+      broadcast.run(2_000);
+      broadcast.discontinuity();
+      broadcast.headers();
+    }
+    const outcome = broadcast.end();
+    expect(outcome.events).not.toContain('taken-back');
+    expect(counted(outcome.missing)).toEqual(NOTHING);
   });
 });
 

@@ -209,6 +209,14 @@ describe('another quality that takes over at a keyframe', () => {
     );
   });
 
+  test('behind what no engine survived: what follows the keyframe is no loss', async () => {
+    const b = await bench();
+    b.engine.diesAt = ({ dtsMs }) => dtsMs >= 64_000;
+    await feed(b, media(0, 5_720));
+    await passing(b.clock, b.recorder.endAtKeyframe(65_000));
+    expect(b.lost.every(([, toMs]) => toMs <= 65_000)).toBe(true);
+  });
+
   test('at the beginning of the epoch leaves nothing', async () => {
     const b = await bench();
     await feed(b, media(0, 700));

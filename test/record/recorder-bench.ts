@@ -82,6 +82,19 @@ export const refused: Script = async function* refuse(bench, signal) {
   throw new LivestowError('MEDIA_HTTP', 'refused', { context: { status: 404 } });
 };
 
+/** What a CDN has in its cache, and nothing after it; leaves the connection to what follows. */
+export const burst: Script = async function* cached(bench) {
+  const toMs = bench.clock.monotonic();
+  const units: MediaUnit[] = [video, audio, ...media(Math.floor(toMs / 1_000) * 1_000, toMs + 1)];
+  yield {
+    kind: 'media',
+    units: units.map((unit) => ({ ...unit })),
+    arrivedAtMs: bench.clock.now(),
+    bytes: 1,
+  };
+  return { reason: 'closed' };
+};
+
 /** Nothing at all, on an open connection. */
 export const silent: Script = async function* stay(bench, signal) {
   yield* NOTHING;

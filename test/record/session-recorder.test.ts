@@ -2,7 +2,17 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { LivestowError } from '../../src/kernel/errors.ts';
 import { StopRequest } from '../../src/kernel/stop-request.ts';
-import { flows, live, offline, RecorderBench, refused, silent, followed, variant } from './recorder-bench.ts';
+import {
+  burst,
+  flows,
+  live,
+  offline,
+  RecorderBench,
+  refused,
+  silent,
+  followed,
+  variant,
+} from './recorder-bench.ts';
 
 /** Nothing of the recorder goes on. */
 function expectQuiet(bench: RecorderBench): void {
@@ -94,6 +104,18 @@ describe('variants', () => {
     );
     expect(bench.looksAtMs).toEqual([]);
     expect(bench.recorder.phase).toBe('recording');
+  });
+
+  test('an edge that sends its cache and no more is not back', async () => {
+    const bench = await RecorderBench.open({
+      rank: both,
+      scripts: ({ qualityKey }, n) =>
+        qualityKey === 'hd' ? flows(Infinity) : n === 0 ? refused : followed(burst, silent),
+    });
+    await bench.run(4 * 60_000);
+    expect(bench.attempts.filter(({ id }) => id === 'h264/hd/flv')).toHaveLength(1);
+    expect(bench.attempts.length).toBeGreaterThan(3);
+    expect(await bench.gaps()).toEqual([]);
   });
 
   test('a better one that stays away is asked for ever less often', async () => {
