@@ -104,7 +104,7 @@ export class EpochRecorder {
    */
   async endAtKeyframe(dtsMs: number | null = null): Promise<void> {
     const { tail } = this.#deps;
-    const rest = this.spec.video ? await tail.packetsAfter(this.spec.epoch, this.#closedDtsMs) : [];
+    const rest = this.spec.video ? await this.#openPackets() : [];
     const pictures = rest.filter(({ kind }) => kind === 'video');
     const keyframe = rest.findLastIndex(
       (packet) => packet.kind === 'video' && packet.key && (dtsMs === null || isAt(packet.dtsMs, dtsMs)),
@@ -123,11 +123,21 @@ export class EpochRecorder {
     if (dtsMs !== null) await tail.drop(this.spec.epoch, dtsMs - TAIL_ROUNDING_MS);
   }
 
+  /** What the tail has and no closed segment does, a segment that closes meanwhile included. */
+  async #openPackets(): Promise<MediaPacket[]> {
+    for (;;) {
+      const closedDtsMs = this.#closedDtsMs;
+      const packets = await this.#deps.tail.packetsAfter(this.spec.epoch, closedDtsMs);
+      if (closedDtsMs === this.#closedDtsMs) return packets;
+    }
+  }
+
   async #closeWhole(whole: readonly MediaPacket[]): Promise<void> {
-    this.#open = whole.flatMap(({ kind, dtsMs }) => (kind === 'video' ? [dtsMs] : []));
+    const closedMs = (): number => this.#closedDtsMs + TAIL_ROUNDING_MS;
+    this.#open = whole.flatMap(({ kind, dtsMs }) => (kind === 'video' && dtsMs > closedMs() ? [dtsMs] : []));
     if (whole.length === 0) return;
     const closeWhole = async (): Promise<void> => {
-      const from = whole.findIndex((packet) => packet.kind === 'video' && packet.dtsMs > this.#closedDtsMs);
+      const from = whole.findIndex((packet) => packet.kind === 'video' && packet.dtsMs > closedMs());
       if (from === -1) return;
       await this.#start(whole.slice(from).filter(this.#isOpen));
       await this.#sink?.end();
@@ -202,8 +212,7 @@ export class EpochRecorder {
 
   /** A new engine takes what no closed segment holds yet: the tail cuts at keyframes, as segments do. */
   async #restart(): Promise<void> {
-    const tail = await this.#deps.tail.packetsAfter(this.spec.epoch, this.#closedDtsMs);
-    const packets = tail.filter(this.#isOpen);
+    const packets = (await this.#openPackets()).filter(this.#isOpen);
     if (packets.length > 0) await this.#start(packets);
     else this.#waitsForKeyframe = true;
   }

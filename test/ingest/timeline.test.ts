@@ -467,6 +467,7 @@ describe('another quality of the same broadcast', () => {
     broadcast.connect('connection-lost', { otherQuality: true, fromMs: 0 });
     const outcome = broadcast.run(5_000).end();
     expectWhole(outcome);
+    expect(outcome).toMatchObject({ gaps: [], epochs: 2 });
     expectTrueTime(outcome, broadcast.timeline, 60);
   });
 
