@@ -29,6 +29,8 @@ export interface Recording {
 }
 
 const SEGMENT_SECONDS = 6;
+/** As `scripts/livestow` starts Node. */
+const AS_LAUNCHED = ['--max-semi-space-size=6'];
 /** What a process needs until nothing of its start is going on any more. */
 const SETTLE_MS = 5_000;
 
@@ -107,20 +109,24 @@ export function livestow(
     missing: async () => undefined,
     async start(source, folder) {
       const script = `${import.meta.dirname}/recorder-process.ts`;
-      const child = new TalkingChild(process.execPath, [...nodeArguments, script, ...source.handles], {
-        cwd: folder,
-        env: {
-          LIVESTOW_API_KEY: source.apiKey,
-          LIVESTOW_API_URL: source.apiUrl,
-          LIVESTOW_MEDIA_HOSTS: '127.0.0.1',
-          LIVESTOW_STORE: bucket?.location ?? join(folder, 'archive'),
-          LIVESTOW_SPOOL: join(folder, 'spool'),
-          LIVESTOW_ENGINE: engine,
-          LIVESTOW_POLL_INTERVAL: '1s',
-          LIVESTOW_LOG_LEVEL: 'error',
-          ...bucket?.env,
+      const child = new TalkingChild(
+        process.execPath,
+        [...AS_LAUNCHED, ...nodeArguments, script, ...source.handles],
+        {
+          cwd: folder,
+          env: {
+            LIVESTOW_API_KEY: source.apiKey,
+            LIVESTOW_API_URL: source.apiUrl,
+            LIVESTOW_MEDIA_HOSTS: '127.0.0.1',
+            LIVESTOW_STORE: bucket?.location ?? join(folder, 'archive'),
+            LIVESTOW_SPOOL: join(folder, 'spool'),
+            LIVESTOW_ENGINE: engine,
+            LIVESTOW_POLL_INTERVAL: '1s',
+            LIVESTOW_LOG_LEVEL: 'error',
+            ...bucket?.env,
+          },
         },
-      });
+      );
       await child.hear();
       await setTimeout(SETTLE_MS);
       const idleBytes = await memoryOf([child.pid]);

@@ -30,6 +30,7 @@ export interface ReturnDeps {
   openSource: OpenSource;
   clock: Clock;
   onFailure(variant: Variant, code: string | null): void;
+  onReturn(variant: Variant): void;
 }
 
 /** Resolves with a better variant that works, or with null when the signal aborts. */
@@ -47,7 +48,10 @@ export async function returnToBetter(
       if (isBack(outcome)) outcome.close();
       return null;
     }
-    if (isBack(outcome)) return outcome;
+    if (isBack(outcome)) {
+      deps.onReturn(variant);
+      return outcome;
+    }
     choice.setAside(variant, clock.monotonic());
     deps.onFailure(variant, outcome.code);
   }

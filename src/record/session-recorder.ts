@@ -11,9 +11,10 @@ import type { Timeline } from '../ingest/timeline.ts';
 import type { EndCause, GapCause } from '../model/causes.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
 import { variantLabel, type Variant } from '../model/variant.ts';
-import { attempt, type AttemptDeps, type AttemptOutcome, type OpenSource } from './attempt.ts';
+import type { AttemptDeps, AttemptOutcome, OpenSource } from './attempt.ts';
 import type { SessionRecording } from './session-recording.ts';
-import { returnToBetter, type Returned } from './return-to-better.ts';
+import { attemptUntilBetter, type UntilBetter } from './attempt-until-better.ts';
+import type { Returned } from './return-to-better.ts';
 import { holdingSince, next, type EndPolicy, type SessionFact, type SessionState } from './session-state.ts';
 import { VariantChoice } from './variant-choice.ts';
 
@@ -180,56 +181,23 @@ export class SessionRecorder {
     variant: Variant,
     returned: Returned | null,
     connect: () => Promise<void>,
-  ): Promise<AttemptOutcome & { returned: Returned | null }> {
+  ): Promise<UntilBetter> {
+    const { openSource, clock, recording } = this.#deps;
+    const toBetter = {
+      choice: this.#choice,
+      openSource,
+      clock,
+      onFailure: (better: Variant, code: string | null) =>
+        recording.event('still-away', { variant: better.id, code }),
+      onReturn: (better: Variant) => recording.event('back', { variant: better.id }),
+    };
     try {
       await connect();
-      return await this.#attempt(variant, returned?.open ?? this.#deps.openSource);
+      const deps = this.#attemptDeps(variant, returned?.open ?? openSource);
+      return await attemptUntilBetter(variant, deps, toBetter, this.#over.signal);
     } finally {
       returned?.close();
     }
-  }
-
-  /** One attempt; ended before its time when a better variant is back. */
-  async #attempt(
-    variant: Variant,
-    openSource: OpenSource,
-  ): Promise<AttemptOutcome & { returned: Returned | null }> {
-    const ended = new AbortController();
-    const replaced = new AbortController();
-    const returning = this.#returnFrom(variant, AbortSignal.any([this.#over.signal, ended.signal])).then(
-      (returned) => {
-        if (returned) replaced.abort();
-        return returned;
-      },
-    );
-    // Its failure is met below.
-    returning.catch(() => replaced.abort());
-    try {
-      const signal = AbortSignal.any([this.#over.signal, replaced.signal]);
-      const outcome = await attempt(variant, this.#attemptDeps(variant, openSource), signal);
-      ended.abort();
-      return { ...outcome, returned: await returning };
-    } catch (error) {
-      ended.abort();
-      (await returning)?.close();
-      throw error;
-    }
-  }
-
-  async #returnFrom(variant: Variant, signal: AbortSignal): Promise<Returned | null> {
-    const { openSource, clock, recording } = this.#deps;
-    const returned = await returnToBetter(
-      variant,
-      {
-        choice: this.#choice,
-        openSource,
-        clock,
-        onFailure: (better, code) => recording.event('still-away', { variant: better.id, code }),
-      },
-      signal,
-    );
-    if (returned) recording.event('back', { variant: returned.variant.id });
-    return returned;
   }
 
   #attemptDeps(variant: Variant, openSource: OpenSource): AttemptDeps {

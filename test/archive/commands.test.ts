@@ -221,6 +221,20 @@ test('an export that is interrupted exits 130 and leaves nothing', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
+test('an archive that is not there is no empty one', async () => {
+  for (const [command, store] of [
+    ['ls', join(folder, 'mistyped')],
+    ['verify', MAIN],
+  ] as const) {
+    const run = await execa(process.execPath, [MAIN, command, '--store', store], {
+      cwd: folder,
+      reject: false,
+    });
+    expect(run.exitCode).toBe(10);
+    expect(run.stderr).toContain(`there is no archive in ${store}`);
+  }
+});
+
 describe('reindex', () => {
   const without = ({ sealedAt: _, revision: __, ...rest }: ReturnType<typeof decodeManifest>) => rest;
 

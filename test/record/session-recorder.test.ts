@@ -239,6 +239,12 @@ describe('the end', () => {
     expect(await bench.gaps()).toMatchObject([{ cause: 'no-media' }]);
   });
 
+  test('the longest duration, when there never was media', async () => {
+    const bench = await RecorderBench.open({ maxDurationMs: 30_000, scripts: [refused] });
+    expect(await bench.run()).toMatchObject({ kind: 'ended', cause: 'max-duration' });
+    expect(bench.clock.monotonic()).toBeLessThan(32_000);
+  });
+
   test('the longest duration, from the first media on', async () => {
     const bench = await RecorderBench.open({ maxDurationMs: 30_000 });
     expect(await bench.run()).toMatchObject({ kind: 'ended', cause: 'max-duration' });

@@ -123,6 +123,14 @@ describe('Watcher', () => {
     expect(lookedAt[1]).toBeLessThan(22_000);
   });
 
+  test('one look may give up after some tries, with the error of the last', async () => {
+    const { watcher, clock, lookedAt } = watch([trouble(), trouble(), trouble(), live()]);
+    const error = watcher.lookNow(3).catch((reason: unknown) => reason);
+    await clock.advance(60_000);
+    expect(await error).toMatchObject({ code: 'LOOKUP_FAILED' });
+    expect(lookedAt).toHaveLength(3);
+  });
+
   test('without credits it probes every fifteen minutes and goes on by itself', async () => {
     const poor = failing('LOOKUP_CREDITS');
     const { watcher, clock, lookedAt } = watch([poor, poor, live()]);
