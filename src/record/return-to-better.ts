@@ -88,8 +88,10 @@ async function tried(
     connection.abort();
     return { code: null };
   } catch (error) {
+    // By the session's end, or for want of patience.
+    const wasEnded = connection.signal.aborted;
     connection.abort();
-    if (signal.aborted || connection.signal.aborted) return { code: null };
+    if (wasEnded) return { code: null };
     if (isLivestowError(error)) return { code: error.code };
     throw error;
   } finally {

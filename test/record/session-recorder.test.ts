@@ -99,6 +99,8 @@ describe('variants', () => {
     const entries = await bench.entries();
     const events = entries.flatMap((entry) => (entry.type === 'event' ? [entry.event] : []));
     const told = new Set(['attempt', 'media', 'media-broke', 'hold', 'still-away', 'back']);
+    const away = entries.find((entry) => entry.type === 'event' && entry.event === 'still-away');
+    expect(away).toMatchObject({ detail: { variant: 'h264/origin/flv', code: 'MEDIA_HTTP' } });
     expect(events.filter((event) => told.has(event)).join(' ')).toBe(
       'attempt media-broke attempt media still-away back attempt media',
     );
