@@ -19,8 +19,11 @@ export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly clock: Clock;
-  /** The settings in force for this command. Throws CONFIG. */
-  loadConfig(command: Command): Promise<LoadedConfig>;
+  /**
+   * The settings in force for this command. Throws CONFIG.
+   * @param options `tell`: false where the command tells the warnings itself
+   */
+  loadConfig(command: Command, options?: { tell: boolean }): Promise<LoadedConfig>;
   /** To standard error: readable on a terminal, one JSON object a line elsewhere. */
   createLogger(config: Config): Logger;
   /**
@@ -48,7 +51,7 @@ export function createContext(process: {
     cwd,
     clock: systemClock,
 
-    loadConfig(command) {
+    async loadConfig(command, { tell } = { tell: true }) {
       const options: Record<string, unknown> = command.optsWithGlobals();
       const flags: Partial<Record<SettingKey, string>> = {};
       for (const key of SETTING_KEYS) {
@@ -56,7 +59,10 @@ export function createContext(process: {
         if (typeof value === 'string') flags[key] = value;
       }
       const file = options['config'];
-      return loadConfig({ flags, env: process.env, cwd, ...(typeof file === 'string' ? { file } : {}) });
+      const given = { flags, env: process.env, cwd, ...(typeof file === 'string' ? { file } : {}) };
+      const loaded = await loadConfig(given);
+      if (tell) for (const warning of loaded.warnings) err.line(`warning: ${warning}`);
+      return loaded;
     },
 
     createLogger: (config) => createLogger({ level: config.logLevel, pretty: err.isTerminal }),

@@ -221,6 +221,12 @@ test('an export that is interrupted exits 130 and leaves nothing', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
+test('a variable that is no setting is told, and does no harm', async () => {
+  const { stderr, exitCode } = await start(['ls'], { LIVESTOW_PORT_8080_TCP: 'tcp://10.0.0.1' });
+  expect(stderr).toContain('warning: LIVESTOW_PORT_8080_TCP is not a setting of livestow and is ignored');
+  expect(exitCode).toBe(0);
+});
+
 test('an archive that is not there is no empty one', async () => {
   for (const [command, store] of [
     ['ls', join(folder, 'mistyped')],

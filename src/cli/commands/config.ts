@@ -23,7 +23,7 @@ const check = (context: CliContext): Command =>
     .option(...JSON_OPTION)
     .action(
       action(async (options: { json?: true }, command: Command) => {
-        const loaded = await context.loadConfig(command);
+        const loaded = await context.loadConfig(command, { tell: false });
         const { openStore } = await import('../../store/open-store.ts');
         const { parseMediaHosts } = await import('../../net/address.ts');
         openStore(loaded.config.store).close();

@@ -35,7 +35,7 @@ export const doctorCommand: CommandFactory = (context) =>
     )
     .action(
       action(async (options: DoctorOptions, command: Command) => {
-        const loaded = await context.loadConfig(command);
+        const loaded = await context.loadConfig(command, { tell: false });
         const findings: Finding[] = loaded.warnings.map((found) => ({
           check: 'settings',
           status: 'warn',

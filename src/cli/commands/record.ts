@@ -39,8 +39,7 @@ the next start ships it.`,
     )
     .action(
       action(async (handle: string, flags: RecordFlags, command: Command): Promise<ExitCode> => {
-        const { config, warnings } = await context.loadConfig(command);
-        for (const warning of warnings) context.err.line(`warning: ${warning}`);
+        const { config } = await context.loadConfig(command);
         const maxDurationMs = maxDurationOf(flags);
         requireKey(config);
         const stop = context.stopSignal();
