@@ -17,7 +17,7 @@ import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
 import { foldSession } from '../layout/fold.ts';
 import { INDEX, indexKey, parseIndexKey, sessionKeys } from '../layout/keys.ts';
-import { decodeManifest, encodeManifest } from '../layout/manifest.ts';
+import { encodeManifest } from '../layout/manifest.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { lossEntries, lostSegments } from '../ship/losses.ts';
 import { Publisher } from '../ship/publish.ts';
@@ -83,14 +83,14 @@ async function reindexSession(ref: SessionRef, deps: ReindexDeps): Promise<Reind
 
 /** The manifest as it should be. One that is lost of a session whose journals say that it is over is sealed again. */
 async function rebuilt(
-  { ref, manifest, source }: OpenedSession,
+  { ref, manifest, source, manifestProblem }: OpenedSession,
   { store, clock, signal }: ReindexDeps,
 ): Promise<{ manifest: Manifest; lost: number }> {
   if (source === 'manifest') return { manifest, lost: 0 };
   const text = await readText(store, keyIn(ref, sessionKeys.manifest), signal);
   if (text === encodeManifest(manifest)) return { manifest, lost: 0 };
   const revision = manifest.revision + 1;
-  const isUsable = text !== undefined && isManifest(text);
+  const isUsable = text !== undefined && manifestProblem === null;
   if (isUsable || manifest.endedAt === null) return { manifest: { ...manifest, revision }, lost: 0 };
   const lost = await lostSegments(manifest, {
     store,
@@ -102,16 +102,6 @@ async function rebuilt(
   const entries = [...(await readJournals(store, ref, signal)), ...lossEntries(lost, clock.now())];
   const folded = foldSession(entries, revision).manifest;
   return { manifest: { ...folded, sealedAt: isoUtc(clock.now()) }, lost: lost.length };
-}
-
-function isManifest(text: string): boolean {
-  try {
-    decodeManifest(text, sessionKeys.manifest);
-    return true;
-  } catch (error) {
-    if (isLivestowError(error, 'MANIFEST')) return false;
-    throw error;
-  }
 }
 
 /** Index entries of sessions that are not there any more; says how many there were. */

@@ -4,6 +4,7 @@
  */
 import HLS from 'hls-parser';
 import { LivestowError, messageOf } from '../kernel/errors.ts';
+import { hostOf } from '../net/media-client.ts';
 
 // Lenient: live playlists in the wild break rules that don't matter here, and the parser would write to the console.
 HLS.setOptions({ strictMode: false, silent: true });
@@ -128,5 +129,3 @@ const unsupported = (why: string, url: string) =>
     hint: 'another variant of the same broadcast may do',
     context: { host: hostOf(url) },
   });
-
-const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : 'the CDN');

@@ -136,9 +136,8 @@ export class SessionRecorder {
       const lookedAtMs = this.#lastLookAtMs;
       const urlsAgeMs = clock.monotonic() - lookedAtMs;
       recording.event('attempt', { variant: variant.id });
-      const isOther = this.#recorded !== null && !sameQuality(this.#recorded, variant);
       const outcome = await this.#attemptBehind(variant, returned, async () => {
-        const items = timeline.connect(cause, variant.protocol, isOther);
+        const items = timeline.connect(cause, variant.protocol, this.#isOtherQuality(variant));
         await recording.take(items, variantLabel(variant));
       });
       returned = outcome.returned;
@@ -200,6 +199,11 @@ export class SessionRecorder {
     }
   }
 
+  /** Than what was recorded last. */
+  #isOtherQuality(variant: Variant): boolean {
+    return this.#recorded !== null && !sameQuality(this.#recorded, variant);
+  }
+
   #attemptDeps(variant: Variant, openSource: OpenSource): AttemptDeps {
     const { timeline, recording, clock, stallMs } = this.#deps;
     return {
@@ -208,7 +212,7 @@ export class SessionRecorder {
       recording,
       clock,
       stallMs: variant.protocol === 'hls' ? Math.max(HLS_STALL_MS, stallMs) : stallMs,
-      passOverComplete: this.#recorded !== null && !sameQuality(this.#recorded, variant),
+      passOverComplete: this.#isOtherQuality(variant),
       onMedia: () => this.#onMedia(variant),
     };
   }
