@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { FAULTS } from './test/faults.ts';
 
 /** `npm run test:long` sets it: soak, chaos and many kills live in `*.long.test.ts`, and only there. */
 const long = process.env['LIVESTOW_LONG'] === '1';
@@ -12,6 +13,7 @@ const realTime = { maxWorkers: 1, maxConcurrency: 4 };
 export default defineConfig({
   test: {
     passWithNoTests: long,
+    tags: FAULTS.map((name) => ({ name })),
     pool: 'forks',
     testTimeout: long ? 20 * 60_000 : 60_000,
     hookTimeout: 120_000,

@@ -12,7 +12,7 @@ const terms = (manifest: { epochs: { term: number }[] }): number[] => [
 ];
 
 describe('a recorder that is asked to stop', () => {
-  test.concurrent('SIGINT ends the recording and seals it: exit 130', async () => {
+  test.concurrent('SIGINT ends the recording and seals it: exit 130', { tags: 'interrupted' }, async () => {
     await using world = await World.open();
     const run = await world.record();
     await momentAfterGop(world, 3, 700);
