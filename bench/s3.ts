@@ -7,7 +7,7 @@ import { TalkingChild } from './child.ts';
 export interface Bucket {
   /** For `LIVESTOW_STORE`. */
   location: string;
-  env: Record<string, string>;
+  env: { AWS_ACCESS_KEY_ID: string; AWS_SECRET_ACCESS_KEY: string; AWS_REGION: string };
 }
 
 interface Told {
@@ -33,7 +33,12 @@ export class S3Server {
     return new S3Server(child, await child.hear());
   }
 
-  async newBucket(): Promise<Bucket> {
+  get port(): number {
+    return Number(new URL(this.#told.endpoint).port);
+  }
+
+  /** @param through another address of the server: a link that makes faults */
+  async newBucket(through = this.#told.endpoint): Promise<Bucket> {
     const { endpoint, region, accessKeyId, secretAccessKey } = this.#told;
     const credentials = { accessKeyId, secretAccessKey };
     const client = new S3Client({ endpoint, region, forcePathStyle: true, credentials });
@@ -41,7 +46,7 @@ export class S3Server {
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
     client.destroy();
     return {
-      location: `s3://${bucket}/archive?endpoint=${endpoint}&region=${region}&pathStyle=true`,
+      location: `s3://${bucket}/archive?endpoint=${through}&region=${region}&pathStyle=true`,
       env: {
         AWS_ACCESS_KEY_ID: accessKeyId,
         AWS_SECRET_ACCESS_KEY: secretAccessKey,

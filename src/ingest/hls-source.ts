@@ -28,7 +28,7 @@ export async function* openHlsSource(url: string, deps: SourceDeps, signal: Abor
   let demuxer = new MpegTsDemuxer();
   let missingInARow = 0;
   await poller.begin();
-  if (poller.window.ended) yield { kind: 'complete' };
+  if (poller.window.ended) yield { kind: 'complete', upTo: poller.window.lastName };
 
   try {
     for (;;) {
@@ -43,7 +43,7 @@ export async function* openHlsSource(url: string, deps: SourceDeps, signal: Abor
 
       const turn = poller.window.take();
       if (turn === undefined) {
-        if (poller.window.ended) return { reason: 'endlist' };
+        if (poller.window.ended) return { reason: 'endlist', upTo: poller.window.lastName };
         if (poller.frozen) return { reason: 'frozen' };
         await poller.wait();
         continue;

@@ -74,4 +74,10 @@ export class HlsWindow {
   get ended(): boolean {
     return this.#ended;
   }
+
+  /** What tells the last segment from all others, however its address is signed. */
+  get lastName(): string {
+    const last = this.#segments.at(-1);
+    return last === undefined ? '' : `${last.sequence} ${new URL(last.url).pathname}`;
+  }
 }

@@ -18,8 +18,11 @@ export type SourceItem =
   | { kind: 'discontinuity' }
   /** The playlist named media that could not be had. `partial`: some of it did come. */
   | { kind: 'missing'; cause: 'segment-missing'; durationMs: number; partial: boolean }
-  /** The playlist was complete when it was opened: what follows is what it still holds of a broadcast that is over. */
-  | { kind: 'complete' }
+  /**
+   * The playlist was complete when it was opened: what follows is what it still holds of a broadcast that is over, up to
+   * the segment of this name.
+   */
+  | { kind: 'complete'; upTo: string }
   /** For the log of events. */
   | { kind: 'note'; event: string; detail: NoteDetail };
 
@@ -30,9 +33,10 @@ export const SOURCE_ENDS = {
   frozen: 'the playlist does not change any more',
 } as const;
 
-export interface SourceEnd {
-  reason: keyof typeof SOURCE_ENDS;
-}
+export type SourceEnd =
+  | { reason: Exclude<keyof typeof SOURCE_ENDS, 'endlist'> }
+  /** `upTo`: the last segment's name. */
+  | { reason: 'endlist'; upTo: string };
 
 /**
  * Returns how it ended. Throws MEDIA_* (a connection that breaks in the middle is MEDIA_NETWORK), or the signal's reason

@@ -82,8 +82,8 @@ type Join =
 /** Where the held packets go. */
 type Place =
   | { kind: 'first' }
-  /** Recorded before: dropped as far as it was. */
-  | { kind: 'again'; offsetMs: number }
+  /** Recorded before: dropped as far as it was. `isForeign`: the line has gone on in another quality since. */
+  | { kind: 'again'; offsetMs: number; isForeign?: true }
   /** Nothing special, after all. */
   | { kind: 'onward' }
   /** After the end of the line, by a clock that is known. */
@@ -102,6 +102,8 @@ export class Timeline {
   readonly #clock = new SourceClock();
   /** The source's clock was left to drop what was sent again. */
   #leftClock = false;
+  /** What is being dropped is of another quality than the end of the line. */
+  #dropsForeign = false;
   /** The configurations of the epoch being recorded; undefined before the first. */
   #epoch: Configs | undefined;
   /** The source's configurations where the line is now. */
@@ -307,10 +309,11 @@ export class Timeline {
     const again = this.#recordedBefore(join, packets, watched, now);
     if (again === 'unknown') return undefined;
     if (again !== undefined) {
-      const offsetMs = again - lead.packet.dtsMs;
-      return this.#endsDiffer(packets) && join.kind === 'connection'
-        ? this.#takeOver(packets, [offsetMs], now)
-        : { kind: 'again', offsetMs };
+      const place: Place = { kind: 'again', offsetMs: again - lead.packet.dtsMs };
+      if (join.kind !== 'connection' || !this.#endsDiffer(packets)) return place;
+      const takeOver = this.#takeOver(packets, [place.offsetMs], now);
+      // Nothing to take over: it is what was recorded, and no reason to record it once more.
+      return takeOver?.kind === 'unknown' ? { ...place, isForeign: true } : takeOver;
     }
     if (join.kind === 'again') return { kind: 'onward' };
     if (this.#clock.followsOn(lead.packet)) return { kind: 'clock', offsetMs: this.#clock.offsetMs };
@@ -450,6 +453,7 @@ export class Timeline {
         this.#leftClock = !isConnection && Math.abs(place.offsetMs - this.#clock.offsetMs) > ROUNDING_MS;
         this.#clock.moveTo(place.offsetMs);
         this.#clock.setDropping(true);
+        this.#dropsForeign = place.isForeign === true;
         // Where the same pictures come again, a change (the sound's) waits for the next keyframe that is new.
         return false;
       case 'clock': {
@@ -553,6 +557,7 @@ export class Timeline {
       if (this.#goesBackToLeftClock(packet, arrivedAtMs)) return;
       known.dropping = false;
       if (packet.kind === 'video') this.#noteDropped();
+      if (this.#endsInForeignGop(packet, arrivedAtMs)) return;
     }
     if (this.#isCut(packet, this.#configs) && this.#configChanged()) this.#beginEpoch();
     if (packet.kind === 'audio' && this.#soundChanged) {
@@ -586,6 +591,20 @@ export class Timeline {
     this.#noteDropped();
     this.#held.add({ unit: packet, arrivedAtMs });
     this.#put({ kind: 'step', silenceMs: Infinity }, [lead], { kind: 'clock', offsetMs });
+    return true;
+  }
+
+  /**
+   * The line went on in another quality behind what was sent again: what comes next is in the middle of a GOP that was not
+   * recorded in this one, and waits for a keyframe.
+   */
+  #endsInForeignGop(packet: MediaPacket, arrivedAtMs: number): boolean {
+    if (!this.#dropsForeign || packet.kind !== 'video') return false;
+    this.#dropsForeign = false;
+    if (packet.key || !this.#epoch || sameConfig(this.#epoch.video, this.#configs.video)) return false;
+    this.#clock.setDropping(false);
+    this.#join = { kind: 'connection', cause: 'connection-lost', otherQuality: true };
+    this.#held.add({ unit: packet, arrivedAtMs });
     return true;
   }
 

@@ -17,6 +17,8 @@ export interface AttemptOutcome {
   mediaMs: number;
   /** Of the error that ended it, if one did. */
   error: LivestowError | null;
+  /** A complete playlist was read to its end: its last segment's name. */
+  completedUpTo: string | null;
 }
 
 /** A CDN without a cache begins in the middle of a GOP: so long the first keyframe may take, while pictures come. */
@@ -31,11 +33,8 @@ export interface AttemptDeps {
   clock: Clock;
   /** No new media for this long, on an open connection, ends the attempt. */
   stallMs: number;
-  /**
-   * A playlist that is complete already is left alone: what it holds was recorded in another quality, in which it would
-   * not be recognised.
-   */
-  passOverComplete: boolean;
+  /** Whether a playlist that is complete already, up to the segment of this name, is left alone: it was recorded. */
+  passesOver: (upTo: string) => boolean;
   /** Called with the first new media. */
   onMedia(): void;
 }
@@ -53,12 +52,14 @@ export async function attempt(
   const watchdog = new StallWatchdog(deps.clock, deps.stallMs);
   let delivered = false;
   let ended: { cause: GapCause; error: LivestowError | null };
+  let completedUpTo: string | null = null;
   try {
     const source = deps.openSource(variant, AbortSignal.any([signal, watchdog.signal]));
     for (;;) {
       const step = await source.next();
       if (step.done) {
         ended = { cause: step.value.reason === 'frozen' ? 'stall' : 'connection-lost', error: null };
+        if (step.value.reason === 'endlist') completedUpTo = step.value.upTo;
         break;
       }
       const item = step.value;
@@ -67,7 +68,7 @@ export async function attempt(
         continue;
       }
       if (item.kind === 'complete') {
-        if (!deps.passOverComplete) continue;
+        if (!deps.passesOver(item.upTo)) continue;
         ended = { cause: 'connection-lost', error: null };
         break;
       }
@@ -95,7 +96,7 @@ export async function attempt(
   }
   await recording.take(timeline.finish(), label);
   const mediaMs = (timeline.endDtsMs ?? 0) - (fromMs ?? 0);
-  return { ...ended, mediaMs: delivered ? Math.max(1, mediaMs) : 0 };
+  return { ...ended, mediaMs: delivered ? Math.max(1, mediaMs) : 0, completedUpTo };
 }
 
 function onTimeline(

@@ -62,6 +62,8 @@ export class SessionRecorder {
   readonly #choice = new VariantChoice();
   /** What media came by last. */
   #recorded: Variant | null = null;
+  /** The last segment of a complete playlist that was read to its end. */
+  #completedUpTo: string | null = null;
   readonly #over = new AbortController();
   /** Which troubles of which variants the log has explained; after that the events do. */
   readonly #told = new Set<string>();
@@ -152,6 +154,7 @@ export class SessionRecorder {
       }
       this.#apply({ type: 'media-broke' });
       this.#noteOutcome(variant, outcome);
+      this.#completedUpTo = outcome.completedUpTo ?? this.#completedUpTo;
       // What is forbidden here stays so: a look may bring other addresses, a hurry brings nothing.
       refused = outcome.error !== null && outcome.error.code !== 'MEDIA_FORBIDDEN_HOST';
       if (outcome.mediaMs > 0) {
@@ -212,7 +215,8 @@ export class SessionRecorder {
       recording,
       clock,
       stallMs: variant.protocol === 'hls' ? Math.max(HLS_STALL_MS, stallMs) : stallMs,
-      passOverComplete: this.#isOtherQuality(variant),
+      // What another quality holds was recorded, and would not be recognised in it.
+      passesOver: (upTo) => upTo === this.#completedUpTo || this.#isOtherQuality(variant),
       onMedia: () => this.#onMedia(variant),
     };
   }

@@ -75,7 +75,8 @@ export class SimulatedCreator {
       nextRoomId: () => this.#nextRoomId(),
       nextFaultId: this.#nextFaultId,
     });
-    this.#ledger.say({ type: 'live', handle: this.handle, roomId: this.#broadcast.room(originMs).roomId });
+    const { roomId } = this.#broadcast.room(originMs);
+    this.#ledger.say({ type: 'live', handle: this.handle, roomId, positionMs: originMs });
     return this.#broadcast;
   }
 
@@ -116,7 +117,8 @@ export class SimulatedCreator {
       });
       if (fault.type === 'room' || fault.type === 'end') {
         const { roomId } = broadcast.room(atMs);
-        this.#ledger.say({ type: fault.type === 'end' ? 'ended' : 'room', handle: this.handle, roomId });
+        const type = fault.type === 'end' ? 'ended' : 'room';
+        this.#ledger.say({ type, handle: this.handle, roomId, positionMs: atMs });
       }
     }
   }

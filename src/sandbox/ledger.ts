@@ -8,7 +8,8 @@ import type { MediaName } from './media/recipes.ts';
 import { RangeSet, type Range } from './ranges.ts';
 
 type EventDetail =
-  | { type: 'live' | 'room' | 'ended'; handle: string; roomId: string }
+  /** `positionMs` is where this room begins, or where the broadcast ends. */
+  | { type: 'live' | 'room' | 'ended'; handle: string; roomId: string; positionMs: number }
   /** `answer` is the kind of rule that answered, or `truth`. */
   | {
       type: 'lookup';

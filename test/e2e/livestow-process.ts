@@ -5,8 +5,15 @@ import { fileURLToPath } from 'node:url';
 import { runningProcesses } from './processes.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-/** No command of a test takes longer. */
+/** No command of a test takes longer, unless it says so. */
 const PATIENCE_MS = 240_000;
+
+export interface RunOptions {
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+  /** Then it is killed. */
+  patienceMs?: number;
+}
 
 /** A test that timed out never gets to dispose of them: the end of its worker does. */
 const running = new Set<ChildProcess>();
@@ -33,7 +40,7 @@ export class LivestowProcess implements AsyncDisposable {
   #ended = false;
   #listeners = new Set<() => void>();
 
-  constructor(args: readonly string[], options: { env: NodeJS.ProcessEnv; cwd: string }) {
+  constructor(args: readonly string[], { patienceMs = PATIENCE_MS, ...options }: RunOptions) {
     this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...args], {
       ...options,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -50,7 +57,7 @@ export class LivestowProcess implements AsyncDisposable {
       this.#log(text);
       this.#heard();
     });
-    this.exited = this.#exit();
+    this.exited = this.#exit(patienceMs);
   }
 
   /** Every line of the log so far. */
@@ -101,8 +108,8 @@ export class LivestowProcess implements AsyncDisposable {
     if (!this.#ended) await this.killHard();
   }
 
-  async #exit(): Promise<Exit> {
-    const limit = setTimeout(() => this.kill('SIGKILL'), PATIENCE_MS);
+  async #exit(patienceMs: number): Promise<Exit> {
+    const limit = setTimeout(() => this.kill('SIGKILL'), patienceMs);
     const [code, signal] = (await once(this.#child, 'close')) as [number | null, NodeJS.Signals | null];
     clearTimeout(limit);
     running.delete(this.#child);

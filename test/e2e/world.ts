@@ -216,11 +216,8 @@ export class World implements AsyncDisposable {
 
   #roomsBegan(): Map<string, number> {
     const began = new Map<string, number>();
-    let changeMs = 0;
     for (const event of this.sandbox.events) {
-      if (event.type === 'fault' && event.fault === 'room') changeMs = event.positionMs;
-      if (event.type === 'live') began.set(event.roomId, 0);
-      if (event.type === 'room') began.set(event.roomId, changeMs);
+      if (event.type === 'live' || event.type === 'room') began.set(event.roomId, event.positionMs);
     }
     return began;
   }

@@ -95,7 +95,7 @@ test('the made segments hold all pictures of the made FLV', () => {
 describe('a playlist that goes as it should', () => {
   test('a complete one is read once and comes out whole', async () => {
     const { end, units, asked } = await record({ playlists: [playlist({ from: 0, count: 6, ended: true })] });
-    expect(end).toEqual({ reason: 'endlist' });
+    expect(end).toEqual({ reason: 'endlist', upTo: '5 /5.ts' });
     expect(pictures(units)).toEqual(allPictures);
     expect(sound(units)).toBe(sound(flvUnits));
     expect(asked).toEqual(['/live.m3u8', '/0.ts', '/1.ts', '/2.ts', '/3.ts', '/4.ts', '/5.ts']);
@@ -113,7 +113,7 @@ describe('a playlist that goes as it should', () => {
         playlist({ from: 3, count: 3, ended: true }),
       ],
     });
-    expect(end).toEqual({ reason: 'endlist' });
+    expect(end).toMatchObject({ reason: 'endlist' });
     expect(segmentsAsked).toEqual([0, 1, 2, 3, 4, 5]);
     expect(pictures(units)).toEqual(allPictures);
     expect(missingMs).toEqual([]);
@@ -150,7 +150,7 @@ describe('a playlist that goes as it should', () => {
         '/sub/high.m3u8': send(playlist({ from: 2, count: 1, ended: true, uri: (n) => `../${n}.ts` })),
       },
     });
-    expect(end).toEqual({ reason: 'endlist' });
+    expect(end).toMatchObject({ reason: 'endlist' });
     expect(asked).toEqual(['/live.m3u8', '/sub/high.m3u8', '/2.ts']);
     expect(pictures(units)).toEqual(of(2));
   });
@@ -178,7 +178,7 @@ describe('a playlist that goes as it should', () => {
         },
       },
     });
-    expect(end).toEqual({ reason: 'endlist' });
+    expect(end).toMatchObject({ reason: 'endlist' });
     expect(pictures(units)).toEqual(allPictures);
   });
 
@@ -199,7 +199,7 @@ describe('trouble with segments', () => {
 
   test('one that fails for a while is tried again', async () => {
     const { end, units, missingMs, notes } = await whole({ 2: [status(503), status(404), send('<html>')] });
-    expect(end).toEqual({ reason: 'endlist' });
+    expect(end).toMatchObject({ reason: 'endlist' });
     expect(pictures(units)).toEqual(allPictures);
     expect(missingMs).toEqual([]);
     expect(notes).toEqual(['segment-failed', 'segment-failed', 'segment-failed']);
@@ -214,7 +214,7 @@ describe('trouble with segments', () => {
 
   test('one that can never be had is told as missing, and the rest goes on', async () => {
     const { end, units, missingMs, segmentsAsked } = await whole({ 2: Array<Answer>(9).fill(status(404)) });
-    expect(end).toEqual({ reason: 'endlist' });
+    expect(end).toMatchObject({ reason: 'endlist' });
     expect(pictures(units)).toEqual(of(0, 1, 3, 4, 5));
     expect(missingMs).toEqual([1_000]);
     expect(segmentsAsked.filter((n) => n === 2)).toHaveLength(5);
@@ -257,7 +257,7 @@ describe('trouble with segments', () => {
     const { missingMs, segmentsAsked, end } = await record({
       playlists: [playlist({ from: 0, count: 3, ended: true, tags: { 1: '#EXT-X-GAP' } })],
     });
-    expect(end).toEqual({ reason: 'endlist' });
+    expect(end).toMatchObject({ reason: 'endlist' });
     expect(missingMs).toEqual([1_000]);
     expect(segmentsAsked).toEqual([0, 2]);
   });
@@ -276,7 +276,7 @@ describe('trouble with the playlist', () => {
     const { units, kinds, notes, end } = await record({
       playlists: [playlist({ from: 102, count: 2 }), playlist({ from: 4, count: 2, ended: true })],
     });
-    expect(end).toEqual({ reason: 'endlist' });
+    expect(end).toMatchObject({ reason: 'endlist' });
     expect(pictures(units)).toEqual(of(0, 1, 4, 5));
     expect(kinds).toContain('discontinuity');
     expect(notes).toContain('playlist-restarted');
@@ -300,7 +300,7 @@ describe('trouble with the playlist', () => {
         playlist({ from: 1, count: 5, ended: true }),
       ],
     });
-    expect(end).toEqual({ reason: 'endlist' });
+    expect(end).toMatchObject({ reason: 'endlist' });
     expect(pictures(units)).toEqual(allPictures);
   });
 

@@ -546,6 +546,37 @@ describe('HLS, which comes a segment at a time', () => {
     expect(outcome).toMatchObject({ gaps: [], epochs: 2, events: ['timestamp-restart'] });
   });
 
+  /** Twelve seconds, of which the middle four are of another picture size, each as the playlist marks it. */
+  function withGuest(broadcast: Broadcast): void {
+    for (const video of [videoConfig(), videoConfig('guest', 1280), videoConfig()]) {
+      if (broadcast.video?.width !== video.width)
+        broadcast.items.push(...broadcast.timeline.interrupt('source-skip'));
+      broadcast.video = video;
+      broadcast.headers();
+      broadcast.silence(4_000);
+      broadcast.burst(broadcast.atMs + 4_000);
+    }
+  }
+
+  test.each(['same', 'restart'] as const)(
+    'a window with a guest in it that is read again: nothing in it is recorded twice (timestamps %s)',
+    (clock) => {
+      const broadcast = joined();
+      const fromMs = broadcast.atMs;
+      withGuest(broadcast);
+      const epochs = broadcast.items.filter(({ kind }) => kind === 'epoch').length;
+      for (let again = 0; again < 3; again += 1) {
+        broadcast.items.push(...broadcast.timeline.connect('connection-lost', 'hls'));
+        broadcast.skipTo(fromMs);
+        broadcast.shiftMs = clock === 'restart' ? -fromMs : 0;
+        withGuest(broadcast);
+      }
+      const outcome = broadcast.end();
+      expectWhole(outcome);
+      expect(outcome).toMatchObject({ gaps: [], epochs });
+    },
+  );
+
   test('with a segment missing: exactly that is a gap', () => {
     const broadcast = joined();
     broadcast.items.push(...broadcast.timeline.interrupt('segment-missing'));

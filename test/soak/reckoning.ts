@@ -1,0 +1,291 @@
+/**
+ * Accounts for every picture of a creator's broadcasts: it is in the archive, or a gap says that it is not, and why, or
+ * nobody offered it after the last picture that came. What it finds wrong it says in words, as a list.
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { decodeManifest } from '../../src/layout/manifest.ts';
+import { sessionKeys } from '../../src/layout/keys.ts';
+import type { GapCause } from '../../src/model/causes.ts';
+import type { Epoch, Gap, Manifest, Segment } from '../../src/model/manifest.ts';
+import type { SandboxEvent, Truth } from '../../src/sandbox/ledger.ts';
+import { LOOP_PICTURES, pictureMs, PICTURES_PER_SECOND } from '../../src/sandbox/media/grid.ts';
+import { RangeSet, type Range } from '../../src/sandbox/ranges.ts';
+import type { ArchiveCopy } from '../e2e/archive-copy.ts';
+import { decodeOrderOf, type DecodeOrder } from '../e2e/decode-order.ts';
+import { GARBLED, readPictures } from '../support/pictures.ts';
+
+/** How far a gap may lie from the hole; the sandbox sends every 40 ms, a beat is 200 ms, a GOP begins at a keyframe. */
+const TOLERANCE_MS = 600;
+/** What a process that is killed may have had before it and not yet kept: a beat, and what the socket held. */
+const KILL_LOSS_MS = 500;
+/** Pictures that are sent before ones that are shown earlier: a cut between them costs the later sent. */
+const REORDERED = 2;
+
+/** What was done to a creator, and which gaps it explains. Wall clock. */
+export interface Deed {
+  what: string;
+  fromMs: number;
+  toMs: number;
+  causes: readonly GapCause[];
+}
+
+export interface CreatorFacts {
+  handle: string;
+  truth: Truth;
+  events: readonly SandboxEvent[];
+  /** Wall clock at which the sandbox's own began. */
+  beganAtMs: number;
+  deeds: readonly Deed[];
+  /** Wall clock of each kill and freeze: what had come and was not read yet may be lost. */
+  cutsMs: readonly Deed[];
+  lateMs: number;
+}
+
+export interface CreatorReckoning {
+  handle: string;
+  sessions: number;
+  aired: number;
+  archived: number;
+  declared: number;
+  /** Nobody had them to offer when the recording ended. */
+  unoffered: number;
+  gaps: Partial<Record<GapCause, number>>;
+  problems: string[];
+}
+
+/** One broadcast: pictures from..to, and the wall clock of any of them. */
+interface Aired {
+  places: Range;
+  wallMs: (place: number) => number;
+}
+
+interface ReadSession {
+  manifest: Manifest;
+  /** In the order in which they are sent. */
+  places: RangeSet;
+  problems: string[];
+}
+
+export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise<CreatorReckoning> {
+  const aired = broadcastsOf(facts);
+  const prefix = `creators/${facts.handle}/`;
+  const paths = archive.keys
+    .filter((key) => key.startsWith(prefix) && key.endsWith(`/${sessionKeys.manifest}`))
+    .map((key) => key.slice(0, -sessionKeys.manifest.length - 1));
+  const sessions: ReadSession[] = [];
+  for (const path of paths) sessions.push(await readSession(join(archive.folder, path), path, aired));
+
+  const problems = sessions.flatMap((session) => session.problems);
+  const present = new RangeSet(sessions.flatMap(({ places }) => places.runs));
+  const order = await decodeOrderOf(sessions[0]?.manifest.container === 'fmp4' ? 'hevc' : 'small');
+  const sent = placesOf(facts.truth.pictures, order);
+  const gaps = sessions.flatMap(({ manifest }) => manifest.gaps);
+  const tolerance = TOLERANCE_MS + facts.lateMs;
+
+  for (const run of new RangeSet(sent.runs).minus(present)) {
+    const [fromMs, toMs] = wallOf(aired, run);
+    const isCut = facts.cutsMs.some(
+      (cut) => fromMs >= cut.fromMs - KILL_LOSS_MS - facts.lateMs && toMs <= cut.toMs + tolerance,
+    );
+    if (!isCut && run[1] - run[0] >= REORDERED) {
+      problems.push(`was sent and is not archived: ${tell(facts, run, fromMs, toMs)}`);
+    }
+  }
+
+  let [declared, unoffered, total] = [0, 0, 0];
+  for (const { places, wallMs } of aired) {
+    const own = new RangeSet([places]);
+    total += own.size;
+    for (const run of own.minus(present)) {
+      const [fromMs, toMs] = [wallMs(run[0]), wallMs(run[1] + 1)];
+      const holes = undeclared([fromMs, toMs], gaps, tolerance);
+      const length = run[1] - run[0] + 1;
+      if (holes.length === 0 || length <= REORDERED) {
+        declared += length;
+      } else if (holes.every(([from]) => isAfterTheEnd(sessions, from, tolerance))) {
+        unoffered += length;
+      } else {
+        problems.push(`is missing and no gap says so: ${tell(facts, run, fromMs, toMs)}`);
+      }
+    }
+  }
+  for (const session of sessions) problems.push(...falseGaps(session, aired, facts, tolerance));
+
+  const byCause: Partial<Record<GapCause, number>> = {};
+  for (const { cause } of gaps) byCause[cause] = (byCause[cause] ?? 0) + 1;
+  return {
+    handle: facts.handle,
+    sessions: sessions.length,
+    aired: total,
+    archived: present.size,
+    declared,
+    unoffered,
+    gaps: byCause,
+    problems: problems.map((problem) => `${facts.handle}: ${problem}`),
+  };
+}
+
+function broadcastsOf({ handle, events, beganAtMs }: CreatorFacts): Aired[] {
+  const own = events.filter((event) => event.handle === handle);
+  const ends = own.filter((event) => event.type === 'ended');
+  return own.flatMap((event, i): Aired[] => {
+    if (event.type !== 'live') return [];
+    const end = ends.find((each) => own.indexOf(each) > i);
+    if (end?.type !== 'ended') throw new Error(`${handle} is still live`);
+    const places: Range = [pictureAt(event.positionMs), pictureAt(end.positionMs) - 1];
+    const wallMs = (place: number): number => beganAtMs + event.atMs + pictureMs(place) - event.positionMs;
+    return [{ places, wallMs }];
+  });
+}
+
+const pictureAt = (positionMs: number): number =>
+  Math.ceil((positionMs * PICTURES_PER_SECOND) / 1_000 - 1e-6);
+
+async function readSession(folder: string, path: string, aired: readonly Aired[]): Promise<ReadSession> {
+  const manifest = decodeManifest(await readFile(join(folder, sessionKeys.manifest), 'utf8'), path);
+  const { session } = manifest;
+  const problems: string[] = [];
+  if (manifest.sealedAt === null) problems.push(`${session} is not sealed`);
+  problems.push(...(await untrue(folder, manifest)).map((what) => `${session}: ${what}`));
+  const order = await decodeOrderOf(manifest.container === 'fmp4' ? 'hevc' : 'small');
+  const places = new RangeSet();
+  let repeats = 0;
+  for (const epoch of manifest.epochs) {
+    const segments = manifest.segments.filter(
+      (each) => each.term === epoch.term && each.epoch === epoch.epoch,
+    );
+    const { pictures, errors } = await readPictures(pathsOf(folder, epoch, segments));
+    problems.push(
+      ...errors.slice(0, 3).map((error) => `${session} epoch ${epoch.term}-${epoch.epoch}: ${error}`),
+    );
+    const numbers = pictures.map(({ number }) => number);
+    const garbled = numbers.filter((number) => number === GARBLED).length;
+    if (garbled > 0) problems.push(`${session} epoch ${epoch.term}-${epoch.epoch}: ${garbled} garbled`);
+    const said = segments.reduce((sum, segment) => sum + segment.pictures, 0);
+    if (said !== numbers.length) problems.push(`${session}: ${said} pictures said, ${numbers.length} there`);
+    let at = 0;
+    for (const segment of segments) {
+      const near = numberNear(aired, Date.parse(segment.startsAt));
+      for (const number of numbers.slice(at, at + segment.pictures)) {
+        if (number === GARBLED) continue;
+        const place = order.placeOf(straight(number, near));
+        if (places.has(place)) repeats += 1;
+        places.add(place);
+      }
+      at += segment.pictures;
+    }
+  }
+  if (repeats > 0) problems.push(`${session}: ${repeats} pictures twice`);
+  return { manifest, places, problems };
+}
+
+const pathsOf = (folder: string, { init }: Epoch, segments: readonly Segment[]): string[] =>
+  [...(init === null ? [] : [init]), ...segments.map(({ key }) => key)].map((key) => join(folder, key));
+
+/** Pictures bear their number within a loop; the time says which round it is. */
+const straight = (number: number, near: number): number =>
+  number + Math.round((near - number) / LOOP_PICTURES) * LOOP_PICTURES;
+
+function numberNear(aired: readonly Aired[], wallMs: number): number {
+  const broadcast = aired.findLast((each) => each.wallMs(each.places[0]) <= wallMs + 5_000) ?? aired[0];
+  if (!broadcast) return 0;
+  const [first] = broadcast.places;
+  return first + Math.round(((wallMs - broadcast.wallMs(first)) * PICTURES_PER_SECOND) / 1_000);
+}
+
+async function untrue(folder: string, manifest: Manifest): Promise<string[]> {
+  const found: string[] = [];
+  for (const { key, bytes, sha256 } of [...manifest.segments, ...manifest.files]) {
+    const content = await readFile(join(folder, key)).catch(() => undefined);
+    if (content === undefined) found.push(`${key} is missing`);
+    else if (content.length !== bytes || createHash('sha256').update(content).digest('hex') !== sha256) {
+      found.push(`${key} is not what the manifest says`);
+    }
+  }
+  return found;
+}
+
+function placesOf(pictures: readonly Range[], order: DecodeOrder): RangeSet {
+  const places = new RangeSet();
+  for (const [first, last] of pictures) {
+    for (let picture = first; picture <= last; picture += 1) places.add(order.placeOf(picture));
+  }
+  return places;
+}
+
+/** What of a stretch of time no gap covers. */
+function undeclared(of: Range, gaps: readonly Gap[], tolerance: number): Range[] {
+  const covered = new RangeSet(
+    gaps.map(({ from, to }) => [
+      Math.floor(Date.parse(from) - tolerance),
+      Math.ceil(Date.parse(to) + tolerance),
+    ]),
+  );
+  return new RangeSet([[Math.floor(of[0]), Math.ceil(of[1])]]).minus(covered);
+}
+
+/** No session that was going on at that time has anything after it. */
+const isAfterTheEnd = (sessions: readonly ReadSession[], atMs: number, tolerance: number): boolean =>
+  !sessions.some(({ manifest }) => {
+    const last = manifest.segments.at(-1);
+    if (!last) return false;
+    return (
+      Date.parse(manifest.foundAt) < atMs && Date.parse(last.startsAt) + last.durationMs > atMs + tolerance
+    );
+  });
+
+/** Gaps that lie: pictures of this session are there, or nothing that was done explains their cause. */
+function falseGaps(
+  { manifest, places }: ReadSession,
+  aired: readonly Aired[],
+  facts: CreatorFacts,
+  tolerance: number,
+): string[] {
+  return manifest.gaps.flatMap((gap) => {
+    const [fromMs, toMs] = [Date.parse(gap.from), Date.parse(gap.to)];
+    const said = `${manifest.session}: gap ${gap.cause} ${gap.from}..${gap.to}`;
+    const found: string[] = [];
+    const inner: Range = [numberNear(aired, fromMs + tolerance), numberNear(aired, toMs - tolerance)];
+    if (inner[1] > inner[0]) {
+      const there = new RangeSet([inner]).size - sum(new RangeSet([inner]).minus(places));
+      if (there > REORDERED) found.push(`${said}, and ${there} pictures of it are there`);
+    }
+    if (!explains(gap, facts, fromMs, toMs, tolerance))
+      found.push(`${said}: nothing that was done explains it`);
+    return found;
+  });
+}
+
+function explains(
+  gap: Gap,
+  { deeds }: CreatorFacts,
+  fromMs: number,
+  toMs: number,
+  tolerance: number,
+): boolean {
+  return deeds.some(
+    (deed) =>
+      deed.causes.includes(gap.cause) && deed.fromMs - tolerance <= toMs && fromMs <= deed.toMs + tolerance,
+  );
+}
+
+const sum = (runs: readonly Range[]): number =>
+  runs.reduce((all, [first, last]) => all + last - first + 1, 0);
+
+function wallOf(aired: readonly Aired[], [first, last]: Range): Range {
+  const broadcast = aired.find(
+    ({ places }) => places[0] - REORDERED <= first && first <= places[1] + REORDERED,
+  );
+  return broadcast ? [broadcast.wallMs(first), broadcast.wallMs(last + 1)] : [Number.NaN, Number.NaN];
+}
+
+function tell({ deeds }: CreatorFacts, run: Range, fromMs: number, toMs: number): string {
+  const about = deeds
+    .filter((deed) => deed.fromMs - 5_000 <= toMs && fromMs <= deed.toMs + 5_000)
+    .map(({ what, fromMs: from }) => `${what} at ${iso(from)}`);
+  return `pictures ${run[0]}..${run[1]}, ${iso(fromMs)}..${iso(toMs)} (${about.join('; ') || 'nothing was done'})`;
+}
+
+const iso = (ms: number): string => (Number.isFinite(ms) ? new Date(ms).toISOString().slice(11, 23) : '?');
