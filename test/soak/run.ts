@@ -54,6 +54,8 @@ if (values.help) {
 }
 
 async function run(): Promise<void> {
+  // Its end ends the recorders and the server.
+  process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
   say(`seed ${seed}: ${creators} creators, ${values.time}, ${plan.actions.length} things to happen`);
   const folder = await mkdtemp(join(tmpdir(), 'livestow-soak-'));
   const server = await S3Server.start(join(folder, 's3'));

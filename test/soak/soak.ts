@@ -243,7 +243,7 @@ class SoakWorld implements AsyncDisposable {
         this.#storeTroubles = this.#storeTroubles.then(() => this.#troubleStore(action));
         return;
     }
-    this.#count(nameOf(action));
+    this.#count(kindOf(action));
   }
 
   async #troubleStore({ how, forMs }: Extract<StormAction, { kind: 'store' }>): Promise<void> {
@@ -319,18 +319,21 @@ class SoakWorld implements AsyncDisposable {
   }
 }
 
-/** `kill both creator2`, `media stall creator1`. */
-function nameOf(action: StormAction): string {
+/** `kill both`, `media stall`. */
+function kindOf(action: StormAction): string {
   switch (action.kind) {
     case 'media':
-      return `media ${action.fault.type} ${action.handle}`;
+      return `media ${action.fault.type}`;
     case 'api':
-      return `api ${action.answer.type} ${action.handle}`;
+      return `api ${action.answer.type}`;
     case 'kill':
-      return `kill ${action.victim} ${action.handle}`;
+      return `kill ${action.victim}`;
     case 'store':
       return `store ${action.how}`;
     default:
-      return `${action.kind} ${action.handle}`;
+      return action.kind;
   }
 }
+
+const nameOf = (action: StormAction): string =>
+  'handle' in action ? `${kindOf(action)} ${action.handle}` : kindOf(action);
