@@ -22,7 +22,8 @@ const SAME_PLACE_MS = 60;
 const FRAMES_THAT_PROVE = 4;
 /** More than this between two frames of sound: something is missing there, and the rest can't be compared. */
 const HOLE_MS = 200;
-/** Equal packets by the thousand are silence, or meant to keep us busy: then this many of what came behind decide. */
+/** Equal packets by the thousand are silence, or meant to keep us busy: then the last ones count, and less of what came. */
+const PLACES_MOST = 512;
 const COMPARED_LEAST = 64;
 const COMPARED_MOST = 8_000;
 
@@ -146,7 +147,10 @@ export class RecentMedia {
     if (!first) return [];
     const isPicture = first.packet.kind === 'video';
     const trace = isPicture ? this.#pictures : this.#sound;
-    const equal = [...trace.prints.keys()].filter((index) => trace.prints[index] === first.print);
+    const isKey = first.packet.kind === 'video' && first.packet.key;
+    const equal = (isKey ? trace.keys : [...trace.prints.keys()])
+      .filter((index) => trace.prints[index] === first.print)
+      .slice(-PLACES_MOST);
     const compared = came.slice(0, Math.max(COMPARED_LEAST, Math.floor(COMPARED_MOST / equal.length)));
     return equal.map((index) => this.#compare(compared, index, isPicture));
   }

@@ -234,8 +234,9 @@ export class Timeline {
   }
 
   #drain(): TimelineItem[] {
+    if (this.#out.length === 0) return [];
     const items = this.#out;
-    if (items.length > 0) this.#out = [];
+    this.#out = [];
     return items;
   }
 
