@@ -1,50 +1,27 @@
 /**
  * HTTP-FLV: one long response, read in the beat that all connections share; a read gives one batch, whatever number of
- * tags lies in it. Repair is not done here: tags come out as they came in, without script data and what livestow knows no
- * codec for.
+ * tags lies in it.
  */
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
-import { unitOfFlvTag } from '../media/flv-units.ts';
 import { FlvTagReader } from '../media/flv.ts';
-import type { MediaUnit } from '../media/packet.ts';
 import { mediaError, type MediaResponse } from '../net/media-client.ts';
+import { FlvRepair } from './flv-repair.ts';
 import { gatheredBody } from './gathered-body.ts';
-import type { MediaSource, SourceDeps, SourceItem } from './source.ts';
-
-/** Oddities that are told, at most: a hostile stream must not fill the events. */
-const MAX_NOTES = 16;
+import type { MediaSource, SourceDeps } from './source.ts';
 
 export async function* openFlvSource(url: string, deps: SourceDeps, signal: AbortSignal): MediaSource {
   const response = await deps.media.open(url, { signal });
   const reader = new FlvTagReader();
-  const noted = new Set<string>();
+  const repair = new FlvRepair();
   let bytesBefore = 0;
-  let endTag = false;
 
   try {
     for await (const { chunks, bytes, arrivedAtMs } of gatheredBody(response.body, deps)) {
-      const units: MediaUnit[] = [];
-      const notes: SourceItem[] = [];
-      for (const tag of reader.push(chunks)) {
-        const unit = unitOfFlvTag(tag);
-        if (unit === undefined) continue;
-        if (unit.kind === 'video' || unit.kind === 'audio') {
-          units.push(unit);
-          // An encoder that was restarted goes on behind its own end tag.
-          endTag = false;
-        } else if (unit.kind === 'end') {
-          endTag = true;
-        } else {
-          const oddity = unit.kind === 'script' ? scriptName(unit.data) : unit.what;
-          if (oddity === 'onMetaData' || noted.has(oddity) || noted.size >= MAX_NOTES) continue;
-          noted.add(oddity);
-          const event = unit.kind === 'script' ? 'script-data-dropped' : 'unsupported-dropped';
-          notes.push({ kind: 'note', event, detail: { what: oddity } });
-        }
-      }
+      const { units, notes, damage } = repair.take(reader.push(chunks));
       bytesBefore += bytes;
-      yield* notes;
+      for (const note of notes) yield { kind: 'note', ...note };
       if (units.length > 0) yield { kind: 'media', units, arrivedAtMs, bytes };
+      if (damage) throw damage;
     }
   } catch (error) {
     throw bytesBefore === 0 && isLivestowError(error, 'MEDIA_NOT_MEDIA')
@@ -56,7 +33,7 @@ export async function* openFlvSource(url: string, deps: SourceDeps, signal: Abor
 
   const { tornBytes } = reader.end();
   if (tornBytes > 0) yield { kind: 'note', event: 'torn-tag', detail: { bytes: tornBytes } };
-  return { reason: endTag ? 'end-tag' : 'closed' };
+  return { reason: repair.ended ? 'end-tag' : 'closed' };
 }
 
 /** A body that never was media: an error page, a playlist, JSON. */
@@ -67,10 +44,4 @@ function whatCameInstead(error: LivestowError, { headers, status, url }: MediaRe
     cause: error,
     context: { ...error.context, contentType, status, host: new URL(url).host },
   });
-}
-
-/** AMF: a string marker, its length, the name of what follows. */
-function scriptName(data: Buffer): string {
-  if (data[0] !== 2 || data.length < 3) return 'script data without a name';
-  return data.toString('utf8', 3, 3 + Math.min(64, data.readUInt16BE(1)));
 }

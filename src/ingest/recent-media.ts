@@ -12,6 +12,8 @@ import type { MediaPacket } from '../media/packet.ts';
 const KEYFRAMES = 16;
 /** Without pictures: about a minute of sound. */
 const FRAMES_ALONE = 3_000;
+/** Sixteen GOPs of ten seconds, 60 pictures a second; a GOP that never ends is forgotten from its beginning. */
+const PACKETS_MOST = 10_000;
 /** How far sound may lie from its pictures in the order of arrival. */
 const SKEW_MS = 3_000;
 /** Media that is sent again lies as it lay, to a frame or two. */
@@ -20,6 +22,10 @@ const SAME_PLACE_MS = 60;
 const FRAMES_THAT_PROVE = 4;
 /** More than this between two frames of sound: something is missing there, and the rest can't be compared. */
 const HOLE_MS = 200;
+/** Equal packets by the thousand are silence, or meant to keep us busy: then the last ones count, and less of what came. */
+const PLACES_MOST = 512;
+const COMPARED_LEAST = 64;
+const COMPARED_MOST = 8_000;
 
 /** A packet's content in 52 bits: checksum and length. */
 export const printOf = ({ data }: MediaPacket): number => crc32(data) * 0x10_0000 + (data.length % 0x10_0000);
@@ -40,7 +46,7 @@ export interface Likeness {
   isAll: boolean;
 }
 
-/** One kind of packets, oldest first. */
+/** One kind of packets, oldest first, at places that only grow. */
 class Trace {
   prints: number[] = [];
   dtsMs: number[] = [];
@@ -48,9 +54,21 @@ class Trace {
   keys: number[] = [];
 
   add(print: number, dtsMs: number, key: boolean): void {
+    if (this.prints.length >= PACKETS_MOST) this.dropBefore(PACKETS_MOST / 2);
     if (key) this.keys.push(this.prints.length);
     this.prints.push(print);
     this.dtsMs.push(dtsMs);
+  }
+
+  /** Index of the first packet at this place or behind it. */
+  firstFrom(atMs: number): number {
+    let [low, high] = [0, this.dtsMs.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.dtsMs[middle] ?? Infinity) < atMs) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   dropBefore(index: number): void {
@@ -129,11 +147,12 @@ export class RecentMedia {
     if (!first) return [];
     const isPicture = first.packet.kind === 'video';
     const trace = isPicture ? this.#pictures : this.#sound;
-    const places: Likeness[] = [];
-    for (const [index, print] of trace.prints.entries()) {
-      if (print === first.print) places.push(this.#compare(came, index, isPicture));
-    }
-    return places;
+    const isKey = first.packet.kind === 'video' && first.packet.key;
+    const equal = (isKey ? trace.keys : [...trace.prints.keys()])
+      .filter((index) => trace.prints[index] === first.print)
+      .slice(-PLACES_MOST);
+    const compared = came.slice(0, Math.max(COMPARED_LEAST, Math.floor(COMPARED_MOST / equal.length)));
+    return equal.map((index) => this.#compare(compared, index, isPicture));
   }
 
   #compare(came: readonly Printed[], index: number, isPicture: boolean): Likeness {
@@ -145,6 +164,7 @@ export class RecentMedia {
     for (const { packet, print } of came.slice(1)) {
       if (packet.kind === 'video') pictures.next(print, packet.key);
       else sound.nextOrSeek(print, packet.dtsMs + shiftMs);
+      if (pictures.differs || sound.differs) break;
     }
     const isAll = (isPicture ? pictures : sound).isOver;
     const proven = sound.different >= FRAMES_THAT_PROVE;
@@ -194,11 +214,11 @@ class Reading {
       return;
     }
     const { prints, dtsMs } = this.#trace;
+    const awayMs = (index: number): number => Math.abs((dtsMs[index] ?? Infinity) - expectedMs);
     let nearest: number | null = null;
-    for (const [index, known] of prints.entries()) {
-      const awayMs = Math.abs((dtsMs[index] ?? 0) - expectedMs);
-      if (known !== print || awayMs > SAME_PLACE_MS) continue;
-      if (nearest === null || awayMs < Math.abs((dtsMs[nearest] ?? 0) - expectedMs)) nearest = index;
+    const from = this.#trace.firstFrom(expectedMs - SAME_PLACE_MS);
+    for (let index = from; awayMs(index) <= SAME_PLACE_MS; index += 1) {
+      if (prints[index] === print && (nearest === null || awayMs(index) < awayMs(nearest))) nearest = index;
     }
     if (nearest !== null) {
       this.#seen.add(print);
@@ -209,8 +229,8 @@ class Reading {
   /** Whether sound was recorded on both sides of this place. */
   #surrounds(atMs: number): boolean {
     const { dtsMs } = this.#trace;
-    const after = dtsMs.findIndex((ms) => ms > atMs + HOLE_MS / 2);
-    const before = dtsMs.findLastIndex((ms) => ms < atMs - HOLE_MS / 2);
-    return after !== -1 && before !== -1 && (dtsMs[after] ?? 0) - (dtsMs[before] ?? 0) < 2 * HOLE_MS;
+    const after = dtsMs[this.#trace.firstFrom(atMs + HOLE_MS / 2)];
+    const before = dtsMs[this.#trace.firstFrom(atMs - HOLE_MS / 2) - 1];
+    return after !== undefined && before !== undefined && after - before < 2 * HOLE_MS;
   }
 }

@@ -99,6 +99,8 @@ export class Timeline {
   /** The first timestamps of this connection, and of the one before it. */
   #beganMs: { now: number | null; before: number | null } = { now: null, before: null };
   readonly #held = new HeldUnits();
+  /** Came behind what was put on the line, and is taken next, the last of these first. */
+  #queue: HeldUnit[] = [];
   readonly #clock = new SourceClock();
   /** The source's clock was left to drop what was sent again. */
   #leftClock = false;
@@ -145,7 +147,7 @@ export class Timeline {
 
   /** The units of one network read. Packets are re-stamped in place. */
   push(units: readonly MediaUnit[], arrivedAtMs: number): TimelineItem[] {
-    for (const unit of units) this.#take({ unit, arrivedAtMs });
+    this.#takeAll(units.map((unit) => ({ unit, arrivedAtMs })));
     if (units.length > 0) this.#lastArrivalMs = arrivedAtMs;
     return this.#drain();
   }
@@ -155,6 +157,7 @@ export class Timeline {
     while (this.#join && !this.#held.isEmpty) {
       const before = this.#held.count;
       this.#settle(true);
+      this.#takeQueued();
       // What no picture can be made of is of no use to the next connection either.
       if (this.#held.count === before) this.#dropHeld();
     }
@@ -233,9 +236,25 @@ export class Timeline {
   }
 
   #drain(): TimelineItem[] {
+    if (this.#out.length === 0) return [];
     const items = this.#out;
-    if (items.length > 0) this.#out = [];
+    this.#out = [];
     return items;
+  }
+
+  #takeAll(units: readonly HeldUnit[]): void {
+    for (const held of units) {
+      this.#take(held);
+      this.#takeQueued();
+    }
+    while (this.#join && this.#held.hasUnseen) {
+      this.#settle(false);
+      this.#takeQueued();
+    }
+  }
+
+  #takeQueued(): void {
+    for (let next = this.#queue.pop(); next; next = this.#queue.pop()) this.#take(next);
   }
 
   #take(held: HeldUnit): void {
@@ -252,7 +271,7 @@ export class Timeline {
       return;
     }
     this.#held.add(held);
-    this.#settle(false);
+    if (this.#held.isWorthALook) this.#settle(false);
   }
 
   #takeConfig(config: VideoConfig | AudioConfig): void {
@@ -278,6 +297,7 @@ export class Timeline {
   /** Decides where the held packets go, once enough is known; always when `now`. */
   #settle(now: boolean): void {
     const join = this.#join;
+    this.#held.looked();
     if (!join || this.#held.packets.length === 0) return;
     const { packets, watchedMs, lengthMs, isFull } = this.#held;
     const enough = now || isFull || Math.max(watchedMs, lengthMs) >= AUDIO_WAIT_MS;
@@ -422,12 +442,11 @@ export class Timeline {
       this.#emit(lead.packet, lead.arrivedAtMs);
     }
     const at = held.findIndex(({ unit }) => unit === lead.packet);
-    for (const [index, each] of held.entries()) {
-      const { unit, arrivedAtMs } = each;
+    // What comes behind the lead may bear another step, another configuration.
+    this.#queue.push(...held.slice(at + 1).reverse());
+    for (const [index, { unit, arrivedAtMs }] of held.slice(0, at + 1).entries()) {
       const isLead = index === at;
-      // What comes behind the lead may bear another step, another configuration.
-      if (index > at) this.#take(each);
-      else if (isConfig(unit) || (isLead && begins)) continue;
+      if (isConfig(unit) || (isLead && begins)) continue;
       else if (place.kind === 'back' && unit.kind === 'video') this.#droppedAgain += 1;
       else if (join.kind === 'connection' && unit.kind === 'video' && !isLead)
         this.#droppedHead.pictures += 1;

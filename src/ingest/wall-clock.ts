@@ -6,6 +6,8 @@
 
 /** Long enough to see the edge through a slow link, short enough that a day of drift is no gap. */
 const WINDOW_MS = 60_000;
+/** What is asked about lies in the last segments. */
+const STEPS_KEPT = 256;
 
 export class WallClock {
   /** From each place of the line on: UTC minus dts. */
@@ -54,6 +56,7 @@ export class WallClock {
   /** From this place on, the line stands `byMs` later in real time than it did. */
   shift(fromDtsMs: number, byMs: number): void {
     this.#steps.push({ fromDtsMs, wallMs: this.wallMs + byMs });
+    if (this.#steps.length > STEPS_KEPT) this.#steps.shift();
     this.#edgeMs += byMs;
     this.#previousEdgeMs += byMs;
   }

@@ -15,7 +15,7 @@ export type FlvUnit =
   | { kind: 'end' }
   | { kind: 'script'; data: Buffer }
   /** A codec or a configuration that livestow cannot record. */
-  | { kind: 'unsupported'; what: string };
+  | { kind: 'unsupported'; of: 'video' | 'audio'; what: string };
 
 const SCRIPT = 18;
 const AUDIO = 8;
@@ -39,7 +39,7 @@ export function unitOfFlvTag(tag: FlvTag): FlvUnit | undefined {
     return tag.type === VIDEO ? videoUnit(tag) : audioUnit(tag);
   } catch (error) {
     if (isLivestowError(error, 'MEDIA_UNSUPPORTED')) {
-      return { kind: 'unsupported', what: error.message };
+      return { kind: 'unsupported', of: tag.type === VIDEO ? 'video' : 'audio', what: error.message };
     }
     throw error;
   }
@@ -61,7 +61,7 @@ function videoUnit(tag: FlvTag): FlvUnit | undefined {
   }
   const codec = codecOfId(b0 & 0x0f);
   if (!codec) {
-    return { kind: 'unsupported', what: `video of FLV codec id ${b0 & 0x0f}` };
+    return { kind: 'unsupported', of: 'video', what: `video of FLV codec id ${b0 & 0x0f}` };
   }
   switch (data[1]) {
     case 0:
@@ -79,12 +79,12 @@ function enhancedVideoUnit(tag: FlvTag, key: boolean): FlvUnit | undefined {
   const { data } = tag;
   const packetType = data[0]! & 0x0f;
   if (packetType > 5) {
-    return { kind: 'unsupported', what: `enhanced RTMP video of packet type ${packetType}` };
+    return { kind: 'unsupported', of: 'video', what: `enhanced RTMP video of packet type ${packetType}` };
   }
   const fourcc = data.toString('latin1', 1, 5);
   const codec = fourcc === 'hvc1' ? 'h265' : fourcc === 'avc1' ? 'h264' : undefined;
   if (!codec) {
-    return { kind: 'unsupported', what: `video of FourCC ${JSON.stringify(fourcc)}` };
+    return { kind: 'unsupported', of: 'video', what: `video of FourCC ${JSON.stringify(fourcc)}` };
   }
   switch (packetType) {
     case 0:
@@ -128,12 +128,12 @@ function audioUnit(tag: FlvTag): FlvUnit | undefined {
   if (format === SOUND_ENHANCED) {
     const fourcc = data.toString('latin1', 1, 5);
     if (fourcc !== 'mp4a') {
-      return { kind: 'unsupported', what: `audio of FourCC ${JSON.stringify(fourcc)}` };
+      return { kind: 'unsupported', of: 'audio', what: `audio of FourCC ${JSON.stringify(fourcc)}` };
     }
     packetType = data[0]! & 0x0f;
     from = 5;
   } else if (format !== SOUND_AAC) {
-    return { kind: 'unsupported', what: `audio of FLV format ${format}` };
+    return { kind: 'unsupported', of: 'audio', what: `audio of FLV format ${format}` };
   }
   if (data.length <= from) {
     return undefined;

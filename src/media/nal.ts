@@ -56,6 +56,13 @@ export function lengthPrefixedNals(bytes: Buffer, lengthSize = 4): Buffer[] {
   return nals;
 }
 
+/** Whether the lengths lead from one NAL unit to the next up to the payload's end, and there is one. */
+export function isWholeFraming(bytes: Buffer, lengthSize: number): boolean {
+  let at = 0;
+  while (at + lengthSize <= bytes.length) at += lengthSize + bytes.readUIntBE(at, lengthSize);
+  return at === bytes.length && at > lengthSize;
+}
+
 /** NAL units behind one another, each with a 4-byte length. */
 export function lengthPrefixed(nals: readonly Buffer[]): Buffer {
   let total = 0;

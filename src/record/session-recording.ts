@@ -20,6 +20,8 @@ import { epochOf, segmentEntry, segmentOf } from './journal-entries.ts';
 import { TermGaps } from './term-gaps.ts';
 
 const SPOOL_RETRY_MS = 1_000;
+/** Each has a process of its own: a stream that changes with every picture must not have them by the hundred. */
+const EPOCHS_ENDING_MOST = 3;
 
 export interface RecordingProgress {
   width: number;
@@ -79,6 +81,8 @@ export class SessionRecording {
   #resumedUpToMs: number | null = null;
   /** Sound up to here is in the epoch before, though it goes back: it may lie behind the keyframe that ends that. */
   #soundUpToMs = -Infinity;
+  /** Engines that close their last segment while the next epoch is recorded. */
+  readonly #ending = new Set<Promise<void>>();
   /** Ends of epochs, and journal entries that belong to none, in order. */
   #closing: Promise<void> = Promise.resolve();
   #failure: { error: unknown } | null = null;
@@ -196,6 +200,7 @@ export class SessionRecording {
 
   async #beginEpoch(item: EpochItem, variant: VariantLabel): Promise<void> {
     await this.#endBefore(item);
+    while (this.#ending.size >= EPOCHS_ENDING_MOST) await Promise.race(this.#ending);
     const { spool, term, segmentDurationMs, engineFor } = this.#deps;
     this.#container ??= item.video?.codec === 'h265' ? 'fmp4' : 'mpegts';
     this.#epochs += 1;
@@ -254,7 +259,10 @@ export class SessionRecording {
     const ending = this.#epoch;
     this.#epoch = null;
     if (!ending) return;
-    const ended = end(ending.recorder).catch((error: unknown) => this.#fail(error));
+    const ended = end(ending.recorder)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
     this.#then(async () => {
       await ended;
       await ending.chain;

@@ -60,7 +60,11 @@ describe('a tag is', () => {
     ['an hvcC that is none', tag(9, '1c 00 000000 01'), 'hvcC'],
     ['an AudioSpecificConfig of a reserved rate', tag(8, 'af 00 1688'), 'sample rate'],
   ])('unsupported: %s', (_, given, what) => {
-    expect(unitOfFlvTag(given)).toEqual({ kind: 'unsupported', what: expect.stringContaining(what) });
+    expect(unitOfFlvTag(given)).toEqual({
+      kind: 'unsupported',
+      of: given.type === 9 ? 'video' : 'audio',
+      what: expect.stringContaining(what),
+    });
   });
 });
 
