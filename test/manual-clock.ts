@@ -8,21 +8,36 @@ interface Timer {
 }
 
 export class ManualClock implements Clock {
-  readonly #startMs: number;
-  #elapsedMs = 0;
+  #wallMs: number;
+  #awakeMs = 0;
+  #sleptMs = 0;
   readonly #timers = new Set<Timer>();
   #onTimer: (() => void)[] = [];
 
   constructor(startMs: number = Date.UTC(2026, 10, 22)) {
-    this.#startMs = startMs;
+    this.#wallMs = startMs;
   }
 
   now(): number {
-    return this.#startMs + this.#elapsedMs;
+    return this.#wallMs + this.monotonic();
   }
 
   monotonic(): number {
-    return this.#elapsedMs;
+    return this.#awakeMs + this.#sleptMs;
+  }
+
+  awake(): number {
+    return this.#awakeMs;
+  }
+
+  /** Somebody sets the wall clock. */
+  set(byMs: number): void {
+    this.#wallMs += byMs;
+  }
+
+  /** The process stands still. */
+  suspend(ms: number): void {
+    this.#sleptMs += ms;
   }
 
   delay(ms: number, signal?: AbortSignal): Promise<void> {
@@ -44,7 +59,7 @@ export class ManualClock implements Clock {
   }
 
   after(ms: number, callback: () => void): () => void {
-    const timer = { atMs: this.#elapsedMs + Math.max(0, ms), callback };
+    const timer = { atMs: this.#awakeMs + Math.max(0, ms), callback };
     this.#timers.add(timer);
     for (const tell of this.#onTimer.splice(0)) tell();
     return () => void this.#timers.delete(timer);
@@ -52,7 +67,7 @@ export class ManualClock implements Clock {
 
   /** How long until each timer, ascending. */
   get pendingMs(): number[] {
-    return [...this.#timers].map((timer) => timer.atMs - this.#elapsedMs).toSorted((a, b) => a - b);
+    return [...this.#timers].map((timer) => timer.atMs - this.#awakeMs).toSorted((a, b) => a - b);
   }
 
   /** Resolves as soon as somebody waits for something. */
@@ -66,17 +81,17 @@ export class ManualClock implements Clock {
 
   /** Lets time pass; whatever falls due happens in order, each with time to react. */
   async advance(ms: number): Promise<void> {
-    const endMs = this.#elapsedMs + ms;
+    const endMs = this.#awakeMs + ms;
     for (;;) {
       await turn();
       const due = [...this.#timers]
         .filter((timer) => timer.atMs <= endMs)
         .toSorted((a, b) => a.atMs - b.atMs)[0];
       if (due === undefined) break;
-      this.#elapsedMs = Math.max(this.#elapsedMs, due.atMs);
+      this.#awakeMs = Math.max(this.#awakeMs, due.atMs);
       this.#timers.delete(due);
       due.callback();
     }
-    this.#elapsedMs = endMs;
+    this.#awakeMs = endMs;
   }
 }

@@ -1,22 +1,26 @@
 /**
  * What the operator's signals mean to a running command. The first SIGINT asks it to end the recording, the first
- * SIGTERM to drain; which of them it was is the abort reason. A second signal of either kind stops at once.
+ * SIGTERM, or a terminal that is closed (SIGHUP), to drain; which of them it was is the abort reason. A second SIGINT or
+ * SIGTERM stops at once. A second SIGHUP says nothing new: the shell and the system both send one.
  *
  * The handlers are there only for a command that asks for them: any other is ended by the signal itself.
  */
 
+import { constants } from 'node:os';
 import { StopRequest, type StopKind } from '../kernel/stop-request.ts';
 
-const SIGNALS = { SIGINT: 'interrupt', SIGTERM: 'drain' } as const;
-/** As the shell gives for a process that a signal ended. */
-const EXIT_AT_ONCE = { SIGINT: 130, SIGTERM: 143 } as const;
+const SIGNALS = { SIGINT: 'interrupt', SIGTERM: 'drain', SIGHUP: 'drain' } as const;
 
 /** Installs the handlers; `onStop` is told of the first signal. */
 export function listenForStop(onStop: (kind: StopKind) => void): AbortSignal {
   const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(EXIT_AT_ONCE[name]);
+      if (controller.signal.aborted) {
+        if (name === 'SIGHUP') return;
+        // As the shell gives for a process that a signal ended.
+        process.exit(128 + constants.signals[name]);
+      }
       onStop(SIGNALS[name]);
       controller.abort(new StopRequest(SIGNALS[name]));
     });

@@ -210,7 +210,7 @@ async function beginTerm(
   const startedAt = before ? before.room.startedAt : found?.look.room.startedAt;
   const accountedMs = (before?.gaps ?? []).map(({ to }) => Date.parse(to)).concat(lastEndMs ?? []);
   const headFromMs = startedAt ? Date.parse(startedAt) : foundAtMs;
-  const timeline = new Timeline(Math.max(now - foundAtMs, last?.lastDtsMs ?? 0));
+  const timeline = new Timeline(Math.max(now - foundAtMs, last?.lastDtsMs ?? 0), now - clock.monotonic());
   const recording = new SessionRecording({
     spool,
     timeline,
@@ -225,7 +225,7 @@ async function beginTerm(
     signal: giveUp,
   });
   if (term > 1) recording.event('resumed', { term });
-  await resumeTail(open, before, timeline, recording);
+  await resumeTail(open, before, timeline, recording, now);
   const pictures = deps.pictures.begin({ spool, look: found?.look ?? null, log });
 
   const roomText = await readFile(spool.filePath(sessionKeys.room), 'utf8').catch((error: unknown) => {
@@ -303,6 +303,7 @@ async function resumeTail(
   before: Manifest | null,
   timeline: Timeline,
   recording: SessionRecording,
+  nowMs: number,
 ): Promise<void> {
   const tail = await readTail(spool.tailFolder);
   if (!tail) return;
@@ -316,7 +317,7 @@ async function resumeTail(
         : most,
     -Infinity,
   );
-  const items = timeline.resume(tail.state, tail.units, closedDtsMs, closedSoundMs);
+  const items = timeline.resume(tail.state, tail.units, closedDtsMs, closedSoundMs, nowMs);
   const endDtsMs = timeline.endDtsMs;
   if (endDtsMs !== null) recording.resumedUpTo(endDtsMs);
   await recording.take(items, tail.variant);

@@ -15,7 +15,7 @@ export interface Gathered {
   /** As the network gave them. */
   chunks: Buffer[];
   bytes: number;
-  /** When the last of it came, UTC milliseconds. */
+  /** When the last of it came, monotonic. */
   arrivedAtMs: number;
 }
 
@@ -35,7 +35,7 @@ export async function* gatheredBody(
   body.on('data', (chunk: Buffer) => {
     held.chunks.push(chunk);
     held.bytes += chunk.length;
-    held.arrivedAtMs = clock.now();
+    held.arrivedAtMs = clock.monotonic();
     if (held.bytes >= HELD_BYTES_MAX) body.pause();
     if (held.chunks.length === 1 || held.bytes >= HASTE_BYTES) wake();
   });

@@ -81,7 +81,7 @@ export async function* openHlsSource(url: string, deps: SourceDeps, signal: Abor
           idleTimeoutMs,
           skipBytes: receivedBytes,
         })) {
-          const arrivedAtMs = clock.now();
+          const arrivedAtMs = clock.monotonic();
           // The demultiplexer looks for packets in anything; an error page would pass as a segment without media.
           if (receivedBytes === 0 && chunk[0] !== TS_SYNC) throw notTransportStream(chunk);
           receivedBytes += chunk.length;
@@ -89,7 +89,7 @@ export async function* openHlsSource(url: string, deps: SourceDeps, signal: Abor
           if (units.length > 0) yield { kind: 'media', units, arrivedAtMs, bytes: chunk.length };
         }
         const units = demuxer.flush();
-        if (units.length > 0) yield { kind: 'media', units, arrivedAtMs: clock.now(), bytes: 0 };
+        if (units.length > 0) yield { kind: 'media', units, arrivedAtMs: clock.monotonic(), bytes: 0 };
         return undefined;
       } catch (error) {
         const known = mediaError(error, segment.url, signal);

@@ -38,7 +38,7 @@ export interface Track {
 }
 
 export class SourceClock {
-  readonly wall = new WallClock();
+  readonly wall: WallClock;
   video: Track | null = null;
   audio: Track | null = null;
   #offsetMs = 0;
@@ -46,6 +46,11 @@ export class SourceClock {
   /** Counts the offsets. */
   #clock = 0;
   #jitterMs = 0;
+
+  /** @param utcMs UTC minus the clock of the arrivals */
+  constructor(utcMs = 0) {
+    this.wall = new WallClock(utcMs);
+  }
 
   get offsetMs(): number {
     return this.#offsetMs;

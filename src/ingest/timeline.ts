@@ -45,6 +45,8 @@ const AUDIO_WAIT_MS = 3_000;
 const BEGINS_ANEW_MS = 1_000;
 /** Less than any GOP lasts. */
 const SAME_GOP_MS = 250;
+/** The end of what was recorded may lie so far ahead of a clock that was never set back. */
+const CLOCKS_AGREE_MS = 1_000;
 /** A frame that seems to last longer is a pause. */
 const FRAME_MAX_MS = 200;
 
@@ -101,7 +103,7 @@ export class Timeline {
   readonly #held = new HeldUnits();
   /** Came behind what was put on the line, and is taken next, the last of these first. */
   #queue: HeldUnit[] = [];
-  readonly #clock = new SourceClock();
+  readonly #clock: SourceClock;
   /** The source's clock was left to drop what was sent again. */
   #leftClock = false;
   /** What is being dropped is of another quality than the end of the line. */
@@ -120,8 +122,12 @@ export class Timeline {
   #droppedSound = 0;
   #out: TimelineItem[] = [];
 
-  /** @param startMs how long after its session's beginning this line begins: later terms stand behind earlier ones */
-  constructor(startMs = 0) {
+  /**
+   * @param startMs how long after its session's beginning this line begins: later terms stand behind earlier ones
+   * @param utcMs UTC minus the clock of the arrivals
+   */
+  constructor(startMs = 0, utcMs = 0) {
+    this.#clock = new SourceClock(utcMs);
     this.#firstDtsMs = FIRST_DTS_MS + Math.max(0, Math.round(startMs));
   }
 
@@ -145,7 +151,10 @@ export class Timeline {
     return items;
   }
 
-  /** The units of one network read. Packets are re-stamped in place. */
+  /**
+   * The units of one network read. Packets are re-stamped in place.
+   * @param arrivedAtMs by a clock that nobody sets
+   */
   push(units: readonly MediaUnit[], arrivedAtMs: number): TimelineItem[] {
     this.#takeAll(units.map((unit) => ({ unit, arrivedAtMs })));
     if (units.length > 0) this.#lastArrivalMs = arrivedAtMs;
@@ -163,6 +172,11 @@ export class Timeline {
     }
     this.#noteDropped();
     return this.#drain();
+  }
+
+  /** The machine's clock was set: UTC minus the clock of the arrivals, from the end of the line on. */
+  clockSet(utcMs: number): void {
+    this.#clock.wall.set(this.endDtsMs ?? 0, utcMs);
   }
 
   /** Whether packets are held back until it is known where they go. */
@@ -192,12 +206,14 @@ export class Timeline {
    * @param tail the last units it had recorded, stamped on this line already; those after `closedDtsMs` (of the leading
    *   track) are in no closed segment and come out again, as an epoch
    * @param closedSoundMs sound up to here is in a closed segment, though it may have come behind the pictures that are not
+   * @param nowMs UTC: what it is now cannot have been recorded later
    */
   resume(
     state: TimelineState,
     tail: readonly MediaUnit[],
     closedDtsMs: number,
     closedSoundMs = -Infinity,
+    nowMs = Infinity,
   ): TimelineItem[] {
     this.#clock.begin(state.offsetMs, state.wallMs);
     this.#epoch = { video: null, audio: null };
@@ -230,6 +246,9 @@ export class Timeline {
     }
     const lead = this.#clock[leadKind];
     if (lead) lead.lastDtsMs = Math.max(lead.lastDtsMs, closedDtsMs);
+    if (this.endDtsMs !== null && this.wallOf(this.endDtsMs) > nowMs + CLOCKS_AGREE_MS) {
+      this.#clock.wall.forgetEdge();
+    }
     // In a term without a picture yet, what comes after a known keyframe could not be decoded: it is recorded again.
     if (!leads) this.#recent.forget();
     return this.#drain();

@@ -12,7 +12,7 @@ export const GAP_CAUSES = {
   'source-skip': 'the CDN left media out within one connection',
   'segment-missing': 'a segment named by the HLS playlist could not be had',
   'not-media': 'what the CDN sent could not be read as media',
-  'recorder-down': 'livestow was not running (a crash, a drain, a restart)',
+  'recorder-down': 'livestow was not running (a crash, a drain, a restart, a machine that slept)',
   'engine-failed': 'the recording engine lost what it had been given',
   'lost-locally': 'a recorded segment was damaged or deleted in the spool before it was shipped',
   'disk-full': 'the disk had no room left',

@@ -35,6 +35,8 @@ export interface AttemptDeps {
   stallMs: number;
   /** Whether a playlist that is complete already, up to the segment of this name, is left alone: it was recorded. */
   passesOver: (upTo: string) => boolean;
+  /** Whose fault it is: not the CDN's while livestow itself stood still. */
+  blame: (cause: GapCause) => GapCause;
   /** Called with the first new media. */
   onMedia(): void;
 }
@@ -48,7 +50,7 @@ export async function attempt(
   const { timeline, recording } = deps;
   const label = variantLabel(variant);
   let fromMs = timeline.endDtsMs;
-  const patientUntilMs = deps.clock.monotonic() + KEYFRAME_WAIT_MS;
+  const patientUntilMs = deps.clock.awake() + KEYFRAME_WAIT_MS;
   const watchdog = new StallWatchdog(deps.clock, deps.stallMs);
   let delivered = false;
   let ended: { cause: GapCause; error: LivestowError | null };
@@ -72,7 +74,7 @@ export async function attempt(
         ended = { cause: 'connection-lost', error: null };
         break;
       }
-      const items = onTimeline(timeline, item);
+      const items = onTimeline(deps, item);
       const isNew = items.some(({ kind }) => kind === 'video' || kind === 'audio');
       if (isNew && !delivered) {
         delivered = true;
@@ -82,7 +84,7 @@ export async function attempt(
       watchdog.pause();
       await recording.take(items, label);
       // Only at the beginning: later on, media that has to be looked at twice is what a dead connection sends.
-      const isBeginning = !delivered && deps.clock.monotonic() < patientUntilMs;
+      const isBeginning = !delivered && deps.clock.awake() < patientUntilMs;
       watchdog.resume(isNew || (isBeginning && timeline.isWaiting));
     }
   } catch (error) {
@@ -96,20 +98,25 @@ export async function attempt(
   }
   await recording.take(timeline.finish(), label);
   const mediaMs = (timeline.endDtsMs ?? 0) - (fromMs ?? 0);
-  return { ...ended, mediaMs: delivered ? Math.max(1, mediaMs) : 0, completedUpTo };
+  return {
+    ...ended,
+    cause: deps.blame(ended.cause),
+    mediaMs: delivered ? Math.max(1, mediaMs) : 0,
+    completedUpTo,
+  };
 }
 
 function onTimeline(
-  timeline: Timeline,
+  { timeline, blame }: AttemptDeps,
   item: Exclude<SourceItem, { kind: 'note' | 'complete' }>,
 ): TimelineItem[] {
   switch (item.kind) {
     case 'media':
       return timeline.push(item.units, item.arrivedAtMs);
     case 'discontinuity':
-      return timeline.interrupt('source-skip');
+      return timeline.interrupt(blame('source-skip'));
     case 'missing':
-      return timeline.interrupt(item.cause);
+      return timeline.interrupt(blame(item.cause));
   }
 }
 
@@ -118,7 +125,7 @@ function causeOf(error: LivestowError): GapCause {
   return error.code === 'MEDIA_NETWORK' ? 'connection-lost' : 'not-media';
 }
 
-/** Aborts its signal when nothing new came for `stallMs`; time that the recorder itself takes does not count. */
+/** Aborts its signal when nothing new came for `stallMs`; time that the recorder itself takes, or is stopped, does not count. */
 class StallWatchdog {
   readonly #controller = new AbortController();
   readonly #clock: Clock;
@@ -131,7 +138,7 @@ class StallWatchdog {
   constructor(clock: Clock, stallMs: number) {
     this.#clock = clock;
     this.#stallMs = stallMs;
-    this.#idleSince = clock.monotonic();
+    this.#idleSince = clock.awake();
     this.#cancel = clock.after(stallMs, this.#check);
   }
 
@@ -140,13 +147,13 @@ class StallWatchdog {
   }
 
   pause(): void {
-    this.#idleMs += this.#clock.monotonic() - this.#idleSince;
+    this.#idleMs += this.#clock.awake() - this.#idleSince;
     this.#paused = true;
   }
 
   resume(progressed: boolean): void {
     if (progressed) this.#idleMs = 0;
-    this.#idleSince = this.#clock.monotonic();
+    this.#idleSince = this.#clock.awake();
     this.#paused = false;
   }
 
@@ -157,7 +164,7 @@ class StallWatchdog {
   }
 
   readonly #check = (): void => {
-    const idleMs = this.#idleMs + (this.#paused ? 0 : this.#clock.monotonic() - this.#idleSince);
+    const idleMs = this.#idleMs + (this.#paused ? 0 : this.#clock.awake() - this.#idleSince);
     if (idleMs >= this.#stallMs) this.#controller.abort();
     else this.#cancel = this.#clock.after(Math.max(50, this.#stallMs - idleMs), this.#check);
   };

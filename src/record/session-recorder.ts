@@ -16,6 +16,7 @@ import type { SessionRecording } from './session-recording.ts';
 import { attemptUntilBetter, type UntilBetter } from './attempt-until-better.ts';
 import type { Returned } from './return-to-better.ts';
 import { holdingSince, next, type EndPolicy, type SessionFact, type SessionState } from './session-state.ts';
+import { TimeWatch } from './time-watch.ts';
 import { VariantChoice } from './variant-choice.ts';
 
 /** URLs from a look younger than this are as fresh as they get. */
@@ -65,6 +66,7 @@ export class SessionRecorder {
   /** The last segment of a complete playlist that was read to its end. */
   #completedUpTo: string | null = null;
   readonly #over = new AbortController();
+  readonly #time: TimeWatch;
   /** Which troubles of which variants the log has explained; after that the events do. */
   readonly #told = new Set<string>();
   #state: SessionState;
@@ -78,9 +80,10 @@ export class SessionRecorder {
   constructor(room: LiveRoom, deps: SessionRecorderDeps) {
     this.#deps = deps;
     this.#roomId = room.roomId;
-    this.#state = holdingSince(deps.clock.monotonic());
+    this.#state = holdingSince(deps.clock.awake());
     this.#lastLookAtMs = deps.clock.monotonic();
     this.#choice.offer(deps.rank(room));
+    this.#time = new TimeWatch(deps, () => this.#apply({ type: 'suspended' }));
   }
 
   get phase(): SessionState['phase'] {
@@ -112,6 +115,7 @@ export class SessionRecorder {
       stop.removeEventListener('abort', onStop);
       this.#over.abort();
       this.#wake();
+      this.#time.stop();
       this.#cancelMaxDuration?.();
       await Promise.all(background);
     }
@@ -208,15 +212,17 @@ export class SessionRecorder {
   }
 
   #attemptDeps(variant: Variant, openSource: OpenSource): AttemptDeps {
-    const { timeline, recording, clock, stallMs } = this.#deps;
+    const { timeline, recording, clock } = this.#deps;
+    const stallMs = Math.max(variant.protocol === 'hls' ? HLS_STALL_MS : 0, this.#deps.stallMs);
     return {
       openSource,
       timeline,
       recording,
       clock,
-      stallMs: variant.protocol === 'hls' ? Math.max(HLS_STALL_MS, stallMs) : stallMs,
+      stallMs,
       // What another quality holds was recorded, and would not be recognised in it.
       passesOver: (upTo) => upTo === this.#completedUpTo || this.#isOtherQuality(variant),
+      blame: (cause) => this.#time.blame(cause, stallMs),
       onMedia: () => this.#onMedia(variant),
     };
   }
@@ -282,7 +288,7 @@ export class SessionRecorder {
         state.firstOfflineAtMs === null
           ? (HOLD_LOOKS_MS[Math.min(round, HOLD_LOOKS_MS.length - 1)] ?? 60_000)
           : policy.confirmMs + TIMER_SLACK_MS;
-      const leftMs = endsAtMs - clock.monotonic();
+      const leftMs = endsAtMs - clock.awake();
       await this.#phaseChange(Math.min(lookInMs, leftMs));
       if (leftMs <= lookInMs) this.#apply({ type: 'tick' });
       else if (this.#state.phase === 'holding') await this.#look();
@@ -347,10 +353,12 @@ export class SessionRecorder {
 
   #apply(fact: SessionFact): void {
     const { clock, policy, recording } = this.#deps;
-    const before = this.#state.phase;
-    this.#state = next(this.#state, fact, clock.monotonic(), policy);
+    const before = this.#state;
+    this.#state = next(this.#state, fact, clock.awake(), policy);
     const after = this.#state.phase;
-    if (before === after) return;
+    // Another hold may have begun.
+    if (before !== this.#state && fact.type === 'suspended') this.#wake();
+    if (before.phase === after) return;
     if (after === 'holding') recording.event('hold');
     if (after === 'ended') this.#over.abort();
     this.#wake();

@@ -8,7 +8,8 @@
  *
  * - recording: media flows. No look ends it, not even one that shows another room: its turn comes when media breaks off.
  * - holding: media broke off. The known URL is tried at once beside a fresh look; the session waits for either. Two
- *   looks in a row that say offline, uncached and `confirmMs` apart, end it; a look that failed says nothing.
+ *   looks in a row that say offline, uncached and `confirmMs` apart, end it; a look that failed says nothing. A hold that
+ *   the process or the machine slept in begins anew.
  * - ended: final. The first cause wins. What was recorded is closed and sealed by the caller.
  *
  * Everything durable is in the spool and its journals, not here: after a crash a session begins in `holding`.
@@ -25,6 +26,8 @@ export type SessionFact =
   | { type: 'media-broke' }
   | { type: 'look'; says: 'same-room' | 'other-room' | 'offline'; cached: boolean }
   | { type: 'tick' }
+  /** The process stood still, or the machine slept. */
+  | { type: 'suspended' }
   | { type: 'stop'; cause: Extract<EndCause, 'stopped' | 'max-duration'> };
 
 export interface EndPolicy {
@@ -49,6 +52,9 @@ export function next(state: SessionState, fact: SessionFact, nowMs: number, poli
       return { phase: 'recording' };
     case 'media-broke':
       return state.phase === 'recording' ? holdingSince(nowMs) : state;
+    case 'suspended':
+      // What was seen before is old, and nobody waited: as if media had broken off now.
+      return state.phase === 'holding' ? holdingSince(nowMs) : state;
     case 'tick':
       return state.phase === 'holding' && nowMs - state.sinceMs >= policy.maxHoldMs
         ? { phase: 'ended', cause: 'media-lost' }

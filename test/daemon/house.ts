@@ -124,7 +124,7 @@ export class House {
           if (packet.kind === 'video') this.#note(on.roomId, (packet.dtsMs - 60_000) / 40);
         const units = [...head, ...packets];
         head = [];
-        yield { kind: 'media', units, arrivedAtMs: this.clock.now(), bytes: 1 };
+        yield { kind: 'media', units, arrivedAtMs: this.clock.monotonic(), bytes: 1 };
       }
       await this.clock.delay(READ_MS, signal);
     }

@@ -67,6 +67,8 @@ export class Broadcast {
   /** Where the connection is in the media; the live edge is `nowMs`. */
   atMs = 0;
   nowMs = 0;
+  /** Our own clock is wrong by so much. */
+  utcAheadMs = 0;
   /** The same broadcast, encoded otherwise. */
   pictureQuality = '';
   soundQuality = '';
@@ -92,7 +94,7 @@ export class Broadcast {
   }
 
   get utcMs(): number {
-    return START_UTC + this.nowMs;
+    return START_UTC + this.utcAheadMs + this.nowMs;
   }
 
   /** Start of the GOP that this time lies in, or of one so many before it. */

@@ -22,8 +22,9 @@ function expectWhole(outcome: Outcome): void {
 }
 
 /** The wall clock of each packet is the true one, this near. */
-function expectTrueTime({ packets }: Outcome, timeline: Timeline, withinMs: number): void {
-  const off = packets.map(({ dtsMs, trueMs }) => Math.abs(timeline.wallOf(dtsMs) - START_UTC - trueMs));
+function expectTrueTime({ packets }: Outcome, timeline: Timeline, withinMs: number, aheadMs = 0): void {
+  const startMs = START_UTC + aheadMs;
+  const off = packets.map(({ dtsMs, trueMs }) => Math.abs(timeline.wallOf(dtsMs) - startMs - trueMs));
   expect(Math.max(...off)).toBeLessThanOrEqual(withinMs);
 }
 
@@ -734,6 +735,28 @@ describe('after a restart', () => {
     ]);
     expect(outcome.epochs).toBe(2);
   });
+
+  test(
+    'our clock was set back meanwhile: the source’s says how much is missing',
+    { tags: 'clock-jump' },
+    () => {
+      const crash = crashed();
+      const after = restarted(crash);
+      const nowMs = crash.before.utcMs - 3_600_000;
+      after.items.push(
+        ...after.timeline.resume(crash.state, crash.tail, crash.closedDtsMs, -Infinity, nowMs),
+      );
+      after.silence(30_000);
+      after.utcAheadMs = -3_600_000;
+      after.connect('recorder-down');
+      const outcome = after.run(5_000).end();
+      expectWhole(outcome);
+      expect(outcome.gaps.map(({ ms, cause }) => [Math.round(ms / 2), cause])).toEqual([
+        [14_450, 'recorder-down'],
+      ]);
+      expectTrueTime(outcome, after.timeline, 60, -3_600_000);
+    },
+  );
 
   test('sound that a closed segment has, though it came behind the pictures that it has not, is left out', () => {
     const crash = crashed();

@@ -67,7 +67,7 @@ export const flows = (forMs: number): Script =>
       const units: MediaUnit[] = [...head, ...media(atMs, toMs).map((packet) => ({ ...packet }))];
       head = [];
       atMs = toMs;
-      if (units.length > 0) yield { kind: 'media', units, arrivedAtMs: bench.clock.now(), bytes: 1 };
+      if (units.length > 0) yield { kind: 'media', units, arrivedAtMs: bench.clock.monotonic(), bytes: 1 };
       await bench.clock.delay(READ_MS, signal);
     }
     return { reason: 'closed' };
@@ -89,7 +89,7 @@ export const burst: Script = async function* cached(bench) {
   yield {
     kind: 'media',
     units: units.map((unit) => ({ ...unit })),
-    arrivedAtMs: bench.clock.now(),
+    arrivedAtMs: bench.clock.monotonic(),
     bytes: 1,
   };
   return { reason: 'closed' };
@@ -139,7 +139,7 @@ export class RecorderBench {
     bench.spool = await SessionSpool.open(join(root, 'spool'), 'alice', SESSION);
     bench.spool.beginTerm(1);
     onTestFinished(() => bench.spool.cutJournal().catch(() => {}));
-    const timeline = new Timeline();
+    const timeline = new Timeline(0, bench.clock.now() - bench.clock.monotonic());
     bench.recording = new SessionRecording({
       spool: bench.spool,
       timeline,

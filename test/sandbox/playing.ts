@@ -18,6 +18,10 @@ export class HeldClock implements Clock {
     return this.#letGoAtMs === undefined ? 0 : systemClock.monotonic() - this.#letGoAtMs;
   }
 
+  awake(): number {
+    return this.monotonic();
+  }
+
   delay(ms: number, signal?: AbortSignal): Promise<void> {
     return systemClock.delay(ms, signal);
   }

@@ -22,6 +22,8 @@ interface RecordFlags {
 /** How long shipping may go on after the end: `docs/operations.md` says so to the operator. */
 const PATIENCE_MS = { interrupt: 60_000, drain: 20_000, done: 15 * 60_000 } as const;
 
+const DRAINING = 'draining: the session stays open, and the same command goes on with it';
+
 export const recordCommand: CommandFactory = (context) =>
   new Command('record')
     .description('watches one creator and records every broadcast')
@@ -33,8 +35,8 @@ export const recordCommand: CommandFactory = (context) =>
       'after',
       `${examples('record alice', 'record @alice --once --no-wait', 'record alice --store "s3://lives/archive?endpoint=http://127.0.0.1:9000&pathStyle=true"')}
 
-Ctrl-C (SIGINT) ends the recording, ships and seals it, and exits 130. SIGTERM ships what it can and leaves
-the session open for the next start. A second signal stops at once; nothing recorded is lost then either,
+Ctrl-C (SIGINT) ends the recording, ships and seals it, and exits 130. SIGTERM, or closing the terminal, ships
+what it can and leaves the session open for the next start. A second signal stops at once; nothing recorded is lost then either,
 the next start ships it.`,
     )
     .action(
@@ -58,7 +60,13 @@ the next start ships it.`,
           cancelPatience?.();
           cancelPatience = clock.after(ms, recorder.giveUp);
         };
-        stop.addEventListener('abort', () => limitPatience(PATIENCE_MS[stopKind(stop) ?? 'interrupt']));
+        const onStop = (): void => {
+          const kind = stopKind(stop) ?? 'interrupt';
+          if (kind === 'drain') log.info(DRAINING);
+          limitPatience(PATIENCE_MS[kind]);
+        };
+        if (stop.aborted) onStop();
+        else stop.addEventListener('abort', onStop);
         log.info({ handle, store: recorder.store.description, spool: config.spool }, 'watching');
         try {
           const outcome = await recordCreator(

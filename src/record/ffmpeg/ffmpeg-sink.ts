@@ -226,7 +226,7 @@ export class FfmpegSink implements EpochSink {
 
   /** ffmpeg reads on and finishes nothing: it hangs, whatever it says. */
   #checkOverdue(): void {
-    const now = this.#options.clock.monotonic();
+    const now = this.#options.clock.awake();
     if (this.#busy > 0 || this.#ledger.overdueMs <= HELD_BACK_MS) {
       this.#overdueSince = undefined;
       return;
