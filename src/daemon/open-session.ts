@@ -53,8 +53,8 @@ export async function openSessionOfRoom(
   const ofRoom = (session: string): boolean => session.endsWith(`Z-${roomKey(roomId)}`) && !isBusy(session);
   const local = (await spooledSessions(deps.spoolRoot, handle)).filter(ofRoom);
   using patience = new Patience(deps);
-  const asked = await patience.ask((signal) => stateInStore(deps.store, handle, local, ofRoom, signal));
-  const candidates = [...local, ...(asked?.unsealed ?? [])].filter((session) => !asked?.sealed.has(session));
+  const asked = await patience.ask((signal) => stateInStore(deps, handle, local, ofRoom, signal));
+  const candidates = [...local, ...(asked?.unsealed ?? [])].filter((session) => !asked?.closed.has(session));
   const session = candidates.sort().at(-1);
   try {
     if (session !== undefined) return await openForTerm(handle, session, deps, patience);
@@ -108,24 +108,34 @@ export async function manifestInStore(
 
 /** What the store says of a room's sessions; those of the spool are asked for by name. */
 async function stateInStore(
-  store: Store,
+  { store, log }: OpenSessionDeps,
   handle: string,
   local: readonly string[],
   ofRoom: (session: string) => boolean,
   signal: AbortSignal,
-): Promise<{ sealed: Set<string>; unsealed: string[] }> {
+): Promise<{ closed: Set<string>; unsealed: string[] }> {
   const sessions = new Set(local);
   for await (const folder of store.folders(creatorPrefix(handle), signal)) {
     const session = folder.slice(creatorPrefix(handle).length, -1);
     if (isSessionId(session) && ofRoom(session)) sessions.add(session);
   }
-  const sealed = new Set<string>();
+  const closed = new Set<string>();
   for (const session of sessions) {
-    const manifest = await manifestInStore(store, handle, session, signal);
-    // A removed one is over too.
-    if (manifest && (manifest.sealedAt !== null || manifest.deletedAt !== null)) sealed.add(session);
+    try {
+      const manifest = await manifestInStore(store, handle, session, signal);
+      // A removed one is over too.
+      if (manifest && (manifest.sealedAt !== null || manifest.deletedAt !== null)) closed.add(session);
+    } catch (error) {
+      if (!isLivestowError(error, 'MANIFEST')) throw error;
+      // It may be a sealed one, which nobody may write over.
+      closed.add(session);
+      log.error(
+        { err: error, session },
+        'this session has a manifest that cannot be read, and is left alone',
+      );
+    }
   }
-  return { sealed, unsealed: [...sessions].filter((session) => !sealed.has(session)) };
+  return { closed, unsealed: [...sessions].filter((session) => !closed.has(session)) };
 }
 
 /** Brings the journals of other terms into the spool; gives the highest term that left anything in the store. */

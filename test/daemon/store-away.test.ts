@@ -69,7 +69,7 @@ describe('a start after hours', { tags: 'store-away-for-hours' }, () => {
     await house.pass(40_000);
     const shipped = (session: string): string[] =>
       house.store.written.filter((key) => key.includes(`${session}/segments/`));
-    const [session = ''] = (await house.sessions()).filter((each) => each !== leftover);
+    const session = (await house.sessions()).find((each) => each !== leftover) ?? '';
     // In 40 s the four places ship some 160 objects; of the new room all that is closed is among them.
     expect(shipped(leftover).length).toBeGreaterThan(100);
     expect(shipped(leftover).length).toBeLessThan(200);
