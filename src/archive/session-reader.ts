@@ -4,6 +4,7 @@
  */
 import PQueue from 'p-queue';
 import { isLivestowError, LivestowError, messageOf } from '../kernel/errors.ts';
+import { isOfNewerFormat } from '../layout/format.ts';
 import { foldSession } from '../layout/fold.ts';
 import { decodeJournal } from '../layout/journal.ts';
 import { parseJournalKey, sessionKeys, sessionPrefix } from '../layout/keys.ts';
@@ -83,7 +84,7 @@ async function readManifest(store: Store, ref: SessionRef, signal?: AbortSignal)
   try {
     return { manifest: decodeManifest(text, sessionKeys.manifest), problem: null };
   } catch (error) {
-    if (!isLivestowError(error, 'MANIFEST')) throw error;
+    if (!isLivestowError(error, 'MANIFEST') || isOfNewerFormat(error)) throw error;
     return { manifest: undefined, problem: messageOf(error) };
   }
 }

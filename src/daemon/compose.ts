@@ -2,7 +2,6 @@
  * The composition root: makes every stage from the settings and hands it what it needs. The only place, with `cli/`, that
  * knows all of them.
  */
-import PQueue from 'p-queue';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { LivestowError } from '../kernel/errors.ts';
@@ -13,6 +12,7 @@ import { openSource } from '../ingest/open-source.ts';
 import { LookupClient } from '../lookup/lookup-client.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
 import { createNet } from '../net/net.ts';
+import { Uploads } from '../ship/uploads.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { preferringCodec } from '../variant/preferences.ts';
@@ -72,7 +72,7 @@ export async function composeRecorder({
   const deps: RoomDeps = {
     spoolRoot: config.spool,
     store,
-    uploads: new PQueue({ concurrency: config.uploads }),
+    uploads: new Uploads({ atOnce: config.uploads, clock, log }),
     clock,
     log,
     writer: { name: 'livestow', version },

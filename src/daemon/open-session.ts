@@ -25,7 +25,7 @@ import type { JournalRef } from '../spool/journal-file.ts';
 import { SessionSpool, spooledSessions } from '../spool/session-spool.ts';
 import type { Store } from '../store/store.ts';
 
-/** A store that does not answer must not keep a recording from beginning. */
+/** A store that does not answer must not keep a recording from beginning: so long, for all that it is asked. */
 const STORE_PATIENCE_MS = 10_000;
 
 export interface OpenSession {
@@ -52,16 +52,17 @@ export async function openSessionOfRoom(
 ): Promise<OpenSession> {
   const ofRoom = (session: string): boolean => session.endsWith(`Z-${roomKey(roomId)}`) && !isBusy(session);
   const local = (await spooledSessions(deps.spoolRoot, handle)).filter(ofRoom);
-  const asked = await withPatience(deps, (signal) => stateInStore(deps.store, handle, local, ofRoom, signal));
-  const candidates = [...local, ...(asked?.unsealed ?? [])].filter((session) => !asked?.sealed.has(session));
+  using patience = new Patience(deps);
+  const asked = await patience.ask((signal) => stateInStore(deps, handle, local, ofRoom, signal));
+  const candidates = [...local, ...(asked?.unsealed ?? [])].filter((session) => !asked?.closed.has(session));
   const session = candidates.sort().at(-1);
   try {
-    if (session !== undefined) return await openSession(handle, session, deps);
+    if (session !== undefined) return await openForTerm(handle, session, deps, patience);
   } catch (error) {
     if (!isLivestowError(error, 'MANIFEST')) throw error;
     deps.log.error({ err: error, session }, 'this session cannot be gone on with; another one begins');
   }
-  return openSession(handle, sessionIdOf(foundAtMs, roomId), deps);
+  return await openForTerm(handle, sessionIdOf(foundAtMs, roomId), deps, patience);
 }
 
 /** Opens a session for a new term. */
@@ -70,8 +71,18 @@ export async function openSession(
   session: string,
   deps: OpenSessionDeps,
 ): Promise<OpenSession> {
-  const spool = await SessionSpool.open(deps.spoolRoot, handle, session);
-  const remoteTerm = await withPatience(deps, (signal) => fetchEarlier(deps.store, spool, signal));
+  using patience = new Patience(deps);
+  return await openForTerm(handle, session, deps, patience);
+}
+
+async function openForTerm(
+  handle: string,
+  session: string,
+  { spoolRoot, store }: OpenSessionDeps,
+  patience: Patience,
+): Promise<OpenSession> {
+  const spool = await SessionSpool.open(spoolRoot, handle, session);
+  const remoteTerm = await patience.ask((signal) => fetchEarlier(store, spool, signal));
   const earlier = await spool.earlier();
   if (earlier.entries.length > 0) foldSession(earlier.entries, 0);
   const localTerm = Math.max(0, ...earlier.journals.map(({ term }) => term));
@@ -97,24 +108,34 @@ export async function manifestInStore(
 
 /** What the store says of a room's sessions; those of the spool are asked for by name. */
 async function stateInStore(
-  store: Store,
+  { store, log }: OpenSessionDeps,
   handle: string,
   local: readonly string[],
   ofRoom: (session: string) => boolean,
   signal: AbortSignal,
-): Promise<{ sealed: Set<string>; unsealed: string[] }> {
+): Promise<{ closed: Set<string>; unsealed: string[] }> {
   const sessions = new Set(local);
   for await (const folder of store.folders(creatorPrefix(handle), signal)) {
     const session = folder.slice(creatorPrefix(handle).length, -1);
     if (isSessionId(session) && ofRoom(session)) sessions.add(session);
   }
-  const sealed = new Set<string>();
+  const closed = new Set<string>();
   for (const session of sessions) {
-    const manifest = await manifestInStore(store, handle, session, signal);
-    // A removed one is over too.
-    if (manifest && (manifest.sealedAt !== null || manifest.deletedAt !== null)) sealed.add(session);
+    try {
+      const manifest = await manifestInStore(store, handle, session, signal);
+      // A removed one is over too.
+      if (manifest && (manifest.sealedAt !== null || manifest.deletedAt !== null)) closed.add(session);
+    } catch (error) {
+      if (!isLivestowError(error, 'MANIFEST')) throw error;
+      // It may be a sealed one, which nobody may write over.
+      closed.add(session);
+      log.error(
+        { err: error, session },
+        'this session has a manifest that cannot be read, and is left alone',
+      );
+    }
   }
-  return { sealed, unsealed: [...sessions].filter((session) => !sealed.has(session)) };
+  return { closed, unsealed: [...sessions].filter((session) => !closed.has(session)) };
 }
 
 /** Brings the journals of other terms into the spool; gives the highest term that left anything in the store. */
@@ -133,22 +154,32 @@ async function fetchEarlier(store: Store, spool: SessionSpool, signal: AbortSign
   return highest;
 }
 
-/** Undefined when the store did not answer in time, or could not; what was asked has ended by then. */
-async function withPatience<T>(
-  { clock, log }: OpenSessionDeps,
-  ask: (signal: AbortSignal) => Promise<T>,
-): Promise<T | undefined> {
-  const late = new AbortController();
-  const cancel = clock.after(STORE_PATIENCE_MS, () => late.abort());
-  try {
-    return await ask(late.signal);
-  } catch (error) {
-    log.warn(
-      { err: error },
-      'the store cannot be asked what it has of this room; going on from the spool alone',
-    );
-    return undefined;
-  } finally {
-    cancel();
+class Patience implements Disposable {
+  readonly #log: Logger;
+  readonly #over = new AbortController();
+  readonly #cancel: () => void;
+
+  constructor({ clock, log }: OpenSessionDeps) {
+    this.#log = log;
+    this.#cancel = clock.after(STORE_PATIENCE_MS, () => this.#over.abort());
+  }
+
+  /** Undefined when the store did not answer in time, or could not; what was asked has ended by then. */
+  async ask<T>(question: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    const { signal } = this.#over;
+    if (signal.aborted) return undefined;
+    try {
+      return await question(signal);
+    } catch (error) {
+      this.#log.warn(
+        { err: error },
+        'the store cannot be asked what it has of this room; going on from the spool alone',
+      );
+      return undefined;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#cancel();
   }
 }

@@ -188,9 +188,9 @@ export async function finishLeftover(
 /** Whether the spool has a segment that the manifest does not name. */
 async function holdsMore(spool: SessionSpool, { segments }: Manifest): Promise<boolean> {
   const named = new Set(segments.map(({ key }) => key));
-  for (const entry of (await spool.earlier()).entries) {
-    if (entry.type !== 'segment' || named.has(entry.segment.key)) continue;
-    if ((await spool.sizeOf(entry.segment.key)) !== undefined) return true;
-  }
-  return false;
+  const here = await spool.objectKeys();
+  const { entries } = await spool.earlier();
+  return entries.some(
+    (entry) => entry.type === 'segment' && !named.has(entry.segment.key) && here.has(entry.segment.key),
+  );
 }

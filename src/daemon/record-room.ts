@@ -3,7 +3,6 @@
  * this file hands what one gives to the next.
  */
 import { readFile } from 'node:fs/promises';
-import type PQueue from 'p-queue';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isMissing } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -19,6 +18,7 @@ import type { Engine, EpochSpec } from '../record/engine.ts';
 import { SessionRecorder, type RecorderOutcome } from '../record/session-recorder.ts';
 import { SessionRecording, type RecordingProgress } from '../record/session-recording.ts';
 import { SessionShipper, type ShipProgress } from '../ship/session-shipper.ts';
+import type { Uploads } from '../ship/uploads.ts';
 import { readTail } from '../spool/tail.ts';
 import type { Store } from '../store/store.ts';
 import { openSession, openSessionOfRoom, type OpenSession } from './open-session.ts';
@@ -39,7 +39,7 @@ export interface RecorderSettings {
 export interface RoomDeps {
   spoolRoot: string;
   store: Store;
-  uploads: PQueue;
+  uploads: Uploads;
   clock: Clock;
   log: Logger;
   writer: { name: string; version: string };
@@ -190,7 +190,7 @@ async function beginTerm(
   const shipper = new SessionShipper({
     store,
     spool,
-    queue: uploads,
+    uploads,
     clock,
     log,
     signal: giveUp,

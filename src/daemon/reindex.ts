@@ -3,7 +3,6 @@
  * of unsealed sessions, summaries, playlists, and the index of sessions. A manifest that is sealed and can be read is
  * never touched, and nothing is written that is there already.
  */
-import PQueue from 'p-queue';
 import { listRefs } from '../archive/catalogue.ts';
 import { readText } from '../archive/read-text.ts';
 import {
@@ -22,8 +21,6 @@ import type { Manifest } from '../model/manifest.ts';
 import { lossEntries, lostSegments } from '../ship/losses.ts';
 import { Publisher } from '../ship/publish.ts';
 import type { Body, ObjectInfo, PutOptions, Store } from '../store/store.ts';
-
-const CHECKS_AT_ONCE = 8;
 
 export interface Reindexed extends SessionRef {
   /**
@@ -95,7 +92,6 @@ async function rebuilt(
   const lost = await lostSegments(manifest, {
     store,
     prefix: keyIn(ref, ''),
-    queue: new PQueue({ concurrency: CHECKS_AT_ONCE }),
     signal,
     wasVerified: () => false,
   });

@@ -1,5 +1,5 @@
 /** Which formats this version reads: its own major and every lower one; a higher major is refused. */
-import { LivestowError } from '../kernel/errors.ts';
+import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import { FORMAT } from '../model/manifest.ts';
 
 /** What something that was read says of its own format; empty when it does not. */
@@ -15,10 +15,16 @@ const majorOf = (format: string): number =>
  */
 export function requireReadableFormat(format: string, name: string): void {
   const major = majorOf(format);
-  if (major >= 1 && major <= majorOf(FORMAT)) return;
+  const own = majorOf(FORMAT);
+  if (major >= 1 && major <= own) return;
+  const isNewer = major > own;
   const quoted = JSON.stringify(format.slice(0, 40));
   throw new LivestowError('MANIFEST', `${name} has format ${quoted}, this livestow reads ${FORMAT}`, {
-    hint:
-      major > majorOf(FORMAT) ? 'a newer livestow wrote it: upgrade to read it' : 'livestow did not write it',
+    hint: isNewer ? 'a newer livestow wrote it: upgrade to read it' : 'livestow did not write it',
+    context: { isNewer },
   });
 }
+
+/** Whether something could not be read because a newer livestow wrote it: it is whole, and not ours to mend. */
+export const isOfNewerFormat = (error: unknown): boolean =>
+  isLivestowError(error, 'MANIFEST') && error.context['isNewer'] === true;

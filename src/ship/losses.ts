@@ -2,17 +2,18 @@
  * What a manifest names and the store does not have. The store's listing says what is there; where a listing may lag
  * behind (Swift's does), the object itself is asked before it is called lost.
  */
-import type PQueue from 'p-queue';
+import PQueue from 'p-queue';
 import { isoUtc } from '../kernel/clock.ts';
 import type { JournalEntry, Manifest, Segment } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
 import { holds } from './ship-object.ts';
 
+const CHECKS_AT_ONCE = 8;
+
 export interface LossCheck {
   store: Store;
   /** Of the session, with which the keys in the store begin. */
   prefix: string;
-  queue: PQueue;
   signal: AbortSignal;
   /** Whether the object of this key was verified in the store; else its bytes are. */
   wasVerified(key: string): boolean;
@@ -20,7 +21,8 @@ export interface LossCheck {
 
 /** Segments that are not in the store as the manifest says, or can't be decoded for want of their init segment. */
 export async function lostSegments(manifest: Manifest, check: LossCheck): Promise<Segment[]> {
-  const { store, prefix, queue, signal } = check;
+  const { store, prefix, signal } = check;
+  const queue = new PQueue({ concurrency: CHECKS_AT_ONCE });
   const listed = new Map<string, number>();
   for await (const { key, bytes } of store.list(`${prefix}segments/`, { signal })) {
     listed.set(key.slice(prefix.length), bytes);

@@ -7,7 +7,6 @@
  * spool, or another object under its key) becomes a `lost` entry and a gap, so that sealing never hangs.
  */
 import { buffer } from 'node:stream/consumers';
-import type PQueue from 'p-queue';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isMissing, writeFileDurably } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -21,6 +20,7 @@ import type { Store } from '../store/store.ts';
 import { lossEntries, lostSegments } from './losses.ts';
 import { foldedFiles, Publisher } from './publish.ts';
 import { holds, persistently, shipObject, type LocalObject } from './ship-object.ts';
+import type { UploadInTurn, Uploads } from './uploads.ts';
 
 /** The manifest is rewritten at most this often ... */
 const PUBLISH_LEAST_MS = 30_000;
@@ -36,8 +36,8 @@ export interface ShipProgress {
 export interface SessionShipperDeps {
   store: Store;
   spool: SessionSpool;
-  /** Shared by all sessions: what runs at once. */
-  queue: PQueue;
+  /** Shared by all sessions. */
+  uploads: Uploads;
   clock: Clock;
   log: Logger;
   /** Ends the shipping; what is left stays in the spool. */
@@ -51,9 +51,11 @@ export class SessionShipper {
   readonly #deps: SessionShipperDeps;
   readonly #prefix: string;
   readonly #publisher: Publisher;
+  readonly #upload: UploadInTurn;
   /** Objects that no shipped journal names yet; true once they are verified in the store. */
   readonly #objects = new Map<string, Promise<boolean>>();
   #journals: JournalRef[] = [];
+  readonly #journalKeys = new Set<string>();
   /** Keys of the journals of which every object was verified in the store, by this process or the one that shipped it. */
   readonly #vouched = new Set<string>();
   #journalChain: Promise<void> = Promise.resolve();
@@ -67,6 +69,7 @@ export class SessionShipper {
     this.#deps = deps;
     this.#prefix = sessionPrefix(deps.spool.handle, deps.spool.session);
     this.#publisher = new Publisher(deps.store, deps.spool.handle);
+    this.#upload = deps.uploads.session(deps.signal);
     this.#startedAt = deps.clock.monotonic();
     deps.spool.on('object', (object) => this.#enqueueObject(object));
     deps.spool.on('journal', (ref) => this.#enqueueJournal(ref));
@@ -74,9 +77,8 @@ export class SessionShipper {
 
   /** Takes over what an earlier process left: everything that the store does not have yet is shipped. */
   async takeOver(earlier: { journals: JournalRef[]; entries: JournalEntry[] }): Promise<void> {
-    for (const object of objectsOf(earlier.entries)) {
-      if ((await this.#deps.spool.sizeOf(object.key)) !== undefined) this.#enqueueObject(object);
-    }
+    const waiting = await this.#deps.spool.objectKeys();
+    for (const object of objectsOf(earlier.entries)) if (waiting.has(object.key)) this.#enqueueObject(object);
     for (const ref of earlier.journals) this.#enqueueJournal(ref);
   }
 
@@ -151,8 +153,7 @@ export class SessionShipper {
     if (this.#objects.has(key)) return;
     this.progress.waitingObjects += 1;
     const since = this.#deps.clock.monotonic();
-    const shipped = this.#deps.queue
-      .add(() => this.#shipObject(object, since))
+    const shipped = this.#shipObject(object, since)
       .catch((error: unknown) => {
         this.#fail(error);
         return false;
@@ -165,9 +166,9 @@ export class SessionShipper {
 
   /** True once it is verified in the store. */
   async #shipObject({ key, bytes, sha256 }: SpooledObject, since: number): Promise<boolean> {
-    const { spool, clock, signal, log, onShipped } = this.#deps;
+    const { spool, store, clock, signal, log, onShipped } = this.#deps;
     const object: LocalObject = { key: `${this.#prefix}${key}`, path: spool.pathOf(key), bytes, sha256 };
-    const outcome = await shipObject(object, this.#deps, signal);
+    const outcome = await this.#upload(`shipping ${object.key}`, () => shipObject(object, store, signal));
     if (outcome === 'shipped' || outcome === 'held') {
       this.progress.shippedObjects += 1;
       this.progress.shippedBytes += object.bytes;
@@ -185,7 +186,8 @@ export class SessionShipper {
   }
 
   #enqueueJournal(ref: JournalRef): void {
-    if (this.#journals.some(({ key }) => key === ref.key)) return;
+    if (this.#journalKeys.has(ref.key)) return;
+    this.#journalKeys.add(ref.key);
     this.#journals.push(ref);
     this.#journalChain = this.#journalChain
       .then(() => this.#shipJournal(ref))
@@ -194,20 +196,15 @@ export class SessionShipper {
 
   async #shipJournal(ref: JournalRef): Promise<void> {
     if (this.#failure) return;
-    const { spool, log, signal } = this.#deps;
+    const { spool, store, log, signal } = this.#deps;
     const objects = objectsOf(await readJournals(spool.folder, [ref]));
     const verified: (boolean | undefined)[] = [];
     for (const { key } of objects) verified.push(await this.#objects.get(key));
     if (this.#failure) return;
     const path = spool.pathOf(ref.key);
-    const outcome = await shipObject(
-      {
-        key: `${this.#prefix}${ref.key}`,
-        path,
-        ...(await digestOfPath(path)),
-      },
-      this.#deps,
-      signal,
+    const journal = { key: `${this.#prefix}${ref.key}`, path, ...(await digestOfPath(path)) };
+    const outcome = await this.#persistently(`shipping ${journal.key}`, () =>
+      shipObject(journal, store, signal),
     );
     if (outcome === 'lost' || outcome === 'conflict') {
       log.error({ key: ref.key, outcome }, 'a journal cannot be shipped');
@@ -243,12 +240,12 @@ export class SessionShipper {
   /** Journals of another recorder's terms, which could not be had when this term began. */
   async #fetchStrangers(): Promise<void> {
     const { store, spool, signal } = this.#deps;
-    const known = new Set(this.#journals.map(({ key }) => key));
     for await (const { key: fullKey } of store.list(`${this.#prefix}journal/`, { signal })) {
       const key = fullKey.slice(this.#prefix.length);
       const name = parseJournalKey(key);
-      if (!name || known.has(key)) continue;
+      if (!name || this.#journalKeys.has(key)) continue;
       await writeFileDurably(spool.pathOf(key), await buffer(await store.get(fullKey, { signal })));
+      this.#journalKeys.add(key);
       this.#journals = [...this.#journals, { key, ...name }].sort(byTermAndNumber);
       this.#vouched.add(key);
     }
@@ -256,14 +253,13 @@ export class SessionShipper {
 
   /** Segments of the manifest that are not in the store. */
   async #losses(): Promise<Segment[]> {
-    const { spool, store, signal, queue } = this.#deps;
+    const { spool, store, signal } = this.#deps;
     const { manifest } = await this.#fold(this.#journals);
     const doubtful = this.#journals.filter(({ key }) => !this.#vouched.has(key));
     const unverified = new Set(objectsOf(await readJournals(spool.folder, doubtful)).map(({ key }) => key));
     return lostSegments(manifest, {
       store,
       prefix: this.#prefix,
-      queue,
       signal,
       wasVerified: (key) => !unverified.has(key),
     });

@@ -1,17 +1,16 @@
 /**
- * Puts one local object into the store, for as long as it takes. A recording never stops for the store: whatever goes
- * wrong there is waited out, and what went wrong here (the local file is gone, can't be read or is not what the journal
- * says) is an outcome, not an error.
+ * Puts one local object into the store. What goes wrong there is an error, and is tried again for as long as it takes; what
+ * went wrong here (the local file is gone, can't be read or is not what the journal says) is an outcome.
  */
-import { backoffMs, type Backoff } from '../kernel/backoff.ts';
+import { backoffMs } from '../kernel/backoff.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { contentTypeOf } from '../layout/keys.ts';
 import { digestOfPath, readDigest } from '../store/body.ts';
 import type { Body, Store } from '../store/store.ts';
+import { OUTAGE } from './uploads.ts';
 
-const OUTAGE: Backoff = { baseMs: 500, maxMs: 30_000 };
 /** The file is not there, is no file, or this disk and this user will not give it back. */
 const UNREADABLE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EIO', 'EACCES', 'EPERM', 'ELOOP']);
 
@@ -32,37 +31,24 @@ export interface LocalObject {
  */
 export type ShipOutcome = 'shipped' | 'held' | 'lost' | 'conflict';
 
-export interface ShipDeps {
-  store: Store;
-  clock: Clock;
-  log: Logger;
-}
-
-/** Resolves with the outcome; rejects only with the signal's reason. */
+/** One try. Throws what the store throws, and the signal's reason. */
 export async function shipObject(
   object: LocalObject,
-  deps: ShipDeps,
+  store: Store,
   signal: AbortSignal,
 ): Promise<ShipOutcome> {
-  return persistently(deps, signal, `shipping ${object.key}`, async () => {
-    const body: Body = { file: object.path, size: object.bytes, immutable: true };
-    try {
-      const contentType = contentTypeOf(object.key);
-      await deps.store.put(object.key, body, {
-        sha256: object.sha256,
-        contentType,
-        ifAbsent: true,
-        signal,
-      });
-      return 'shipped';
-    } catch (error) {
-      if (isLivestowError(error, 'STORE_EXISTS')) {
-        return (await holds(deps.store, object, signal)) ? 'held' : 'conflict';
-      }
-      if (await localIsWhole(object)) throw error;
-      return (await holds(deps.store, object, signal)) ? 'held' : 'lost';
+  const body: Body = { file: object.path, size: object.bytes, immutable: true };
+  const contentType = contentTypeOf(object.key);
+  try {
+    await store.put(object.key, body, { sha256: object.sha256, contentType, ifAbsent: true, signal });
+    return 'shipped';
+  } catch (error) {
+    if (isLivestowError(error, 'STORE_EXISTS')) {
+      return (await holds(store, object, signal)) ? 'held' : 'conflict';
     }
-  });
+    if (await localIsWhole(object)) throw error;
+    return (await holds(store, object, signal)) ? 'held' : 'lost';
+  }
 }
 
 /** Whether the store holds exactly these bytes, by its own word or by reading them back. */
@@ -79,7 +65,7 @@ export async function holds(
 
 /** Repeats a step until it succeeds, slower and slower, whatever the store says. */
 export async function persistently<T>(
-  deps: Pick<ShipDeps, 'clock' | 'log'>,
+  deps: { clock: Clock; log: Logger },
   signal: AbortSignal,
   doing: string,
   step: () => Promise<T>,
@@ -90,8 +76,8 @@ export async function persistently<T>(
       return await step();
     } catch (error) {
       signal.throwIfAborted();
-      // A bug is no outage: repeating it would hide it for ever.
-      if (!(error instanceof LivestowError)) throw error;
+      // A bug is no outage, nor is a manifest that was altered: repeating it would hide it for ever.
+      if (!(error instanceof LivestowError) || error.code === 'MANIFEST') throw error;
       const waitMs = backoffMs(tries, OUTAGE);
       deps.log.warn({ err: error, tries, waitMs }, `${doing} failed; trying again`);
       await deps.clock.delay(waitMs, signal);

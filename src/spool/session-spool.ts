@@ -169,12 +169,13 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
   /** Whether nothing was ever recorded here: a crash came right after the folder was made. */
   async isBlank(): Promise<boolean> {
     const { entries } = await this.earlier();
-    return entries.length === 0 && !(await this.holdsObjects());
+    return entries.length === 0 && (await this.objectKeys()).size === 0;
   }
 
-  /** Whether recorded media lies here that was not verified in the store. */
-  async holdsObjects(): Promise<boolean> {
-    return (await readdir(join(this.folder, 'segments'))).length > 0;
+  /** Of the recorded media that lies here and was not verified in the store. */
+  async objectKeys(): Promise<Set<string>> {
+    const names = await readdir(join(this.folder, 'segments'));
+    return new Set(names.map((name) => `segments/${name}`));
   }
 
   /**

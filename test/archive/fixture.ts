@@ -50,6 +50,8 @@ export interface SessionSpec {
   state?: 'sealed' | 'recording' | 'crashed';
   /** Of the manifest's creator, when it has another name by now. */
   handleNow?: string;
+  /** Makes other bytes of a segment before it is stored, hashed and journaled. */
+  spoil?: (key: string, bytes: Buffer) => Buffer;
 }
 
 export interface BuiltSession {
@@ -120,8 +122,9 @@ export async function buildSession(store: Store, spec: SessionSpec = {}): Promis
     };
     if (epoch.init && made.init) await put(epoch.init, made.init);
     entries.push({ type: 'epoch', at: at(startMs), container, epoch });
-    for (const [j, { bytes, ...measured }] of made.segments.entries()) {
+    for (const [j, { bytes: whole, ...measured }] of made.segments.entries()) {
       const key = sessionKeys.segment(1, number, j + 1, container);
+      const bytes = spec.spoil?.(key, whole) ?? whole;
       await put(key, bytes);
       entries.push({
         type: 'segment',

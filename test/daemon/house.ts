@@ -4,7 +4,6 @@
  */
 import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import PQueue from 'p-queue';
 import { onTestFinished } from 'vitest';
 import { recordCreator, type CreatorOptions, type CreatorOutcome } from '../../src/daemon/record-creator.ts';
 import type { RoomDeps } from '../../src/daemon/record-room.ts';
@@ -18,6 +17,7 @@ import type { MediaUnit } from '../../src/media/packet.ts';
 import type { Look } from '../../src/model/look.ts';
 import type { Manifest } from '../../src/model/manifest.ts';
 import type { Variant } from '../../src/model/variant.ts';
+import { Uploads } from '../../src/ship/uploads.ts';
 import { fixedCadence } from '../../src/watch/cadence.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { diskAtRest } from '../record/disk-at-rest.ts';
@@ -141,7 +141,7 @@ export class House {
     return {
       spoolRoot: join(this.root, 'spool'),
       store,
-      uploads: new PQueue({ concurrency: 4 }),
+      uploads: new Uploads({ atOnce: 4, clock, log: silentLogger() }),
       clock,
       log: silentLogger(),
       writer: { name: 'livestow', version: '0.0.0' },

@@ -216,7 +216,7 @@ describe('a disk in trouble', () => {
       'gap of 2.0 s after 1-000001: lost-locally',
       'segment 1-000003: 4000-4960',
     ]);
-    expect(await spool.holdsObjects()).toBe(true);
+    expect((await spool.objectKeys()).size).toBeGreaterThan(0);
   });
 
   test('that stays: the end is not waited for when everything is given up', async () => {

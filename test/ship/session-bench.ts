@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import PQueue from 'p-queue';
 import { isoUtc } from '../../src/kernel/clock.ts';
 import { onTestFinished } from 'vitest';
 import { createLogger } from '../../src/kernel/logger.ts';
@@ -10,6 +9,7 @@ import { sessionPrefix } from '../../src/layout/keys.ts';
 import { decodeManifest } from '../../src/layout/manifest.ts';
 import type { JournalEntry, Manifest, Segment } from '../../src/model/manifest.ts';
 import { SessionShipper } from '../../src/ship/session-shipper.ts';
+import { Uploads } from '../../src/ship/uploads.ts';
 import { SessionSpool } from '../../src/spool/session-spool.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { scratchFolder } from '../spool/scratch.ts';
@@ -53,12 +53,13 @@ export class SessionBench {
     this.#term = term;
     this.spool = await SessionSpool.open(join(this.root, 'spool'), 'alice', SESSION);
     const earlier = await this.spool.earlier();
+    const log = createLogger({ level: 'debug', destination: { write: (line) => this.#hear(line) } });
     this.shipper = new SessionShipper({
       store: this.store,
       spool: this.spool,
-      queue: new PQueue({ concurrency: 4 }),
+      uploads: new Uploads({ atOnce: 4, clock: this.clock, log }),
       clock: this.clock,
-      log: createLogger({ level: 'debug', destination: { write: (line) => this.#hear(line) } }),
+      log,
       signal: this.giveUp.signal,
     });
     const { spool } = this;

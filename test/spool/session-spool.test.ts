@@ -48,10 +48,10 @@ describe('a closed file', () => {
     expect(await journaled(spool)).toEqual([object.key]);
     expect(told).toEqual([object]);
     expect(await spool.sizeOf(object.key)).toBe(9);
-    expect(await spool.holdsObjects()).toBe(true);
+    expect((await spool.objectKeys()).size).toBeGreaterThan(0);
     await spool.dropObject(object.key);
     expect(await spool.sizeOf(object.key)).toBeUndefined();
-    expect(await spool.holdsObjects()).toBe(false);
+    expect(await spool.objectKeys()).toEqual(new Set());
     await spool.dropObject(object.key);
   });
 
@@ -119,7 +119,7 @@ describe('a session that is over', () => {
     await spool.addObject(path, object, entry);
     await spool.setAside(object.key);
     await spool.setAside(object.key);
-    expect(await spool.holdsObjects()).toBe(false);
+    expect(await spool.objectKeys()).toEqual(new Set());
     await spool.cutJournal();
     await spool.remove();
     expect(await readdir(root, { recursive: true })).toEqual([

@@ -21,6 +21,8 @@ export class FaultyLink implements AsyncDisposable {
   fired = 0;
   /** Request lines that went up, as far as they began a packet. */
   readonly requests: string[] = [];
+  /** Status lines that came down, likewise. */
+  readonly answers: string[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #fault: Fault | undefined;
@@ -75,6 +77,9 @@ export class FaultyLink implements AsyncDisposable {
       if (direction === 'up') {
         const line = /^(?:GET|HEAD|PUT|POST|DELETE) \S+/.exec(chunk.toString('latin1', 0, 2_000));
         if (line) this.requests.push(line[0]);
+      } else {
+        const line = /^HTTP\S+ \d+/.exec(chunk.toString('latin1', 0, 100));
+        if (line) this.answers.push(line[0]);
       }
       if (generation !== this.#generation) [generation, passed, done] = [this.#generation, 0, false];
       const fault =

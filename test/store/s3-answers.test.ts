@@ -81,7 +81,7 @@ describe('an answer', () => {
     await expect(listing).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 
-  test('SlowDown twice and then a success is a success', async () => {
+  test('SlowDown twice and then a success is a success', { tags: 'store-error' }, async () => {
     let asked = 0;
     await using server = await serve((request, response) => {
       asked += 1;
@@ -179,7 +179,7 @@ describe('a server that', () => {
     expect(methodsOf(server)).toEqual(['PUT', 'GET']);
   });
 
-  test('stored other bytes and said 200 is found out', async () => {
+  test('stored other bytes and said 200 is found out', { tags: 'store-lies' }, async () => {
     await using server = await wrongServer({
       etag: () => '00000000000000000000000000000000',
       content: flipped,
@@ -192,7 +192,7 @@ describe('a server that', () => {
     expect([...server.objects.keys()]).toEqual(['/a-bucket/key']);
   });
 
-  test('stored only part of the bytes is found out', async () => {
+  test('stored only part of the bytes is found out', { tags: 'store-lies' }, async () => {
     await using server = await wrongServer({
       etag: () => undefined,
       content: (content) => content.subarray(1),

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readDigest } from '../../src/store/body.ts';
 import { retrying } from '../../src/store/retrying.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -58,7 +58,7 @@ describe.runIf(ownServers)('S3 over a bad line', () => {
     return { outcome, tookMs: performance.now() - startedMs };
   }
 
-  describe('a server that takes everything and says nothing', () => {
+  describe('a server that takes everything and says nothing', { tags: 'store-hangs' }, () => {
     const blackHole: Fault = { direction: 'up', afterBytes: 0, act: 'stall' };
     const operations: [string, (store: Store, signal?: AbortSignal) => Promise<unknown>][] = [
       ['put', (s, signal) => s.put('black-hole', segment, signal ? { signal } : {})],
@@ -113,7 +113,7 @@ describe.runIf(ownServers)('S3 over a bad line', () => {
       expect(await readDigest(store, key)).toEqual(digest);
     });
 
-    test('that is reset each time fails, and leaves nothing', async () => {
+    test('that is reset each time fails, and leaves nothing', { tags: 'store-reset' }, async () => {
       const key = newKey();
       link.fault = { direction: 'up', afterBytes: MEBIBYTE, act: 'reset' };
       await expect(store.put(key, segment)).rejects.toMatchObject(unavailable);
@@ -122,7 +122,7 @@ describe.runIf(ownServers)('S3 over a bad line', () => {
       expect(await store.head(key)).toBeUndefined();
     });
 
-    test('whose answer was lost knows its own object', async () => {
+    test('whose answer was lost knows its own object', { tags: 'store-reset' }, async () => {
       const key = newKey();
       link.fault = { direction: 'down', afterBytes: 0, act: 'reset', times: 1 };
       expect(await store.put(key, segment, { ifAbsent: true })).toMatchObject(digest);
@@ -154,22 +154,26 @@ describe.runIf(ownServers)('S3 over a bad line', () => {
       expect(link.fired).toBe(1);
     });
 
-    test('altered on its way is refused by the server, and can be sent again', async () => {
-      const key = newKey();
-      link.fault = { direction: 'up', afterBytes: MEBIBYTE, act: 'flip', times: 1 };
-      await expect(store.put(key, segment, { ifAbsent: true })).rejects.toMatchObject({
-        code: 'STORE_CORRUPT',
-        retryable: true,
-      });
-      expect(link.fired).toBe(1);
-      expect(await store.head(key)).toBeUndefined();
-      link.fault = { direction: 'up', afterBytes: MEBIBYTE, act: 'flip', times: 1 };
-      await retrying(store, { clock: systemClock, policy: { firstDelayMs: 10 } }).put(key, segment, {
-        ifAbsent: true,
-      });
-      expect(link.fired).toBe(1);
-      expect(await readDigest(store, key)).toEqual(digest);
-    });
+    test(
+      'altered on its way is refused by the server, and can be sent again',
+      { tags: 'store-lies' },
+      async () => {
+        const key = newKey();
+        link.fault = { direction: 'up', afterBytes: MEBIBYTE, act: 'flip', times: 1 };
+        await expect(store.put(key, segment, { ifAbsent: true })).rejects.toMatchObject({
+          code: 'STORE_CORRUPT',
+          retryable: true,
+        });
+        expect(link.fired).toBe(1);
+        expect(await store.head(key)).toBeUndefined();
+        link.fault = { direction: 'up', afterBytes: MEBIBYTE, act: 'flip', times: 1 };
+        await retrying(store, { clock: systemClock, policy: { firstDelayMs: 10 } }).put(key, segment, {
+          ifAbsent: true,
+        });
+        expect(link.fired).toBe(1);
+        expect(await readDigest(store, key)).toEqual(digest);
+      },
+    );
   });
 
   describe('a put in parts', () => {
@@ -280,7 +284,36 @@ describe.runIf(ownServers)('S3 over a bad line', () => {
     });
   });
 
-  describe('a server that refuses', () => {
+  describe('a clock that is wrong', { tags: 'store-clock-skew' }, () => {
+    test.each([
+      ['late', -20],
+      ['early', 20],
+    ])('and %s by 20 minutes: the server says its own time, and that is signed with', async (_, minutes) => {
+      const wrong = new S3Store(parseS3Url(bucket.url), {
+        credentials: bucket.credentials,
+        timeouts: TIMEOUTS,
+      });
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + minutes * 60_000 });
+      link.answers.length = 0;
+      try {
+        for (let n = 1; n <= 3; n += 1) {
+          const key = newKey();
+          expect(await wrong.put(key, segment, { ifAbsent: true })).toMatchObject(digest);
+          expect(await readDigest(wrong, key)).toEqual(digest);
+        }
+        expect(link.answers.filter((line) => line.startsWith('HTTP/1.1 403')).length).toBe(1);
+        // Somebody sets the clock right in the middle.
+        vi.useRealTimers();
+        expect(await wrong.put(newKey(), segment, { ifAbsent: true })).toMatchObject(digest);
+        expect(link.answers.filter((line) => line.startsWith('HTTP/1.1 403')).length).toBe(2);
+      } finally {
+        vi.useRealTimers();
+        wrong.close();
+      }
+    });
+  });
+
+  describe('a server that refuses', { tags: 'store-denied' }, () => {
     const denied = { code: 'STORE_DENIED', retryable: false };
 
     test.each<[string, Partial<S3Bucket['credentials']>, string]>([
