@@ -71,7 +71,7 @@ export function createContext(process: {
       stop ??= listenForStop((kind) => {
         // A terminal has shown ^C: written over.
         const start = err.isTerminal ? '\r' : '';
-        if (kind === 'interrupt') err.line(`${start}ending cleanly; Ctrl-C again stops at once`);
+        if (kind === 'interrupt') err.coloured(`${start}ending cleanly; Ctrl-C again stops at once`);
       });
       return stop;
     },

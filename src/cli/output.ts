@@ -3,8 +3,8 @@
  * (`| head`) ends the writing, not the command: a recording goes on.
  */
 import type { Writable } from 'node:stream';
-import { inspect } from 'node:util';
-import { LivestowError, messageOf } from '../kernel/errors.ts';
+import { errorChain, LivestowError, messageOf } from '../kernel/errors.ts';
+import { escapeJson, foreign, foreignLines } from '../kernel/foreign-text.ts';
 import { scrub } from '../kernel/redact.ts';
 
 export interface Output {
@@ -12,8 +12,13 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Nobody reads any more; a long list may end early. */
   readonly closed: boolean;
-  /** One line, or several in one text; above the live line, where there is one. */
+  /**
+   * One line, or several in one text; above the live line, where there is one. Whoever wrote it, it cannot move the
+   * cursor or turn a line around.
+   */
   line(text?: string): void;
+  /** As `line`, for what was made harmless already and has colours of ours. */
+  coloured(text: string): void;
   /** On a terminal, the line at the bottom that is written over again and again; '' takes it away. */
   live(text: string): void;
   /** One JSON document, indented on a terminal. */
@@ -44,16 +49,17 @@ export function createOutput(stream: Writable & { isTTY?: boolean; columns?: num
     get closed() {
       return closed;
     },
-    line: (text = '') => write(text),
+    line: (text = '') => write(foreignLines(text)),
+    coloured: write,
     live(text) {
       if (!isTerminal || closed) return;
       const before = live;
       // A line that wraps could not be written over.
-      live = text.slice(0, (stream.columns ?? WIDTH_UNKNOWN) - 1);
+      live = foreign(text).slice(0, (stream.columns ?? WIDTH_UNKNOWN) - 1);
       if (live !== '' || before !== '') stream.write(`${CLEAR_LINE}${live}`);
     },
-    json: (value) => write(JSON.stringify(value, null, isTerminal ? 2 : undefined)),
-    jsonLine: (value) => write(JSON.stringify(value)),
+    json: (value) => write(escapeJson(JSON.stringify(value, null, isTerminal ? 2 : undefined))),
+    jsonLine: (value) => write(escapeJson(JSON.stringify(value))),
     flush: () =>
       new Promise((resolve) => {
         if (closed || stream.writableLength === 0) return resolve();
@@ -71,6 +77,6 @@ export function errorText(error: unknown, withStack: boolean): string {
   } else if (!withStack) {
     lines.push('  This should not happen. Run it again with --log-level debug to see where it comes from.');
   }
-  if (withStack) lines.push(inspect(error));
+  if (withStack) lines.push(...errorChain(error));
   return scrub(lines.join('\n'));
 }

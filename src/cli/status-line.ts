@@ -47,7 +47,7 @@ export function statusLine(context: CliContext): StatusLine {
       createLogger({
         level: log.level as LogLevel,
         pretty: true,
-        destination: { write: (line) => err.line(line.trimEnd()) },
+        destination: { write: (line) => err.coloured(line.trimEnd()) },
       }),
   };
 }

@@ -1,4 +1,4 @@
-/** Text for people: columns, and foreign words that cannot move the cursor or turn the line around. */
+/** Text for people, in columns. */
 
 /** Columns as wide as their widest cell; `right` names those that are aligned to the right. */
 export function table(
@@ -17,12 +17,6 @@ export function table(
     return cells.join('  ').trimEnd();
   });
 }
-
-// Control characters, and those that change the direction of writing.
-const UNSAFE = /[\p{Cc}\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu;
-
-/** What somebody else wrote (a title, a name), on one line. */
-export const foreign = (text: string): string => text.replace(UNSAFE, ' ');
 
 /** `2026-11-22 14:03:07` in UTC. */
 export const shortTime = (iso: string): string => new Date(iso).toISOString().slice(0, 19).replace('T', ' ');

@@ -1,6 +1,6 @@
 /** A setting that must not be seen: prints as `[redacted]` wherever it ends up, and is known to the log's scrubber. */
 import { inspect } from 'node:util';
-import { registerSecret } from '../kernel/redact.ts';
+import { registerSecret, registerUserInfo } from '../kernel/redact.ts';
 
 const MASK = '[redacted]';
 
@@ -10,6 +10,7 @@ export class Secret {
   constructor(value: string) {
     this.#value = value;
     registerSecret(value);
+    registerUserInfo(value);
   }
 
   /** The value itself: only for the header or the connection that needs it. */

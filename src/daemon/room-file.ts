@@ -1,6 +1,7 @@
 /**
  * `room.json`: the look that began the session and each later one that changed something. Stream URLs are left out and
- * the query strings of other URLs cut; viewer counts belong to the samples.
+ * the query strings of other URLs cut; viewer counts belong to the samples. Its size is bounded: when there is too much,
+ * the oldest changes go, and it says how many; the look that began the session stays.
  */
 import { bareUrl } from '../kernel/redact.ts';
 import { isoUtc } from '../kernel/clock.ts';
@@ -34,16 +35,23 @@ function recordOf({ profile, room, meta }: LiveLook) {
   };
 }
 
+type KeptLook = { at: string } & ReturnType<typeof recordOf>;
+
+/** Of all looks together. */
+const LIMIT_BYTES = 1024 * 1024;
+
 export class RoomFile {
-  readonly #looks: ({ at: string } & ReturnType<typeof recordOf>)[] = [];
+  readonly #looks: { look: KeptLook; bytes: number }[] = [];
+  #bytes = 0;
+  #looksLeftOut = 0;
   #last = '';
 
   /** @param earlier the text that an earlier term wrote, if any */
   constructor(earlier?: string) {
     if (earlier === undefined) return;
-    const looks: unknown = (JSON.parse(earlier) as { looks?: unknown }).looks;
-    if (Array.isArray(looks))
-      this.#looks.push(...(looks as ({ at: string } & ReturnType<typeof recordOf>)[]));
+    const { looks, looksLeftOut } = JSON.parse(earlier) as { looks?: unknown; looksLeftOut?: unknown };
+    if (typeof looksLeftOut === 'number') this.#looksLeftOut = looksLeftOut;
+    if (Array.isArray(looks)) for (const look of looks as KeptLook[]) this.#keep(look);
   }
 
   /** True when the look changed something. */
@@ -53,11 +61,23 @@ export class RoomFile {
     const text = JSON.stringify(content);
     if (text === this.#last) return false;
     this.#last = text;
-    this.#looks.push({ at: isoUtc(atMs), ...record });
+    this.#keep({ at: isoUtc(atMs), ...record });
     return true;
   }
 
   toString(): string {
-    return `${JSON.stringify({ looks: this.#looks }, null, 1)}\n`;
+    const looks = this.#looks.map(({ look }) => look);
+    const leftOut = this.#looksLeftOut === 0 ? {} : { looksLeftOut: this.#looksLeftOut };
+    return `${JSON.stringify({ looks, ...leftOut }, null, 1)}\n`;
+  }
+
+  #keep(look: KeptLook): void {
+    const bytes = Buffer.byteLength(JSON.stringify(look, null, 1));
+    this.#looks.push({ look, bytes });
+    this.#bytes += bytes;
+    while (this.#bytes > LIMIT_BYTES && this.#looks.length > 2) {
+      this.#bytes -= this.#looks.splice(1, 1)[0]?.bytes ?? 0;
+      this.#looksLeftOut += 1;
+    }
   }
 }

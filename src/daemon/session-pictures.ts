@@ -67,11 +67,11 @@ export class SessionPictures {
   /** Waits for the first segment (and its init), or for the session to close without one. */
   async #poster(spool: SessionSpool): Promise<void> {
     const out = spool.filePath(sessionKeys.poster);
-    if (await exists(out)) return;
     const source = spool.filePath('poster-source');
-    const copied = await firstMedia(spool, source);
     try {
-      if (copied) await this.#deps.makePoster(source, out, this.#deps.signal);
+      // Listens from now on: a session may close before anything else was asked.
+      const copied = await firstMedia(spool, source);
+      if (copied && !(await exists(out))) await this.#deps.makePoster(source, out, this.#deps.signal);
     } finally {
       await rm(source, { force: true });
     }

@@ -40,6 +40,10 @@ export const MAX_PLAYLIST_BYTES = 1024 * 1024;
 const MIN_TARGET_MS = 500;
 const MAX_TARGET_MS = 60_000;
 
+/** The parser compares each with each. Real master playlists have ten. */
+const MAX_RENDITIONS = 200;
+const RENDITION = /^#EXT-X-(?:MEDIA|STREAM-INF|I-FRAME-STREAM-INF):/gm;
+
 type Parsed = ReturnType<typeof HLS.parse>;
 
 /** `baseUrl`: where it came from. Throws MEDIA_NOT_MEDIA, MEDIA_UNSUPPORTED. */
@@ -52,6 +56,8 @@ function parseTags(text: string, baseUrl: string): Parsed {
   const plain = text.replace(/^\uFEFF/, '');
   if (!plain.startsWith('#EXTM3U'))
     throw notAPlaylist(baseUrl, plain.trimStart().startsWith('<') ? 'HTML or XML' : 'no #EXTM3U');
+  if ((plain.match(RENDITION)?.length ?? 0) > MAX_RENDITIONS)
+    throw notAPlaylist(baseUrl, `more than ${MAX_RENDITIONS} renditions`);
   try {
     // Titles are free text, and a stray per cent sign in one would fail the whole playlist.
     return HLS.parse(plain.replaceAll(/^(#EXTINF:[^,\r\n]*),.*$/gm, '$1,'));

@@ -69,3 +69,17 @@ export function isLivestowError(error: unknown, ...codes: ErrorCode[]): error is
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+const MOST_CAUSES = 8;
+
+/** For whoever looks for a bug: each error with its stack, from the outside in. Nothing else of it, for it may be secret. */
+export function errorChain(error: unknown): string[] {
+  const chain: string[] = [];
+  for (let at: unknown = error; at !== undefined && chain.length < MOST_CAUSES;) {
+    const told = at instanceof Error ? (at.stack ?? at.message) : messageOf(at);
+    const context = isLivestowError(at) ? ` ${at.code} ${JSON.stringify(at.context)}` : '';
+    chain.push(`${chain.length === 0 ? '' : 'caused by '}${told}${context}`);
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  return chain;
+}

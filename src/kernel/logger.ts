@@ -5,6 +5,7 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { LivestowError } from './errors.ts';
+import { escapeJson, foreign, foreignLines, shorten } from './foreign-text.ts';
 import { scrub } from './redact.ts';
 
 export type { Logger } from 'pino';
@@ -12,14 +13,21 @@ export type { Logger } from 'pino';
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** An error may quote what came from outside, however long that was. */
+const MESSAGE_CHARS = 2_000;
+const STACK_CHARS = 8_000;
+
 function describeError(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };
   return {
     type: error.name,
-    message: error.message,
+    message: shorten(error.message, MESSAGE_CHARS),
     ...(error instanceof LivestowError
       ? { code: error.code, hint: error.hint, ...error.context }
-      : { code: 'code' in error ? error.code : undefined, stack: error.stack }),
+      : {
+          code: 'code' in error ? error.code : undefined,
+          stack: shorten(error.stack ?? '', STACK_CHARS),
+        }),
     ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
   };
 }
@@ -51,6 +59,12 @@ function withError(said: string, err: unknown): string {
   ].join('');
 }
 
+/** The line as an object whose texts cannot move the cursor; only a stack has lines. */
+const harmless = (line: string): Record<string, unknown> =>
+  JSON.parse(line, (key, value: unknown) =>
+    typeof value === 'string' ? (key === 'stack' ? foreignLines(value) : foreign(value)) : value,
+  ) as Record<string, unknown>;
+
 export function createLogger(options: {
   level: LogLevel;
   pretty?: boolean;
@@ -58,12 +72,13 @@ export function createLogger(options: {
   destination?: DestinationStream;
 }): Logger {
   const sink: DestinationStream = options.destination ?? { write: (line) => void process.stderr.write(line) };
-  const format = options.pretty
+  const pretty = options.pretty
     ? prettyFactory({
         ...(/debug|trace/.test(options.level) ? FOR_DEVELOPERS : FOR_PEOPLE),
         colorize: process.stderr.isTTY,
       })
-    : (line: string): string => line;
+    : undefined;
+  const format = (line: string): string => (pretty ? pretty(harmless(line)) : escapeJson(line));
   return pino(
     {
       level: options.level,

@@ -1,5 +1,6 @@
 /** The provider's error table (its reference, quoted in docs/lookup-api.md): decided on HTTP status and code only. */
 import { LivestowError, type ErrorCode } from '../kernel/errors.ts';
+import { foreign, shorten } from '../kernel/foreign-text.ts';
 import { bareUrl, scrub } from '../kernel/redact.ts';
 import type { ApiError } from './lookup-response.ts';
 
@@ -23,6 +24,12 @@ function byStatus(status: number): LookupErrorCode {
   return 'LOOKUP_BAD_REQUEST';
 }
 
+const SCRUBBED_CHARS = 64 * 1024;
+
+/** Scrubbed before it is cut, so that no half of a secret is left at the end. */
+export const quoted = (text: string, most: number): string =>
+  shorten(foreign(scrub(text.slice(0, SCRUBBED_CHARS))), most);
+
 export interface ApiFailure {
   handle: string;
   status: number;
@@ -32,20 +39,24 @@ export interface ApiFailure {
 
 export function lookupError({ handle, status, error, retryAfterMs }: ApiFailure): LivestowError {
   const code = BY_CODE.get(error.code) ?? byStatus(status);
-  const said = scrub(error.message.slice(0, 300));
+  const said = quoted(error.message, 300);
   const context = {
     handle,
     status,
-    apiCode: scrub(error.code.slice(0, 64)),
-    requestId: error.requestId?.slice(0, 128),
+    apiCode: quoted(error.code, 64),
+    requestId: error.requestId === undefined ? undefined : quoted(error.requestId, 128),
     retryAfterMs,
   };
   switch (code) {
     case 'LOOKUP_BAD_REQUEST':
-      return new LivestowError(code, `the lookup API refused to look up @${handle}: ${said || error.code}`, {
-        hint: 'check the handle, and the base URL of the lookup API (LIVESTOW_API_URL) if it was changed',
-        context,
-      });
+      return new LivestowError(
+        code,
+        `the lookup API refused to look up @${handle}: ${said || context.apiCode}`,
+        {
+          hint: 'check the handle, and the base URL of the lookup API (LIVESTOW_API_URL) if it was changed',
+          context,
+        },
+      );
     case 'LOOKUP_UNAUTHORIZED':
       return new LivestowError(code, 'the lookup API does not accept the key', {
         hint: 'check LIVESTOW_API_KEY: it must be a valid Social Fetch key (sfk_...)',

@@ -6,18 +6,18 @@ import { request, type Dispatcher } from 'undici';
 import { systemClock, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
-import { registerSecret, scrub } from '../kernel/redact.ts';
+import { registerSecret } from '../kernel/redact.ts';
 import { requireHandle } from '../model/handle.ts';
 import type { Look } from '../model/look.ts';
-import { lookupError, parseRetryAfterMs } from './api-error.ts';
+import { lookupError, parseRetryAfterMs, quoted } from './api-error.ts';
 import { CreditLedger } from './credit-ledger.ts';
 import { CREDITS_PROBE_MS, KeyGate } from './key-gate.ts';
 import { chargeOf, parseErrorResponse, parseLookResponse } from './lookup-response.ts';
 
 const DEFAULT_API_URL = 'https://api.socialfetch.dev';
 const LOOK_TIMEOUT_MS = 15_000;
-/** Far beyond any real answer (about 20 KB). */
-const MAX_ANSWER_BYTES = 2 * 1024 * 1024;
+/** Real answers have about 20 KB. A title of ten million letters must cost no broadcast, one without end no memory. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 /** How much of an answer that was not understood is kept for the log. */
 const QUOTED_CHARS = 500;
 
@@ -145,7 +145,7 @@ export class LookupClient {
         `the lookup API answered something that is not documented: ${what}`,
         {
           retryable: true,
-          context: { handle, status, retryAfterMs, body: quote(text) },
+          context: { handle, status, retryAfterMs, body: quoted(text, QUOTED_CHARS) },
         },
       );
 
@@ -202,7 +202,9 @@ async function readText(body: AsyncIterable<Buffer>): Promise<string> {
         `the lookup API answered with more than ${MAX_ANSWER_BYTES} bytes`,
         {
           retryable: true,
-          context: { body: quote(Buffer.concat(chunks).toString('utf8', 0, QUOTED_CHARS)) },
+          context: {
+            body: quoted(Buffer.concat(chunks.slice(0, 4)).toString('utf8', 0, 64 * 1024), QUOTED_CHARS),
+          },
         },
       );
     }
@@ -218,6 +220,3 @@ function parseJson(text: string): unknown {
     return undefined;
   }
 }
-
-/** Scrubbed before it is cut, so that no half of a secret is left at the end. */
-const quote = (text: string): string => scrub(text.slice(0, 64 * 1024)).slice(0, QUOTED_CHARS);

@@ -4,12 +4,37 @@
  * itself, for the broadcast is there all the same.
  */
 import { z } from 'zod';
+import { createHash } from 'node:crypto';
 import { isoUtc } from '../kernel/clock.ts';
+import { shorten } from '../kernel/foreign-text.ts';
 import { parseHandle } from '../model/handle.ts';
 import type { Look, LookMeta, OfferedStream } from '../model/look.ts';
 
 const count = z.number().int().nonnegative();
 const name = z.string().min(1);
+
+/** Creators write what they like, and each look is kept: more than this is cut, and ends in an ellipsis. */
+const TITLE_CHARS = 2_048;
+const NAME_CHARS = 256;
+const WORD_CHARS = 64;
+/** What servers take. */
+const URL_CHARS = 8_192;
+const STREAMS = 100;
+const ID_CHARS = 128;
+
+const text = (chars: number) => z.string().transform((all) => shorten(all, chars));
+const word = name.transform((all) => shorten(all, WORD_CHARS));
+/** Compared, so never cut: what is too long or no text is known by its digest. */
+const id = name.transform((all) =>
+  all.length <= ID_CHARS && all.isWellFormed()
+    ? all
+    : `sha256-${createHash('sha256').update(all, 'utf16le').digest('hex')}`,
+);
+const streamUrl = z.string().max(URL_CHARS, `longer than ${URL_CHARS} characters`).optional();
+const pictureUrl = z
+  .string()
+  .nullable()
+  .transform((url) => (url !== null && url.length > URL_CHARS ? null : url));
 
 const handle = z.string().transform((text, context) => {
   const parsed = parseHandle(text);
@@ -20,11 +45,11 @@ const handle = z.string().transform((text, context) => {
 const profileSchema = z.object({
   platform: z.literal('tiktok'),
   handle,
-  displayName: z.string().nullable(),
-  avatarUrl: z.string().nullable(),
+  displayName: text(NAME_CHARS).nullable(),
+  avatarUrl: pictureUrl,
   verified: z.boolean(),
   profileUrl: name,
-  platformUserId: z.string().optional(),
+  platformUserId: id.optional(),
   secUid: z.string().optional(),
   followerCount: count.optional(),
   followingCount: count.optional(),
@@ -34,19 +59,19 @@ const profileSchema = z.object({
 const streamSchema = z.object({
   codecFamily: z.enum(['h264', 'h265']),
   source: z.enum(['primary', 'hevc']),
-  qualityKey: name,
-  qualityLabel: z.string().optional(),
-  flvUrl: z.string().optional(),
-  hlsUrl: z.string().optional(),
-  cmafUrl: z.string().optional(),
-  resolution: z.string().optional(),
+  qualityKey: word,
+  qualityLabel: text(WORD_CHARS).optional(),
+  flvUrl: streamUrl,
+  hlsUrl: streamUrl,
+  cmafUrl: streamUrl,
+  resolution: text(WORD_CHARS).optional(),
   bitrate: count.optional(),
 });
 
 const liveSchema = z.object({
-  roomId: name,
-  title: z.string().nullable(),
-  coverUrl: z.string().nullable(),
+  roomId: id,
+  title: text(TITLE_CHARS).nullable(),
+  coverUrl: pictureUrl,
   startedAt: z.iso.datetime({ offset: true }).nullable(),
   viewerCount: count,
   enterCount: count,
@@ -55,7 +80,7 @@ const liveSchema = z.object({
 });
 
 const metaSchema = z.object({
-  requestId: name,
+  requestId: name.transform((all) => shorten(all, ID_CHARS)),
   creditsCharged: count,
   version: z.literal('v1'),
   cached: z.boolean().optional(),
@@ -118,12 +143,18 @@ export function parseLookResponse(body: unknown): ParsedLook {
     roomId,
     title,
     coverUrl,
-    startedAt: startedAt === null ? null : isoUtc(Date.parse(startedAt)),
+    startedAt: startedAt === null ? null : startOf(startedAt),
     viewerCount,
     enterCount,
     streams,
   };
   return { look: { status: 'live', profile, room, meta: lookMeta }, oddStreams };
+}
+
+/** Null for what lies outside of the years that four digits can write. */
+function startOf(startedAt: string): string | null {
+  const iso = isoUtc(Date.parse(startedAt));
+  return /^\d{4}-/.test(iso) ? iso : null;
 }
 
 /** What a malformed answer has charged all the same; undefined when it does not say. */
@@ -139,7 +170,9 @@ export function parseErrorResponse(body: unknown): ApiError | undefined {
 function parseStreams(entries: unknown[]): { streams: OfferedStream[]; oddStreams: string[] } {
   const streams: OfferedStream[] = [];
   const oddStreams: string[] = [];
-  for (const [index, entry] of entries.entries()) {
+  if (entries.length > STREAMS)
+    oddStreams.push(`data.live.streams: only the first ${STREAMS} of ${entries.length} are read`);
+  for (const [index, entry] of entries.slice(0, STREAMS).entries()) {
     const { success, data: stream, error } = streamSchema.safeParse(entry);
     if (!success) {
       oddStreams.push(`data.live.streams.${index}: ${describeIssues(error)}`);

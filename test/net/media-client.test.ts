@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { LivestowError } from '../../src/kernel/errors.ts';
 import type { Resolve } from '../../src/net/host-guard.ts';
 import { createNet, type Net } from '../../src/net/net.ts';
-import { serve, serveHttpProxy, serveSocksProxy } from './servers.ts';
+import { serve, serveHttpProxy, serveRaw, serveSocksProxy } from './servers.ts';
 
 const open: Net[] = [];
 afterEach(async () => {
@@ -36,7 +36,7 @@ const resolveTo =
       addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
     );
 
-describe('forbidden hosts', () => {
+describe('forbidden hosts', { tags: 'hostile-address' }, () => {
   test.each([
     ['a literal', (port: number) => `http://127.0.0.1:${port}/`],
     ['a short literal', (port: number) => `http://127.1:${port}/`],
@@ -90,12 +90,73 @@ describe('forbidden hosts', () => {
     expect((await failure(read(net, 'http://cdn.example/'))).code).toBe('MEDIA_FORBIDDEN_HOST');
   });
 
-  test.each(['file:///etc/passwd', 'ftp://8.8.8.8/', 'data:,x', 'no url'])(
-    '%s is not fetched',
-    async (url) => {
-      expect((await failure(read(netWith(), url))).code).toBe('MEDIA_UNSUPPORTED');
-    },
-  );
+  test('a name whose answer changes: what was judged is what is dialled', async () => {
+    let asked = 0;
+    await using server = await serve((_request, response) => {
+      asked += 1;
+      response.end('secret');
+    });
+    // Public when it is judged, loopback the moment after: as long as one look-up serves both, it is never dialled.
+    const answers = [['8.8.8.8'], ['127.0.0.1'], ['8.8.8.8', '127.0.0.1'], ['::ffff:127.0.0.1']];
+    let lookups = 0;
+    const resolve: Resolve = (hostname, options, callback) =>
+      resolveTo(answers[lookups++ % answers.length] ?? [])(hostname, options, callback);
+    const net = netWith({ resolve });
+    const url = `http://rebinding.example:${server.port}/`;
+    const codes: string[] = [];
+    for (const _ of answers)
+      codes.push((await failure(net.media.read(url, { signal: never, maxBytes: 10, timeoutMs: 300 }))).code);
+    const refused = 'MEDIA_FORBIDDEN_HOST';
+    expect([codes, asked, lookups]).toEqual([['MEDIA_NETWORK', refused, refused, refused], 0, 4]);
+  });
+
+  test.each([
+    'file:///etc/passwd',
+    'concat:/etc/passwd|/etc/shadow',
+    'ftp://8.8.8.8/',
+    'gopher://8.8.8.8/_x',
+    'data:,x',
+    'no url',
+    '',
+  ])('%j is not fetched, nor after a redirect', async (url) => {
+    expect((await failure(read(netWith(), url))).code).toBe('MEDIA_UNSUPPORTED');
+    if (!URL.canParse(url)) return;
+    await using server = await serve((_request, response) =>
+      response.writeHead(302, { location: url }).end(),
+    );
+    const net = netWith({ mediaHosts: ['127.0.0.1'] });
+    expect((await failure(read(net, server.url))).code).toBe('MEDIA_UNSUPPORTED');
+  });
+
+  test('line ends in an address become no headers, a user in it no credentials', async () => {
+    const seen: IncomingMessage[] = [];
+    await using server = await serve((request, response) => {
+      seen.push(request);
+      response.end('media');
+    });
+    const net = netWith({ mediaHosts: ['127.0.0.1'] });
+    await read(net, `${server.url}/a\r\nx-evil: 1\r\n\r\nGET /b?c=\r\nd`);
+    await read(net, server.url.replace('//', '//user:c4n4ry@'));
+    expect(seen).toHaveLength(2);
+    for (const { headers } of seen) {
+      expect(headers['x-evil']).toBeUndefined();
+      expect(JSON.stringify(headers)).not.toMatch(/c4n4ry|authorization/i);
+    }
+  });
+
+  test('a redirect that splits its answer is an error', async () => {
+    await using server = await serveRaw('HTTP/1.1 302 Found\r\nlocation: /a\r\n x: y\nset-cookie: a\r\n\r\n');
+    const error = await failure(read(netWith({ mediaHosts: ['127.0.0.1'] }), server.url));
+    expect(error.code).toMatch(/^MEDIA_(?:NETWORK|HTTP)$/);
+  });
+
+  test('headers without end are given up', async () => {
+    await using server = await serveRaw(
+      `HTTP/1.1 200 OK\r\n${`x-a: ${'y'.repeat(1_000)}\r\n`.repeat(1_000)}`,
+    );
+    const error = await failure(read(netWith({ mediaHosts: ['127.0.0.1'] }), server.url));
+    expect(error.code).toBe('MEDIA_NETWORK');
+  });
 });
 
 describe('answers', () => {

@@ -40,6 +40,10 @@ async function listen(server: Server | TcpServer, host = '127.0.0.1'): Promise<R
 export const serve = (handler: RequestListener, host?: string): Promise<Running> =>
   listen(createServer(handler), host);
 
+/** Answers each connection with these bytes, whatever they are. */
+export const serveRaw = (answer: string): Promise<Running> =>
+  listen(createTcpServer((socket) => void socket.once('data', () => socket.write(answer))));
+
 /** Absolute-form requests and CONNECT. `asked` gets one line for each. */
 export function serveHttpProxy(asked: string[]): Promise<Running> {
   const server = createServer((incoming, outgoing) => {

@@ -3,13 +3,14 @@ import { Command } from 'commander';
 import { resolveSession } from '../../archive/resolve-session.ts';
 import { openSession, type OpenedSession } from '../../archive/session-reader.ts';
 import { formatBytes, formatClockTime } from '../../kernel/duration.ts';
+import { foreign } from '../../kernel/foreign-text.ts';
 import { sessionPrefix } from '../../layout/keys.ts';
 import { END_CAUSES, GAP_CAUSES } from '../../model/causes.ts';
 import type { Epoch, Manifest } from '../../model/manifest.ts';
 import { SESSION_HELP, withArchive } from '../archive-command.ts';
 import { action, examples, type CommandFactory } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
-import { foreign, shortTime, table } from '../table.ts';
+import { shortTime, table } from '../table.ts';
 
 export const showCommand: CommandFactory = (context) =>
   new Command('show')

@@ -1,6 +1,7 @@
 /** `livestow variants <handle>`: looks once and prints what would be recorded, in order, with the reason for each place. */
 import { Command } from 'commander';
 import { composeRecorder } from '../../daemon/compose.ts';
+import { foreign } from '../../kernel/foreign-text.ts';
 import { retryQuickly } from '../../lookup/retry.ts';
 import type { RankedVariant } from '../../variant/rank.ts';
 import {
@@ -12,6 +13,7 @@ import {
   type CommandFactory,
 } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { table } from '../table.ts';
 import { livestowVersion } from '../version.ts';
 
 const LOOK_TRIES = 4;
@@ -47,7 +49,7 @@ export const variantsCommand: CommandFactory = (context) =>
           const ranked = recorder.rank(look.room);
           const { roomId, title } = look.room;
           if (json) context.out.json({ handle, live: true, roomId, title, variants: ranked.map(printable) });
-          else for (const line of table(ranked)) context.out.line(line);
+          else for (const line of lines(ranked)) context.out.line(line);
           return EXIT.done;
         } finally {
           await recorder.close();
@@ -63,24 +65,19 @@ const printable = ({ variant: { url: _, ...variant }, place, verdict, reason }: 
   ...variant,
 });
 
-function table(ranked: readonly RankedVariant[]): string[] {
+function lines(ranked: readonly RankedVariant[]): string[] {
   if (ranked.length === 0) return ['the room is live and offers no streams'];
-  const rows = ranked.map(({ variant, place, verdict, reason }) => [
-    place === null ? '–' : String(place),
-    variant.id,
-    variant.height === null
-      ? ''
-      : variant.width === null
-        ? `${variant.height}p`
-        : `${variant.width}x${variant.height}`,
-    variant.bitrateBps === null ? '' : `${(variant.bitrateBps / 1e6).toFixed(2)} Mbit/s`,
-    verdict === 'ranked' ? reason : `${verdict}: ${reason}`,
-  ]);
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
+  return table(
+    ranked.map(({ variant, place, verdict, reason }) => [
+      place === null ? '–' : String(place),
+      foreign(variant.id),
+      variant.height === null
+        ? ''
+        : variant.width === null
+          ? `${variant.height}p`
+          : `${variant.width}x${variant.height}`,
+      variant.bitrateBps === null ? '' : `${(variant.bitrateBps / 1e6).toFixed(2)} Mbit/s`,
+      foreign(verdict === 'ranked' ? reason : `${verdict}: ${reason}`),
+    ]),
   );
 }
