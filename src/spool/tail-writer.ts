@@ -5,8 +5,9 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeFile } from '../kernel/files.ts';
+import { ByteQueue } from '../media/byte-queue.ts';
 import { encodeFlvTag, FLV_HEADER } from '../media/flv.ts';
-import { flvBuffersOf, flvTagOfUnit } from '../media/flv-units.ts';
+import { flvTagOfUnit, pushFlvTag } from '../media/flv-units.ts';
 import {
   isConfig,
   type AudioConfig,
@@ -21,6 +22,8 @@ import { encodeTailHead, readGop, tailFile, type TailState } from './tail.ts';
 const AUDIO_GOP_MS = 2_000;
 /** So much may wait for a slow disk; then whoever feeds the tail waits too. */
 const BACKLOG_BYTES_MAX = 8 * 1024 * 1024;
+/** Memory beyond this is not kept for the next batch. */
+const KEPT_BYTES_MAX = 256 * 1024;
 
 const isPacket = (unit: MediaUnit): unit is MediaPacket => !isConfig(unit);
 
@@ -35,8 +38,7 @@ interface Gop {
 /** What goes to the disk in one piece. */
 interface Batch {
   gop: Gop;
-  buffers: Buffer[];
-  bytes: number;
+  queue: ByteQueue;
 }
 
 export class TailWriter {
@@ -51,6 +53,8 @@ export class TailWriter {
   #audio: AudioConfig | null = null;
   #waiting: Batch[] = [];
   #waitingBytes = 0;
+  /** Of the last batch, to be used again. */
+  #spare: ByteQueue | null = null;
   #pumping: Promise<void> | null = null;
   #file: { gop: Gop; handle: FileHandle | null } | null = null;
   #failing = false;
@@ -79,7 +83,7 @@ export class TailWriter {
     const gop = this.#startsGop(packet) ? this.#beginGop(packet, state()) : this.#gops.at(-1);
     if (!gop) return;
     if (packet.kind === (this.#video ? 'video' : 'audio')) gop.lastDtsMs = packet.dtsMs;
-    this.#add(gop, flvBuffersOf(packet, this.#video?.codec));
+    this.#add(gop, (queue) => pushFlvTag(queue, packet, this.#video?.codec));
   }
 
   /** Hands what was appended to the disk; call once per batch. Resolves when more may come. */
@@ -139,30 +143,35 @@ export class TailWriter {
     this.#gops.push(gop);
     const head = encodeTailHead({ term: this.#term, epoch: this.#epoch, variant: this.#variant, state });
     const configs = [this.#video, this.#audio].filter((config) => config !== null);
-    this.#add(gop, [FLV_HEADER, head, ...configs.map((config) => encodeFlvTag(flvTagOfUnit(config)))]);
+    const tags = configs.map((config) => encodeFlvTag(flvTagOfUnit(config)));
+    this.#add(gop, (queue) => [FLV_HEADER, head, ...tags].forEach((bytes) => queue.push(bytes)));
     return gop;
   }
 
-  #add(gop: Gop, buffers: readonly Buffer[]): void {
-    const last = this.#waiting.at(-1);
-    const batch = last?.gop === gop ? last : { gop, buffers: [], bytes: 0 };
-    if (batch !== last) this.#waiting.push(batch);
-    const bytes = buffers.reduce((sum, { length }) => sum + length, 0);
-    batch.buffers.push(...buffers);
-    batch.bytes += bytes;
-    this.#waitingBytes += bytes;
+  #add(gop: Gop, push: (queue: ByteQueue) => void): void {
+    let batch = this.#waiting.at(-1);
+    if (batch?.gop !== gop) {
+      batch = { gop, queue: this.#spare ?? new ByteQueue() };
+      this.#spare = null;
+      this.#waiting.push(batch);
+    }
+    const before = batch.queue.length;
+    push(batch.queue);
+    this.#waitingBytes += batch.queue.length - before;
   }
 
   async #pump(): Promise<void> {
     for (let batch = this.#waiting.shift(); batch; batch = this.#waiting.shift()) {
-      await this.#write(batch);
-      this.#waitingBytes -= batch.bytes;
+      const bytes = batch.queue.take();
+      await this.#write(batch.gop, bytes);
+      this.#waitingBytes -= bytes.length;
+      if (batch.queue.capacity <= KEPT_BYTES_MAX) this.#spare = batch.queue;
     }
     this.#pumping = null;
   }
 
   /** Never rejects. After a failure the rest of the GOP is left out: behind a torn packet nothing can be read. */
-  async #write({ gop, buffers, bytes }: Batch): Promise<void> {
+  async #write(gop: Gop, bytes: Buffer): Promise<void> {
     try {
       if (this.#file?.gop !== gop) {
         await this.#closeFile();
@@ -171,8 +180,9 @@ export class TailWriter {
       }
       const { handle } = this.#file;
       if (!handle) return;
-      const { bytesWritten } = await handle.writev(buffers);
-      if (bytesWritten < bytes) throw new Error(`wrote ${bytesWritten} of ${bytes} bytes of the tail`);
+      const { bytesWritten } = await handle.write(bytes);
+      if (bytesWritten < bytes.length)
+        throw new Error(`wrote ${bytesWritten} of ${bytes.length} bytes of the tail`);
       this.#failing = false;
     } catch (error) {
       await this.#closeFile();

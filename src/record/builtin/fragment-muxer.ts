@@ -1,15 +1,23 @@
-/** Packets to fragments of MP4: each is counted in its own bytes, and no sample is copied. */
+/** Packets to fragments of MP4, each counted in its own bytes. */
 import { parseAudioSpecificConfig } from '../../media/aac.ts';
+import { ByteQueue } from '../../media/byte-queue.ts';
 import { censusOfFragment, type Fmp4Track } from '../../media/fmp4.ts';
 import { fragmentBuffers, type Mp4Run, type Mp4Sample } from '../../media/fmp4-fragment.ts';
-import type { AudioConfig, AudioPacket, MediaPacket, VideoPacket } from '../../media/packet.ts';
+import type { AudioConfig, MediaPacket } from '../../media/packet.ts';
 import { FragmentCount } from '../fragment-count.ts';
 import type { SegmentContent, SegmentMuxer } from './segment-muxer.ts';
 import { SoundClock } from './sound-clock.ts';
 
+interface Picture {
+  dtsMs: number;
+  compositionMs: number;
+  key: boolean;
+  bytes: number;
+}
+
 interface Frame {
   ms: number;
-  data: Buffer;
+  bytes: number;
 }
 
 export class FragmentMuxer implements SegmentMuxer {
@@ -19,8 +27,10 @@ export class FragmentMuxer implements SegmentMuxer {
   readonly #frameMs: number;
   readonly #clock: SoundClock;
   #sequence = 0;
-  #pictures: VideoPacket[] = [];
+  #pictures: Picture[] = [];
+  readonly #pictureData = new ByteQueue();
   #frames: Frame[] = [];
+  readonly #soundData = new ByteQueue();
   #count = new FragmentCount();
 
   /** @param tracks as the init segment has them */
@@ -33,12 +43,16 @@ export class FragmentMuxer implements SegmentMuxer {
   }
 
   add(packet: MediaPacket): void {
-    if (packet.kind === 'video') this.#pictures.push(packet);
-    else this.#addFrame(packet);
-  }
-
-  #addFrame({ dtsMs, data }: AudioPacket): void {
-    this.#frames.push({ ms: this.#clock.place(dtsMs).ms, data });
+    const { dtsMs, data } = packet;
+    const bytes = data.length;
+    if (packet.kind === 'video') {
+      const { compositionMs, key } = packet;
+      this.#pictures.push({ dtsMs, compositionMs, key, bytes });
+      this.#pictureData.push(data);
+    } else {
+      this.#frames.push({ ms: this.#clock.place(dtsMs).ms, bytes });
+      this.#soundData.push(data);
+    }
   }
 
   drain(nextPictureMs: number | undefined): Buffer[] {
@@ -65,14 +79,15 @@ export class FragmentMuxer implements SegmentMuxer {
     const endMs = nextPictureMs ?? this.#pictures[0]!.dtsMs;
     let tick = ticksOf(first.dtsMs, timescale);
     const baseTick = tick;
-    const samples = pictures.map(({ compositionMs, key, data }, at): Mp4Sample => {
+    const samples = pictures.map(({ compositionMs, key, bytes }, at): Mp4Sample => {
       // What goes back in time has no place in a run; the next fragment has its own time again.
       const next = Math.max(tick, ticksOf(pictures[at + 1]?.dtsMs ?? endMs, timescale));
       const durationTicks = next - tick;
       tick = next;
-      return { durationTicks, compositionTicks: Math.round((compositionMs * timescale) / 1000), key, data };
+      return { durationTicks, compositionTicks: Math.round((compositionMs * timescale) / 1000), key, bytes };
     });
-    return { trackId: id, kind: 'video', baseTick, samples };
+    const data = this.#pictureData.take(pictures.reduce((sum, { bytes }) => sum + bytes, 0));
+    return { trackId: id, kind: 'video', baseTick, samples, data };
   }
 
   #soundRun(): Mp4Run | undefined {
@@ -83,13 +98,13 @@ export class FragmentMuxer implements SegmentMuxer {
     const { id, timescale } = this.#audio;
     let tick = ticksOf(first.ms, timescale);
     const baseTick = tick;
-    const samples = frames.map(({ ms, data }, at): Mp4Sample => {
+    const samples = frames.map(({ ms, bytes }, at): Mp4Sample => {
       const next = Math.max(tick, ticksOf(frames[at + 1]?.ms ?? ms + this.#frameMs, timescale));
       const durationTicks = next - tick;
       tick = next;
-      return { durationTicks, compositionTicks: 0, key: true, data };
+      return { durationTicks, compositionTicks: 0, key: true, bytes };
     });
-    return { trackId: id, kind: 'audio', baseTick, samples };
+    return { trackId: id, kind: 'audio', baseTick, samples, data: this.#soundData.take() };
   }
 }
 
