@@ -69,6 +69,8 @@ export async function* openHlsSource(url: string, deps: SourceDeps, signal: Abor
   async function* readSegment(
     turn: Turn,
   ): AsyncGenerator<SourceItem, LivestowError | 'gap' | undefined, undefined> {
+    // Of a window all segments come at once, and only the last of them was just made.
+    const madeBeforeMs = (): number => clock.monotonic() - poller.window.behindMs(turn);
     let receivedBytes = 0;
     let failure: LivestowError | 'gap' | undefined = turn.segment.gap ? 'gap' : undefined;
     for (let tries = 1; failure !== 'gap'; tries += 1) {
@@ -81,7 +83,7 @@ export async function* openHlsSource(url: string, deps: SourceDeps, signal: Abor
           idleTimeoutMs,
           skipBytes: receivedBytes,
         })) {
-          const arrivedAtMs = clock.monotonic();
+          const arrivedAtMs = madeBeforeMs();
           // The demultiplexer looks for packets in anything; an error page would pass as a segment without media.
           if (receivedBytes === 0 && chunk[0] !== TS_SYNC) throw notTransportStream(chunk);
           receivedBytes += chunk.length;
@@ -89,7 +91,7 @@ export async function* openHlsSource(url: string, deps: SourceDeps, signal: Abor
           if (units.length > 0) yield { kind: 'media', units, arrivedAtMs, bytes: chunk.length };
         }
         const units = demuxer.flush();
-        if (units.length > 0) yield { kind: 'media', units, arrivedAtMs: clock.monotonic(), bytes: 0 };
+        if (units.length > 0) yield { kind: 'media', units, arrivedAtMs: madeBeforeMs(), bytes: 0 };
         return undefined;
       } catch (error) {
         const known = mediaError(error, segment.url, signal);

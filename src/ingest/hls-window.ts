@@ -70,6 +70,13 @@ export class HlsWindow {
     return this.#segments.find(({ sequence }) => sequence === segment.sequence);
   }
 
+  /** How much the latest playlist lists behind a segment: at least so long ago it was made. */
+  behindMs({ generation, segment }: Turn): number {
+    if (generation !== this.#generation) return 0;
+    const behind = this.#segments.filter(({ sequence }) => sequence > segment.sequence);
+    return behind.reduce((sum, { durationMs }) => sum + durationMs, 0);
+  }
+
   /** The list is complete: reading it again is of no use. */
   get ended(): boolean {
     return this.#ended;

@@ -160,7 +160,7 @@ export class SourceClock {
 
   /** How long after the live edge these packets come, were this their offset; by the one that comes soonest. */
   lateMs(packets: readonly Arrived[], offsetMs: number): number {
-    const each = untilStep(packets).map(({ packet, arrivedAtMs }) =>
+    const each = this.untilStep(packets).map(({ packet, arrivedAtMs }) =>
       this.wall.lateMs(packet.dtsMs + offsetMs, arrivedAtMs),
     );
     return Math.min(...each);
@@ -182,15 +182,15 @@ export class SourceClock {
     const current = fits.find(({ offsetMs }) => offsetMs === this.#offsetMs);
     return current && best && current.lateMs <= best.lateMs + AHEAD_MS ? current.offsetMs : best?.offsetMs;
   }
-}
 
-/** Those that are of one clock with the first. */
-function untilStep(packets: readonly Arrived[]): readonly Arrived[] {
-  const last: { video?: number; audio?: number } = {};
-  const step = packets.findIndex(({ packet: { kind, dtsMs } }) => {
-    const stepMs = dtsMs - (last[kind] ?? dtsMs);
-    last[kind] = dtsMs;
-    return stepMs < -BACK_MS || stepMs > JUMP_MS;
-  });
-  return step === -1 ? packets : packets.slice(0, step);
+  /** Those that are of one clock with the first. */
+  untilStep(packets: readonly Arrived[]): readonly Arrived[] {
+    const last: { video?: number; audio?: number } = {};
+    const step = packets.findIndex(({ packet: { kind, dtsMs } }) => {
+      const stepMs = dtsMs - (last[kind] ?? dtsMs);
+      last[kind] = dtsMs;
+      return stepMs < -BACK_MS || stepMs > JUMP_MS;
+    });
+    return step === -1 ? packets : packets.slice(0, step);
+  }
 }

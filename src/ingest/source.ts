@@ -12,7 +12,10 @@ import type { MediaClient } from '../net/media-client.ts';
 export type NoteDetail = Record<string, string | number | boolean | null>;
 
 export type SourceItem =
-  /** What one read of the network gave; never empty. `arrivedAtMs` is monotonic. */
+  /**
+   * What one read of the network gave; never empty. `arrivedAtMs` is monotonic: it was made no later, which of a
+   * playlist's window may be long before it really came.
+   */
   | { kind: 'media'; units: MediaUnit[]; arrivedAtMs: number; bytes: number }
   /** What comes next has timestamps that do not go on from what came before: the playlist says so. */
   | { kind: 'discontinuity' }

@@ -85,7 +85,7 @@ type Join =
 type Place =
   | { kind: 'first' }
   /** Recorded before: dropped as far as it was. `isForeign`: the line has gone on in another quality since. */
-  | { kind: 'again'; offsetMs: number; isForeign?: true }
+  | { kind: 'again'; offsetMs: number; fromDtsMs: number; isForeign?: true }
   /** Nothing special, after all. */
   | { kind: 'onward' }
   /** After the end of the line, by a clock that is known. */
@@ -108,6 +108,8 @@ export class Timeline {
   #leftClock = false;
   /** What is being dropped is of another quality than the end of the line. */
   #dropsForeign = false;
+  /** From here on, what is being dropped must be known. */
+  #dropsKnownFromMs = 0;
   /** The configurations of the epoch being recorded; undefined before the first. */
   #epoch: Configs | undefined;
   /** The source's configurations where the line is now. */
@@ -348,7 +350,7 @@ export class Timeline {
     const again = this.#recordedBefore(join, packets, watched, now);
     if (again === 'unknown') return undefined;
     if (again !== undefined) {
-      const place: Place = { kind: 'again', offsetMs: again - lead.packet.dtsMs };
+      const place: Place = { kind: 'again', offsetMs: again - lead.packet.dtsMs, fromDtsMs: again };
       if (join.kind !== 'connection' || !this.#endsDiffer(packets)) return place;
       const takeOver = this.#takeOver(packets, [place.offsetMs], now);
       // Nothing to take over: it is what was recorded, and no reason to record it once more.
@@ -357,10 +359,33 @@ export class Timeline {
     if (join.kind === 'again') return { kind: 'onward' };
     if (this.#clock.followsOn(lead.packet)) return { kind: 'clock', offsetMs: this.#clock.offsetMs };
     if (join.kind === 'connection' && !watched) return undefined;
+    if (join.kind === 'connection') {
+      const older = this.#olderThanRecorded(packets);
+      if (older) return older;
+      if (!now && this.#isBeforeEnd(packets)) return undefined;
+    }
     const offsetMs = this.#clock.knownFor(packets);
     if (offsetMs !== undefined) return { kind: 'clock', offsetMs };
     if (join.kind !== 'connection' || !join.otherQuality) return { kind: 'unknown' };
     return this.#takeOver(packets, this.#offsetsOf(packets), now);
+  }
+
+  /** A playlist's window may reach back to before all that was recorded: what is known in it tells where the rest lies. */
+  #olderThanRecorded(packets: readonly Arrived[]): Place | undefined {
+    for (const [index, { packet, print }] of this.#clock.untilStep(packets).entries()) {
+      if (packet.kind === 'audio' || !packet.key || this.#recent.keyframesLike(print).length === 0) continue;
+      const known = this.#recent.placesOf(packets.slice(index)).findLast(({ verdict }) => verdict === 'same');
+      if (known) return { kind: 'again', offsetMs: known.dtsMs - packet.dtsMs, fromDtsMs: known.dtsMs };
+    }
+    return undefined;
+  }
+
+  /** All that came so far was made before the end of the line: what it overlaps with is still to come. */
+  #isBeforeEnd(packets: readonly Arrived[]): boolean {
+    const last = packets.at(-1);
+    const { endDtsMs } = this;
+    if (!last || endDtsMs === null || this.#clock.jitterMs === 0) return false;
+    return this.#clock.wall.lateMs(endDtsMs, last.arrivedAtMs) < 0;
   }
 
   #takeOver(packets: readonly Arrived[], offsetsMs: readonly number[], now: boolean): Place | undefined {
@@ -491,7 +516,8 @@ export class Timeline {
         this.#leftClock = !isConnection && Math.abs(place.offsetMs - this.#clock.offsetMs) > ROUNDING_MS;
         this.#clock.moveTo(place.offsetMs);
         this.#clock.setDropping(true);
-        this.#dropsForeign = place.isForeign === true;
+        this.#dropsForeign = place.isForeign === true || (join.kind === 'connection' && join.otherQuality);
+        this.#dropsKnownFromMs = place.fromDtsMs;
         // Where the same pictures come again, a change (the sound's) waits for the next keyframe that is new.
         return false;
       case 'clock': {
@@ -588,6 +614,10 @@ export class Timeline {
     const known = this.#clock[packet.kind];
     if (known?.dropping) {
       if (dtsMs < known.lastDtsMs + Math.min(known.frameMs / 2, ROUNDING_MS)) {
+        if (this.#isNews(packet, dtsMs)) {
+          this.#waitForPlace(packet, arrivedAtMs, 'source-skip');
+          return;
+        }
         this.#clock.stamp(known, sourceMs);
         this.#droppedAgain += 1;
         return;
@@ -632,18 +662,31 @@ export class Timeline {
     return true;
   }
 
+  /** It stands where something was recorded, and is something else: nothing but what is known is ever dropped. */
+  #isNews(packet: MediaPacket, dtsMs: number): boolean {
+    if (packet.kind === 'audio' || !packet.key || this.#dropsForeign) return false;
+    return (
+      dtsMs > this.#dropsKnownFromMs + ROUNDING_MS && this.#recent.keyframesLike(printOf(packet)).length === 0
+    );
+  }
+
+  #waitForPlace(packet: MediaPacket, arrivedAtMs: number, cause: GapCause): void {
+    this.#clock.setDropping(false);
+    this.#noteDropped();
+    this.#join = { kind: 'connection', cause, otherQuality: this.#dropsForeign };
+    this.#held.add({ unit: packet, arrivedAtMs });
+  }
+
   /**
    * The line went on in another quality behind what was sent again: what comes next is in the middle of a GOP that was not
    * recorded in this one, and waits for a keyframe.
    */
   #endsInForeignGop(packet: MediaPacket, arrivedAtMs: number): boolean {
     if (!this.#dropsForeign || packet.kind !== 'video') return false;
+    const isForeign = !packet.key && !sameConfig(this.#epoch?.video ?? null, this.#configs.video);
+    if (isForeign) this.#waitForPlace(packet, arrivedAtMs, 'connection-lost');
     this.#dropsForeign = false;
-    if (packet.key || !this.#epoch || sameConfig(this.#epoch.video, this.#configs.video)) return false;
-    this.#clock.setDropping(false);
-    this.#join = { kind: 'connection', cause: 'connection-lost', otherQuality: true };
-    this.#held.add({ unit: packet, arrivedAtMs });
-    return true;
+    return isForeign;
   }
 
   #noteDropped(): void {

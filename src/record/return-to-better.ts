@@ -81,8 +81,8 @@ async function tried(
       if (step.done || step.value.kind === 'complete') break;
       brought.push(step.value);
       if (step.value.kind !== 'media') continue;
-      if (hasKeyframe(step.value)) keyframeAtMs ??= step.value.arrivedAtMs;
-      if (keyframeAtMs === undefined || step.value.arrivedAtMs - keyframeAtMs < STEADY_MS) continue;
+      if (hasKeyframe(step.value)) keyframeAtMs ??= clock.monotonic();
+      if (keyframeAtMs === undefined || clock.monotonic() - keyframeAtMs < STEADY_MS) continue;
       return { variant, open: (_, until) => goingOn(brought, source, connection, until), close };
     }
     connection.abort();

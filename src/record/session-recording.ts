@@ -12,7 +12,7 @@ import type { GapCause } from '../model/causes.ts';
 import type { Container, Epoch, JournalEntry } from '../model/manifest.ts';
 import type { VariantLabel } from '../model/variant.ts';
 import type { SessionSpool } from '../spool/session-spool.ts';
-import { removeTail } from '../spool/tail.ts';
+import { KEPT_MS, removeTail } from '../spool/tail.ts';
 import { TailWriter } from '../spool/tail-writer.ts';
 import type { ClosedInit, ClosedSegment, Engine, EpochSpec } from './engine.ts';
 import { EpochRecorder } from './epoch-recorder.ts';
@@ -120,7 +120,7 @@ export class SessionRecording {
 
   /**
    * The time line goes on where an earlier term's tail ends, so that it notes what is missing behind that itself. The
-   * tail goes once what lies before `dtsMs` is closed here.
+   * tail goes once what lies before `dtsMs` is closed here, and this term's own is long enough.
    */
   resumedUpTo(dtsMs: number): void {
     this.#gaps.goOn();
@@ -344,7 +344,7 @@ export class SessionRecording {
     // The first segment makes the session visible in the store; later ones wait for the journal's own rhythm.
     if (this.progress.segments === 1) await this.#persist(() => spool.cutJournal());
     await this.#tail.closedUpTo(closed.lastDtsMs);
-    if (this.#resumedUpToMs !== null && closed.lastDtsMs >= this.#resumedUpToMs) {
+    if (this.#resumedUpToMs !== null && closed.lastDtsMs >= this.#resumedUpToMs + KEPT_MS) {
       this.#resumedUpToMs = null;
       await this.#persist(() => removeTail(spool.tailFolder, term));
     }

@@ -16,7 +16,7 @@ import {
   type VideoConfig,
 } from '../media/packet.ts';
 import type { VariantLabel } from '../model/variant.ts';
-import { encodeTailHead, readGop, tailFile, type TailState } from './tail.ts';
+import { encodeTailHead, KEPT_MS, readGop, tailFile, type TailState } from './tail.ts';
 
 /** Without pictures, sound is cut into files of this length. */
 const AUDIO_GOP_MS = 2_000;
@@ -95,7 +95,9 @@ export class TailWriter {
   /** The media up to `lastDtsMs` of the leading track is in closed segments. */
   async closedUpTo(lastDtsMs: number): Promise<void> {
     const newest = this.#gops.at(-1);
-    await this.#remove(this.#gops.filter((gop) => gop.lastDtsMs <= lastDtsMs && gop !== newest));
+    const keptFromMs = (newest?.firstDtsMs ?? 0) - KEPT_MS;
+    const isOld = (gop: Gop): boolean => gop.lastDtsMs <= lastDtsMs && gop.lastDtsMs < keptFromMs;
+    await this.#remove(this.#gops.filter((gop) => isOld(gop) && gop !== newest));
   }
 
   /** What an epoch has from this picture on is not wanted any more. */

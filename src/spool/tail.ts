@@ -3,7 +3,8 @@
  * session. It costs one sequential write per byte and makes a `kill -9` of livestow and its engine cost nothing that had
  * arrived: the next start reads it back, and an engine that dies is fed from it again.
  *
- * The newest GOP is kept even when its segment has closed, so that the next term recognises what a CDN sends again.
+ * The newest GOPs are kept even when their segments have closed, so that the next term recognises what a CDN sends again:
+ * a connection begins with the last one or some, a playlist lists half a minute.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -38,6 +39,9 @@ export interface Tail {
   state: TailState;
   units: MediaUnit[];
 }
+
+/** So much of what is in closed segments is kept. */
+export const KEPT_MS = 30_000;
 
 const pad = (value: number, width: number): string => String(value).padStart(width, '0');
 

@@ -201,13 +201,12 @@ test.each(Object.entries(rules))(
     );
     expect(out.pictures).toEqual(pictures(keptUnits));
     // Of a cut that lies between pictures, sound may belong to either side.
-    if (
+    const isWhole =
       damage === null &&
       gapsMs.length === 0 &&
       !events.includes('undecodable-head') &&
-      !events.includes('sent-again')
-    )
-      expect(out.sound).toBe(sound(keptUnits));
+      !events.includes('sent-again');
+    expect(!isWhole || out.sound === sound(keptUnits)).toBe(true);
     expect(out.dtsMs.every((dtsMs, i) => i === 0 || dtsMs > out.dtsMs[i - 1]!)).toBe(true);
   },
 );

@@ -130,13 +130,13 @@ describe('a playlist whose media is elsewhere', { tags: 'hostile-playlist' }, ()
         '#EXT-X-ENDLIST',
       ),
     );
-    expect(end).toEqual({ reason: 'endlist' });
+    expect(end).toMatchObject({ reason: 'endlist' });
     expect([insideAsked, asked]).toEqual([[], ['/live.m3u8', '/0.ts']]);
   });
 
   test('relative ways out of the folder stay on the server', async () => {
     const { end, asked } = await read(() => media(...segment('../../../../etc/0.ts'), '#EXT-X-ENDLIST'));
-    expect(end).toEqual({ reason: 'endlist' });
+    expect(end).toMatchObject({ reason: 'endlist' });
     expect(asked).toEqual(['/live.m3u8', '/etc/0.ts']);
   });
 });

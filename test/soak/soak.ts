@@ -210,7 +210,8 @@ class SoakWorld implements AsyncDisposable {
         break;
       case 'media': {
         const { handle, fault, causes, lastsMs } = action;
-        this.#note(handle, { what: nameOf(action), fromMs, toMs: fromMs + lastsMs, causes });
+        const mistimed = fault.type === 'loop';
+        this.#note(handle, { what: nameOf(action), fromMs, toMs: fromMs + lastsMs, causes, mistimed });
         await sandbox.inject(handle, fault);
         break;
       }
