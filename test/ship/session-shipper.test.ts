@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { encodeJournalEntry, decodeJournal } from '../../src/layout/journal.ts';
 import type { Manifest } from '../../src/model/manifest.ts';
+import { diskAtRest } from '../record/disk-at-rest.ts';
 import { limitFiles } from '../spool/full-disk.ts';
 import { digest, PREFIX, SESSION, SessionBench } from './session-bench.ts';
 
@@ -89,7 +90,7 @@ describe('the order of writes', () => {
 });
 
 describe('a store in trouble', () => {
-  test('is waited for', async () => {
+  test('is waited for', { tags: 'store-error' }, async () => {
     const bench = await SessionBench.open();
     let outage = 40;
     bench.store.fails = () => outage-- > 0;
@@ -118,6 +119,33 @@ describe('a store in trouble', () => {
     isDown = false;
     const manifest = await bench.seal();
     expect(manifest.segments).toHaveLength(5);
+    await expectTrue(bench, manifest);
+  });
+
+  test('for one journal does not hold up any object, but for the journals behind it', async () => {
+    const bench = await SessionBench.open();
+    let isDown = true;
+    bench.store.fails = (operation, key) =>
+      isDown && operation === 'put' && key.endsWith('journal/0001-000001.ndjson');
+    await bench.epoch(1);
+    for (let n = 1; n <= 6; n += 1) {
+      await bench.segment(1, n);
+      await bench.spool.cutJournal();
+    }
+    await bench.until(() => bench.store.written.length === 6);
+    for (let i = 0; i < 60; i += 1) {
+      await bench.clock.advance(1_000);
+      await diskAtRest();
+    }
+    expect(bench.store.failed).toBeGreaterThan(3);
+    expect(bench.shipper.progress).toMatchObject({ shippedObjects: 6, waitingObjects: 0 });
+    // A reader of the bucket never sees a later one without an earlier one.
+    expect(bench.store.written.filter((key) => key.includes('/journal/'))).toEqual([]);
+    isDown = false;
+    const manifest = await bench.seal();
+    expect(manifest.segments).toHaveLength(6);
+    const journals = bench.store.written.filter((key) => key.includes('/journal/'));
+    expect(journals).toEqual(journals.toSorted());
     await expectTrue(bench, manifest);
   });
 
