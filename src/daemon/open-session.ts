@@ -58,7 +58,6 @@ export async function openSessionOfRoom(
   try {
     if (session !== undefined) return await openSession(handle, session, deps);
   } catch (error) {
-    if (!isLivestowError(error, 'MANIFEST')) throw error;
     deps.log.error({ err: error, session }, 'this session cannot be gone on with; another one begins');
   }
   return openSession(handle, sessionIdOf(foundAtMs, roomId), deps);
@@ -70,7 +69,7 @@ export async function openSession(
   session: string,
   deps: OpenSessionDeps,
 ): Promise<OpenSession> {
-  const spool = await SessionSpool.open(deps.spoolRoot, handle, session);
+  const spool = await SessionSpool.open(deps.spoolRoot, handle, session, deps.log);
   const remoteTerm = await withPatience(deps, (signal) => fetchEarlier(deps.store, spool, signal));
   const earlier = await spool.earlier();
   if (earlier.entries.length > 0) foldSession(earlier.entries, 0);

@@ -40,8 +40,7 @@ export class RoomFile {
 
   /** @param earlier the text that an earlier term wrote, if any */
   constructor(earlier?: string) {
-    if (earlier === undefined) return;
-    const looks: unknown = (JSON.parse(earlier) as { looks?: unknown }).looks;
+    const looks = looksIn(earlier);
     if (Array.isArray(looks))
       this.#looks.push(...(looks as ({ at: string } & ReturnType<typeof recordOf>)[]));
   }
@@ -59,5 +58,14 @@ export class RoomFile {
 
   toString(): string {
     return `${JSON.stringify({ looks: this.#looks }, null, 1)}\n`;
+  }
+}
+
+/** Undefined for a text that somebody altered. */
+function looksIn(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as { looks?: unknown } | null)?.looks;
+  } catch {
+    return undefined;
   }
 }

@@ -5,8 +5,8 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeFile } from '../kernel/files.ts';
-import { encodeFlvTag, FLV_HEADER } from '../media/flv.ts';
-import { flvBuffersOf, flvTagOfUnit } from '../media/flv-units.ts';
+import { FLV_HEADER } from '../media/flv.ts';
+import { flvBuffersOf } from '../media/flv-units.ts';
 import {
   isConfig,
   type AudioConfig,
@@ -15,7 +15,7 @@ import {
   type VideoConfig,
 } from '../media/packet.ts';
 import type { VariantLabel } from '../model/variant.ts';
-import { encodeTailHead, readGop, tailFile, type TailState } from './tail.ts';
+import { checkedTag, encodeTailHead, readGop, tailFile, type TailState } from './tail.ts';
 
 /** Without pictures, sound is cut into files of this length. */
 const AUDIO_GOP_MS = 2_000;
@@ -79,7 +79,7 @@ export class TailWriter {
     const gop = this.#startsGop(packet) ? this.#beginGop(packet, state()) : this.#gops.at(-1);
     if (!gop) return;
     if (packet.kind === (this.#video ? 'video' : 'audio')) gop.lastDtsMs = packet.dtsMs;
-    this.#add(gop, flvBuffersOf(packet, this.#video?.codec));
+    this.#add(gop, checkedTag(flvBuffersOf(packet, this.#video?.codec)));
   }
 
   /** Hands what was appended to the disk; call once per batch. Resolves when more may come. */
@@ -139,7 +139,7 @@ export class TailWriter {
     this.#gops.push(gop);
     const head = encodeTailHead({ term: this.#term, epoch: this.#epoch, variant: this.#variant, state });
     const configs = [this.#video, this.#audio].filter((config) => config !== null);
-    this.#add(gop, [FLV_HEADER, head, ...configs.map((config) => encodeFlvTag(flvTagOfUnit(config)))]);
+    this.#add(gop, [FLV_HEADER, ...head, ...configs.flatMap((config) => checkedTag(flvBuffersOf(config)))]);
     return gop;
   }
 

@@ -5,6 +5,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { expectSurvived, killNow, recordToTheEnd, type Kill, type Victim } from './cut.ts';
+import { randomFrom } from './random.ts';
 import { World, WORLD_TIMEOUT_MS } from './world.ts';
 
 vi.setConfig({ testTimeout: 2 * WORLD_TIMEOUT_MS });
@@ -12,17 +13,6 @@ vi.setConfig({ testTimeout: 2 * WORLD_TIMEOUT_MS });
 const SEED = Number(process.env['LIVESTOW_SEED'] ?? 20_261_122);
 const BROADCAST_MS = 14_000;
 const VICTIMS: readonly Victim[] = ['livestow', 'both', 'livestow', 'ffmpeg'];
-
-/** Mulberry32: as random as needed here, and the same each time. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const random = randomFrom(SEED);
 const plans = Array.from({ length: 12 }, (_, i) => ({
@@ -35,6 +25,7 @@ const plans = Array.from({ length: 12 }, (_, i) => ({
 describe('kill -9 at a moment of its own', () => {
   test.concurrent.for(plans)(
     'of $victim, $atMs ms after she went live (seed $seed)',
+    { tags: 'killed' },
     async ({ victim, atMs }) => {
       await using world = await World.open({ alice: { durationMs: BROADCAST_MS } });
       const first = await world.record();
@@ -51,7 +42,7 @@ describe('kill -9 at a moment of its own', () => {
 });
 
 describe('kill -9 again and again', () => {
-  test.concurrent.for([1, 2, 3])('in one broadcast, run %i', async (run) => {
+  test.concurrent.for([1, 2, 3])('in one broadcast, run %i', { tags: 'killed' }, async (run) => {
     const moments = randomFrom(SEED + run);
     await using world = await World.open();
     const kills: Kill[] = [];
