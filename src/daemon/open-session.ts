@@ -59,7 +59,6 @@ export async function openSessionOfRoom(
   try {
     if (session !== undefined) return await openForTerm(handle, session, deps, patience);
   } catch (error) {
-    if (!isLivestowError(error, 'MANIFEST')) throw error;
     deps.log.error({ err: error, session }, 'this session cannot be gone on with; another one begins');
   }
   return await openForTerm(handle, sessionIdOf(foundAtMs, roomId), deps, patience);
@@ -78,10 +77,10 @@ export async function openSession(
 async function openForTerm(
   handle: string,
   session: string,
-  { spoolRoot, store }: OpenSessionDeps,
+  { spoolRoot, store, log }: OpenSessionDeps,
   patience: Patience,
 ): Promise<OpenSession> {
-  const spool = await SessionSpool.open(spoolRoot, handle, session);
+  const spool = await SessionSpool.open(spoolRoot, handle, session, log);
   const remoteTerm = await patience.ask((signal) => fetchEarlier(store, spool, signal));
   const earlier = await spool.earlier();
   if (earlier.entries.length > 0) foldSession(earlier.entries, 0);

@@ -2,7 +2,7 @@
  * One creator: watches, records every broadcast, and finishes what earlier runs left in the spool. Holds the creator's
  * lock for as long as it runs.
  */
-import { isLivestowError } from '../kernel/errors.ts';
+import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { Look } from '../model/look.ts';
 import { END_CAUSES } from '../model/causes.ts';
 import type { Manifest } from '../model/manifest.ts';
@@ -160,7 +160,7 @@ export async function finishLeftover(
   deps: RoomDeps,
 ): Promise<Manifest | undefined> {
   const { spoolRoot, store, log, giveUp } = deps;
-  const spool = await SessionSpool.open(spoolRoot, handle, session);
+  const spool = await SessionSpool.open(spoolRoot, handle, session, log);
   if (await spool.isBlank()) {
     await spool.remove();
     return undefined;
@@ -174,12 +174,9 @@ export async function finishLeftover(
     new Publisher(store, handle).summarise(manifest, giveUp),
   );
   if (await holdsMore(spool, manifest)) {
-    const { folder } = spool;
-    log.warn(
-      { session, folder },
-      'this session was sealed elsewhere without media that lies here; it is left alone',
-    );
-    return undefined;
+    throw new LivestowError('SPOOL', 'the session was sealed elsewhere without media that lies here', {
+      hint: `look at ${spool.folder}, and remove it when it is of no use`,
+    });
   }
   await spool.remove();
   return undefined;

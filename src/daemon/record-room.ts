@@ -4,11 +4,13 @@
  */
 import { readFile } from 'node:fs/promises';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
+import { LivestowError } from '../kernel/errors.ts';
 import { isMissing } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Timeline } from '../ingest/timeline.ts';
 import { foldSession } from '../layout/fold.ts';
 import { sessionKeys } from '../layout/keys.ts';
+import { untoldGaps } from '../layout/untold.ts';
 import type { EndCause } from '../model/causes.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
 import { FORMAT, type JournalEntry, type Manifest } from '../model/manifest.ts';
@@ -203,6 +205,10 @@ async function beginTerm(
     const { meta } = found.look;
     await spool.append({ type: 'credits', at: isoUtc(now), charged: meta.creditsCharged, lookups: 1 });
   }
+  if (before && (await spool.isJournalDamaged())) {
+    const gaps = untoldGaps(before.segments, before.gaps);
+    await spool.append(...gaps.map((gap) => ({ type: 'gap' as const, at: isoUtc(now), gap })));
+  }
   await shipper.takeOver(earlier);
   shipper.start();
 
@@ -293,7 +299,7 @@ function termEntry(
       foundAt: before?.foundAt ?? isoUtc(found.foundAtMs),
     };
   }
-  if (!before) throw new Error(`session ${session} has neither a look nor journals`);
+  if (!before) throw new LivestowError('MANIFEST', `session ${session} has neither a look nor journals`);
   return { ...base, creator: before.creator, room: before.room, foundAt: before.foundAt };
 }
 

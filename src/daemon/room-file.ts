@@ -48,8 +48,7 @@ export class RoomFile {
 
   /** @param earlier the text that an earlier term wrote, if any */
   constructor(earlier?: string) {
-    if (earlier === undefined) return;
-    const { looks, looksLeftOut } = JSON.parse(earlier) as { looks?: unknown; looksLeftOut?: unknown };
+    const { looks, looksLeftOut } = saidIn(earlier) ?? {};
     if (typeof looksLeftOut === 'number') this.#looksLeftOut = looksLeftOut;
     if (Array.isArray(looks)) for (const look of looks as KeptLook[]) this.#keep(look);
   }
@@ -79,5 +78,14 @@ export class RoomFile {
       this.#bytes -= this.#looks.splice(1, 1)[0]?.bytes ?? 0;
       this.#looksLeftOut += 1;
     }
+  }
+}
+
+/** Undefined for a text that somebody altered. */
+function saidIn(text: string | undefined): { looks?: unknown; looksLeftOut?: unknown } | undefined {
+  try {
+    return text === undefined ? undefined : ((JSON.parse(text) as object | null) ?? undefined);
+  } catch {
+    return undefined;
   }
 }

@@ -2,12 +2,15 @@
  * The still pictures of a session: the cover that the API names, the creator's avatar, and a poster made of the first
  * segment. None of them may ever delay or fail a recording: what can't be had is left out.
  */
-import { copyFile, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
+import { syncFile, syncFolder } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { avatarFile, contentTypeOf, creatorFile, sessionKeys } from '../layout/keys.ts';
 import type { Look } from '../model/look.ts';
 import type { SessionSpool, SpooledObject } from '../spool/session-spool.ts';
+import { POSTER_IN_WORK, POSTER_SOURCE } from '../spool/strangers.ts';
 import type { Store } from '../store/store.ts';
 
 const PICTURE_LIMIT_BYTES = 8 * 1024 * 1024;
@@ -67,13 +70,18 @@ export class SessionPictures {
   /** Waits for the first segment (and its init), or for the session to close without one. */
   async #poster(spool: SessionSpool): Promise<void> {
     const out = spool.filePath(sessionKeys.poster);
-    const source = spool.filePath('poster-source');
+    const source = spool.filePath(POSTER_SOURCE);
+    const made = spool.filePath(POSTER_IN_WORK);
     try {
       // Listens from now on: a session may close before anything else was asked.
       const copied = await firstMedia(spool, source);
-      if (copied && !(await exists(out))) await this.#deps.makePoster(source, out, this.#deps.signal);
+      if (!copied || (await exists(out))) return;
+      await this.#deps.makePoster(source, made, this.#deps.signal);
+      await syncFile(made);
+      await rename(made, out);
+      await syncFolder(dirname(out));
     } finally {
-      await rm(source, { force: true });
+      for (const path of [source, made]) await rm(path, { force: true });
     }
   }
 

@@ -2,8 +2,8 @@
  * Durable local files: write beside, fsync, rename, fsync the folder (restic's local backend), so that a file under its
  * final name is always whole, whatever crashes when.
  */
-import { open, rename, statfs, unlink, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, open, rename, statfs, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 
 /** Makes the names in a folder durable. */
 export async function syncFolder(folder: string): Promise<void> {
@@ -12,6 +12,22 @@ export async function syncFolder(folder: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/**
+ * Makes a folder, and the names that lead to it durable: its own, and that of each folder up to and with `top`. Those
+ * may be there already and not be durable yet: whoever made them may have been killed.
+ */
+export async function makeFolderDurably(folder: string, top: string): Promise<void> {
+  const ours = resolve(top);
+  const first = await mkdir(folder, { recursive: true });
+  const highest = first !== undefined && first.length < ours.length ? first : ours;
+  for (let at = resolve(folder); at.length >= highest.length && at !== dirname(at); at = dirname(at)) {
+    await syncFolder(dirname(at)).catch((error: unknown) => {
+      // What is above the top one is not ours, and may not be ours to read.
+      if (at !== ours) throw error;
+    });
   }
 }
 

@@ -21,7 +21,7 @@ export function decodeJournal(text: string, name: string): JournalEntry[] {
   for (const [index, line] of all.entries()) {
     if (line === '') continue;
     const isTornTail = index === lines.length;
-    const parsed = parseLine(line, `${name}, line ${index + 1}`);
+    const parsed = decodeJournalLine(line, `${name}, line ${index + 1}`);
     if (parsed.ok) {
       if (parsed.entry) entries.push(parsed.entry);
     } else if (!isTornTail) {
@@ -36,7 +36,7 @@ export function decodeJournal(text: string, name: string): JournalEntry[] {
 type ParsedLine = { ok: true; entry: JournalEntry | undefined } | { ok: false; why: string };
 
 /** Throws MANIFEST for a term of a format that cannot be read: its fields may be others. */
-function parseLine(line: string, place: string): ParsedLine {
+export function decodeJournalLine(line: string, place: string): ParsedLine {
   let value: unknown;
   try {
     value = JSON.parse(line);

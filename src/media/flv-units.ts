@@ -5,10 +5,9 @@
 import { isLivestowError } from '../kernel/errors.ts';
 import { aacConfigOfRecord } from './aac.ts';
 import { avcConfigOfRecord } from './avc.ts';
-import type { ByteQueue } from './byte-queue.ts';
-import { type FlvTag, flvTagSuffix, writeFlvTagPrefix, writeFlvTagSuffix } from './flv.ts';
+import { type FlvTag, flvTagSuffix, writeFlvTagPrefix } from './flv.ts';
 import { hevcConfigOfRecord } from './hevc.ts';
-import { isConfig, type MediaPacket, type MediaUnit, type VideoConfig } from './packet.ts';
+import { isConfig, type MediaUnit, type VideoConfig } from './packet.ts';
 
 export type FlvUnit =
   | MediaUnit
@@ -164,25 +163,6 @@ export function flvBuffersOf(
   writeFlvTagPrefix(head, unit.kind === 'video' ? VIDEO : AUDIO, timestampMs, length);
   writeBodyHeader(head, unit, codec);
   return [head, payload, flvTagSuffix(length)];
-}
-
-const HEADS = { video: Buffer.alloc(16), audio: Buffer.alloc(13) } as const;
-const SUFFIX = Buffer.alloc(4);
-
-/** The tag for a packet, behind what stands in the queue; see `flvBuffersOf`. */
-export function pushFlvTag(
-  queue: ByteQueue,
-  packet: MediaPacket,
-  codec: VideoConfig['codec'] = 'h264',
-): void {
-  const head = HEADS[packet.kind];
-  const length = head.length - 11 + packet.data.length;
-  writeFlvTagPrefix(head, packet.kind === 'video' ? VIDEO : AUDIO, packet.dtsMs, length);
-  writeBodyHeader(head, packet, codec);
-  writeFlvTagSuffix(SUFFIX, length);
-  queue.push(head);
-  queue.push(packet.data);
-  queue.push(SUFFIX);
 }
 
 function writeBodyHeader(head: Buffer, unit: MediaUnit, codec: VideoConfig['codec']): void {

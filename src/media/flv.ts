@@ -52,13 +52,8 @@ export function writeFlvTagPrefix(
 /** The 4 bytes after a body of `dataLength` bytes: the tag's whole size again. */
 export function flvTagSuffix(dataLength: number): Buffer {
   const suffix = Buffer.allocUnsafe(TRAILER_BYTES);
-  writeFlvTagSuffix(suffix, dataLength);
+  suffix.writeUInt32BE(TAG_HEADER_BYTES + dataLength, 0);
   return suffix;
-}
-
-/** As `flvTagSuffix`, into a buffer that the caller has. */
-export function writeFlvTagSuffix(into: Buffer, dataLength: number): void {
-  into.writeUInt32BE(TAG_HEADER_BYTES + dataLength, 0);
 }
 
 export function encodeFlvTag(tag: FlvTag): Buffer {

@@ -76,8 +76,8 @@ export async function persistently<T>(
       return await step();
     } catch (error) {
       signal.throwIfAborted();
-      // A bug is no outage, nor is a manifest that was altered: repeating it would hide it for ever.
-      if (!(error instanceof LivestowError) || error.code === 'MANIFEST') throw error;
+      // A bug is no outage: repeating it would hide it for ever. Nor does a manifest mend itself.
+      if (!isLivestowError(error) || error.code === 'MANIFEST') throw error;
       const waitMs = backoffMs(tries, OUTAGE);
       deps.log.warn({ err: error, tries, waitMs }, `${doing} failed; trying again`);
       await deps.clock.delay(waitMs, signal);

@@ -2,10 +2,10 @@
  * The journals of one term as local files: entries are appended to the open one and synced; a cut makes it immutable and
  * begins the next. A journal that a crash left open is closed by whoever opens the spool next, its torn last line cut off.
  */
-import { open, readdir, readFile, truncate, type FileHandle } from 'node:fs/promises';
+import { open, readdir, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { syncFolder } from '../kernel/files.ts';
-import { decodeJournal, encodeJournalEntry } from '../layout/journal.ts';
+import { isMissing, syncFolder, writeFileDurably } from '../kernel/files.ts';
+import { decodeJournal, decodeJournalLine, encodeJournalEntry } from '../layout/journal.ts';
 import { parseJournalKey, sessionKeys } from '../layout/keys.ts';
 import type { JournalEntry } from '../model/manifest.ts';
 
@@ -103,13 +103,19 @@ class OpenJournal {
 
 export const byTermAndNumber = (a: JournalRef, b: JournalRef): number => a.term - b.term || a.n - b.n;
 
-/** All journals of a session's folder in order; what a crash tore is mended first. */
+/** All journals of a session's folder in order. */
 export async function listJournals(sessionFolder: string): Promise<JournalRef[]> {
-  const names = await readdir(join(sessionFolder, 'journal'));
+  const names = await readdir(join(sessionFolder, 'journal'), { withFileTypes: true }).catch(
+    (error: unknown) => {
+      if (isMissing(error) || (error instanceof Error && 'code' in error && error.code === 'ENOTDIR'))
+        return [];
+      throw error;
+    },
+  );
   return names
-    .flatMap((name) => {
-      const parsed = parseJournalKey(name);
-      return parsed ? [{ key: `journal/${name}`, ...parsed }] : [];
+    .flatMap((entry) => {
+      const parsed = entry.isFile() ? parseJournalKey(entry.name) : undefined;
+      return parsed ? [{ key: `journal/${entry.name}`, ...parsed }] : [];
     })
     .sort(byTermAndNumber);
 }
@@ -126,10 +132,49 @@ export async function readJournals(
   return entries;
 }
 
-/** Cuts a torn last line off, so that the journal can be shipped as it is. */
-export async function mendJournal(sessionFolder: string, ref: JournalRef): Promise<void> {
-  const path = join(sessionFolder, ref.key);
-  const bytes = await readFile(path);
-  const whole = bytes.lastIndexOf(0x0a) + 1;
-  if (whole < bytes.length) await truncate(path, whole);
+/** A journal as it was found. */
+export interface FoundJournal {
+  ref: JournalRef;
+  entries: JournalEntry[];
+  /** The lines that can be read, byte for byte: the journal as it is to be. */
+  whole: Buffer;
+  /** More than a crash tears off its last line is not whole. */
+  isDamaged: boolean;
+  bytes: Buffer;
+}
+
+const NEWLINE = 0x0a;
+/** Whether an append that was cut short ends so: within its first line. */
+const isTorn = (rest: Buffer): boolean => rest.length === 0 || rest.toString('latin1', 0, 1) === '{';
+
+/** @throws MANIFEST for a journal of a format that this version cannot read */
+export async function findJournal(sessionFolder: string, ref: JournalRef): Promise<FoundJournal> {
+  const bytes = await readFile(join(sessionFolder, ref.key));
+  const entries: JournalEntry[] = [];
+  const lines: Buffer[] = [];
+  let isDamaged = false;
+  let at = 0;
+  /** Where what can be read ends, as far as is known. */
+  let wholeEnd = 0;
+  for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, at)) {
+    const line = bytes.subarray(at, end + 1);
+    const text = line.toString('utf8').trimEnd();
+    const decoded = text === '' ? { ok: true as const, entry: undefined } : decodeJournalLine(text, ref.key);
+    if (decoded.ok) {
+      isDamaged ||= wholeEnd < at;
+      wholeEnd = end + 1;
+      lines.push(line);
+      if (decoded.entry) entries.push(decoded.entry);
+    }
+    at = end + 1;
+  }
+  // No line has a zero in it: a power cut leaves them where an append had reached and its content had not.
+  const rest = bytes.subarray(wholeEnd);
+  isDamaged ||= !rest.includes(0) && (at > wholeEnd || !isTorn(rest));
+  return { ref, entries, whole: Buffer.concat(lines), isDamaged, bytes };
+}
+
+/** Leaves what can be read of it, so that it can be shipped as it is. */
+export async function mendJournal(sessionFolder: string, { ref, whole, bytes }: FoundJournal): Promise<void> {
+  if (whole.length < bytes.length) await writeFileDurably(join(sessionFolder, ref.key), whole);
 }

@@ -7,31 +7,33 @@
  *       files/      room.json, cover.jpg, ... until shipped
  *       engine/     what the engines are writing, a folder an epoch
  *       tail/       the raw media of the last GOPs (`tail.ts`)
+ *     <spool>/<handle>/<session>.set-aside/   what cannot be used and is not to be lost (`set-aside.ts`)
  *
  * Order of writes for a segment: its file is synced, moved into segments/, the folder synced, then journaled. So a
  * journal never names a segment that was not whole on disk, and a file that no journal names is a leftover.
  */
 import { EventEmitter } from 'node:events';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LivestowError, messageOf } from '../kernel/errors.ts';
-import { isMissing, removeFile, syncFile, syncFolder, writeFileDurably } from '../kernel/files.ts';
+import {
+  isMissing,
+  makeFolderDurably,
+  removeFile,
+  syncFile,
+  syncFolder,
+  writeFileDurably,
+} from '../kernel/files.ts';
+import type { Logger } from '../kernel/logger.ts';
 import { isSessionId } from '../layout/keys.ts';
 import type { JournalEntry } from '../model/manifest.ts';
-import { JournalWriter, listJournals, mendJournal, readJournals, type JournalRef } from './journal-file.ts';
-
-const FOLDERS = ['journal', 'segments', 'files', 'engine', 'tail'] as const;
+import { JournalWriter, listJournals, readJournals, type JournalRef } from './journal-file.ts';
+import { takeStock } from './leftover.ts';
+import { findAside, moveAside, SET_ASIDE } from './set-aside.ts';
+import { FOLDERS, strangersIn } from './strangers.ts';
 
 /** Ends the name of a session's folder that is being removed. */
 const DOOMED = '.sealed';
-
-const SET_ASIDE = 'set-aside';
-
-async function renameIfThere(from: string, to: string): Promise<void> {
-  await rename(from, to).catch((error: unknown) => {
-    if (!isMissing(error)) throw error;
-  });
-}
 
 /** A closed file as its journal entry describes it. */
 export interface SpooledObject {
@@ -62,9 +64,17 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
     this.folder = join(root, handle, session);
   }
 
-  /** Opens (or makes) the session's folder. Nothing is journaled before `beginTerm`. */
-  static async open(root: string, handle: string, session: string): Promise<SessionSpool> {
+  /**
+   * Opens (or makes) the session's folder, puts right what a crash left half done there, and sets aside what it does not
+   * understand. Nothing is journaled before `beginTerm`.
+   * @throws MANIFEST, and nothing was touched: another session's folder, or one of another format
+   */
+  static async open(root: string, handle: string, session: string, log?: Logger): Promise<SessionSpool> {
     const spool = new SessionSpool(root, handle, session);
+    await takeStock(spool.folder, session, (found) => {
+      log?.warn({ session, ...found }, 'something in the spool cannot be used; it is set aside');
+    });
+    await makeFolderDurably(spool.folder, root);
     for (const name of FOLDERS) await mkdir(join(spool.folder, name), { recursive: true });
     await syncFolder(spool.folder);
     return spool;
@@ -73,7 +83,6 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
   /** What earlier terms wrote, and the journals it stands in; all closed from now on. */
   async earlier(): Promise<{ journals: JournalRef[]; entries: JournalEntry[] }> {
     const journals = await listJournals(this.folder);
-    for (const ref of journals) await mendJournal(this.folder, ref);
     return { journals, entries: await readJournals(this.folder, journals) };
   }
 
@@ -162,8 +171,12 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
 
   /** Takes a file out of the way of everything that follows, without destroying it. */
   async setAside(key: string): Promise<void> {
-    await mkdir(join(this.folder, SET_ASIDE), { recursive: true });
-    await renameIfThere(this.pathOf(key), join(this.folder, SET_ASIDE, basename(key)));
+    await moveAside(this.folder, key);
+  }
+
+  /** Whether lines of its journals were lost: what they told may be missing and not be told of. */
+  async isJournalDamaged(): Promise<boolean> {
+    return (await findAside(this.folder, 'journal')) !== undefined;
   }
 
   /** Whether nothing was ever recorded here: a crash came right after the folder was made. */
@@ -179,14 +192,17 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
   }
 
   /**
-   * The session is sealed: nothing of it is needed here any more, but for what was set aside, which stays beside it. A
-   * crash on the way leaves no session behind.
+   * The session is sealed: nothing of it is needed here any more. What livestow did not write is set aside first. A crash
+   * on the way leaves no session behind.
    */
   async remove(): Promise<void> {
     const doomed = `${this.folder}${DOOMED}`;
     await rm(doomed, { recursive: true, force: true });
-    await renameIfThere(join(this.folder, SET_ASIDE), `${this.folder}.${SET_ASIDE}`);
-    await renameIfThere(this.folder, doomed);
+    for (const path of await strangersIn(this.folder)) await moveAside(this.folder, path);
+    await rename(this.folder, doomed).catch((error: unknown) => {
+      if (!isMissing(error)) throw error;
+    });
+    await syncFolder(dirname(this.folder));
     await rm(doomed, { recursive: true, force: true });
   }
 
@@ -211,13 +227,26 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
 /** Sessions of a creator that have a folder in the spool, oldest first. What a removal left half done is removed. */
 export async function spooledSessions(root: string, handle: string): Promise<string[]> {
   const folder = join(root, handle);
-  const names = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+  const folders = await foldersIn(folder);
+  for (const name of folders.filter(isDoomed)) await rm(join(folder, name), { recursive: true, force: true });
+  return folders.filter(isSessionId).sort();
+}
+
+const isDoomed = (name: string): boolean =>
+  name.endsWith(DOOMED) && isSessionId(name.slice(0, -DOOMED.length));
+
+/** Whether livestow makes such things in the folder of a creator. */
+export const isSpoolName = (name: string, isFolder: boolean): boolean =>
+  isFolder
+    ? isSessionId(name) ||
+      isDoomed(name) ||
+      (name.endsWith(SET_ASIDE) && isSessionId(name.slice(0, -SET_ASIDE.length)))
+    : /^lock\.sqlite(?:-journal|-wal|-shm)?$/.test(name);
+
+async function foldersIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     if (isMissing(error)) return [];
     throw error;
   });
-  const folders = names.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  for (const name of folders.filter((each) => each.endsWith(DOOMED))) {
-    await rm(join(folder, name), { recursive: true, force: true });
-  }
-  return folders.filter(isSessionId).sort();
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }

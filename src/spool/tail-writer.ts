@@ -6,8 +6,8 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeFile } from '../kernel/files.ts';
 import { ByteQueue } from '../media/byte-queue.ts';
-import { encodeFlvTag, FLV_HEADER } from '../media/flv.ts';
-import { flvTagOfUnit, pushFlvTag } from '../media/flv-units.ts';
+import { FLV_HEADER } from '../media/flv.ts';
+import { flvBuffersOf } from '../media/flv-units.ts';
 import {
   isConfig,
   type AudioConfig,
@@ -16,7 +16,7 @@ import {
   type VideoConfig,
 } from '../media/packet.ts';
 import type { VariantLabel } from '../model/variant.ts';
-import { encodeTailHead, KEPT_MS, readGop, tailFile, type TailState } from './tail.ts';
+import { checkedTag, encodeTailHead, KEPT_MS, readGop, tailFile, type TailState } from './tail.ts';
 
 /** Without pictures, sound is cut into files of this length. */
 const AUDIO_GOP_MS = 2_000;
@@ -83,7 +83,7 @@ export class TailWriter {
     const gop = this.#startsGop(packet) ? this.#beginGop(packet, state()) : this.#gops.at(-1);
     if (!gop) return;
     if (packet.kind === (this.#video ? 'video' : 'audio')) gop.lastDtsMs = packet.dtsMs;
-    this.#add(gop, (queue) => pushFlvTag(queue, packet, this.#video?.codec));
+    this.#add(gop, checkedTag(flvBuffersOf(packet, this.#video?.codec)));
   }
 
   /** Hands what was appended to the disk; call once per batch. Resolves when more may come. */
@@ -145,12 +145,11 @@ export class TailWriter {
     this.#gops.push(gop);
     const head = encodeTailHead({ term: this.#term, epoch: this.#epoch, variant: this.#variant, state });
     const configs = [this.#video, this.#audio].filter((config) => config !== null);
-    const tags = configs.map((config) => encodeFlvTag(flvTagOfUnit(config)));
-    this.#add(gop, (queue) => [FLV_HEADER, head, ...tags].forEach((bytes) => queue.push(bytes)));
+    this.#add(gop, [FLV_HEADER, ...head, ...configs.flatMap((config) => checkedTag(flvBuffersOf(config)))]);
     return gop;
   }
 
-  #add(gop: Gop, push: (queue: ByteQueue) => void): void {
+  #add(gop: Gop, pieces: readonly Buffer[]): void {
     let batch = this.#waiting.at(-1);
     if (batch?.gop !== gop) {
       batch = { gop, queue: this.#spare ?? new ByteQueue() };
@@ -158,7 +157,7 @@ export class TailWriter {
       this.#waiting.push(batch);
     }
     const before = batch.queue.length;
-    push(batch.queue);
+    for (const piece of pieces) batch.queue.push(piece);
     this.#waitingBytes += batch.queue.length - before;
   }
 

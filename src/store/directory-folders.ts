@@ -3,9 +3,9 @@
  * first object in it, rid of what a crash left half-written there, and removed with its last object.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rmdir, stat } from 'node:fs/promises';
+import { readdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { isMissing, removeFile, syncFolder } from '../kernel/files.ts';
+import { isMissing, makeFolderDurably, removeFile } from '../kernel/files.ts';
 
 /** No put takes a day; whatever is older was left by a process that died. */
 const STALE_AFTER_MS = 24 * 3_600_000;
@@ -20,7 +20,8 @@ const isTemporary = (name: string): boolean => name.startsWith('~') && name.ends
 
 export class DirectoryFolders {
   readonly #root: string;
-  readonly #ready = new Set<string>();
+  /** Folders that are there durably, or are being made so: whoever comes second must not be done first. */
+  readonly #ready = new Map<string, Promise<void>>();
 
   constructor(root: string) {
     this.#root = root;
@@ -29,7 +30,8 @@ export class DirectoryFolders {
   /** Runs `write` with the folder there, and again when another writer removed it (it was empty) meanwhile. */
   async within<T>(folder: string, write: () => Promise<T>): Promise<T> {
     for (let prepared = 0; ; prepared += 1) {
-      if (prepared > 0 || !this.#ready.has(folder)) await this.#prepare(folder);
+      if (prepared > 0) this.#ready.delete(folder);
+      await this.#prepare(folder);
       try {
         return await write();
       } catch (error) {
@@ -54,12 +56,14 @@ export class DirectoryFolders {
     }
   }
 
-  async #prepare(folder: string): Promise<void> {
-    const first = await mkdir(folder, { recursive: true });
-    if (first === undefined) await sweep(folder);
-    else for (let at = folder; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at));
+  #prepare(folder: string): Promise<void> {
+    const known = this.#ready.get(folder);
+    if (known) return known;
     if (this.#ready.size >= REMEMBERED_FOLDERS) this.#ready.clear();
-    this.#ready.add(folder);
+    const preparing = makeFolderDurably(folder, this.#root).then(() => sweep(folder));
+    this.#ready.set(folder, preparing);
+    preparing.catch(() => this.#ready.delete(folder));
+    return preparing;
   }
 }
 

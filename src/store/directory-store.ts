@@ -231,7 +231,11 @@ async function createOnly(temporary: string, path: string, key: string): Promise
     await link(temporary, path);
   } catch (error) {
     const errno = errnoOf(error) ?? '';
-    if (errno === 'EEXIST') throw exists();
+    if (errno === 'EEXIST') {
+      // Whoever made it may have been killed before that was durable; who is told of it may count on it.
+      await syncFolder(dirname(path));
+      throw exists();
+    }
     if (!NO_LINKS.has(errno)) throw error;
     if (!(await isGone(path))) throw exists();
     await rename(temporary, path);

@@ -25,6 +25,7 @@ const plans = Array.from({ length: 12 }, (_, i) => ({
 describe('kill -9 at a moment of its own', () => {
   test.concurrent.for(plans)(
     'of $victim, $atMs ms after she went live (seed $seed)',
+    { tags: 'killed' },
     async ({ victim, atMs }) => {
       await using world = await World.open({ alice: { durationMs: BROADCAST_MS } });
       const first = await world.record();
@@ -41,7 +42,7 @@ describe('kill -9 at a moment of its own', () => {
 });
 
 describe('kill -9 again and again', () => {
-  test.concurrent.for([1, 2, 3])('in one broadcast, run %i', async (run) => {
+  test.concurrent.for([1, 2, 3])('in one broadcast, run %i', { tags: 'killed' }, async (run) => {
     const moments = randomFrom(SEED + run);
     await using world = await World.open();
     const kills: Kill[] = [];

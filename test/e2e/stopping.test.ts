@@ -33,35 +33,43 @@ describe('a recorder that is asked to stop', () => {
     expect(await world.leftRunning()).toEqual([]);
   });
 
-  test.concurrent('SIGTERM drains: exit 0, unsealed; the next start goes on as term 2 and seals', async () => {
-    await using world = await World.open();
-    const first = await world.record();
-    await momentAfterGop(world, 2, 900);
-    const atMs = Date.now();
-    first.kill('SIGTERM');
-    expect(await first.exited).toEqual(OK);
-    const drained = await world.session();
-    expect(drained.manifest.sealedAt).toBeNull();
-    expect(drained.pictures).toMatchObject({ first: 0, missing: [], repeats: 0 });
-    expect(drained.untrue).toEqual([]);
-    await recordToTheEnd(world, world.livestow('record', 'alice', '--once'));
-    const drain = { atMs, closed: drained.manifest.segments.map(({ key }) => key) };
-    const { manifest } = await expectSurvived(world, [drain], { drains: 1 });
-    expect(terms(manifest)).toEqual([1, 2]);
-  });
+  test.concurrent(
+    'SIGTERM drains: exit 0, unsealed; the next start goes on as term 2 and seals',
+    { tags: 'drained' },
+    async () => {
+      await using world = await World.open();
+      const first = await world.record();
+      await momentAfterGop(world, 2, 900);
+      const atMs = Date.now();
+      first.kill('SIGTERM');
+      expect(await first.exited).toEqual(OK);
+      const drained = await world.session();
+      expect(drained.manifest.sealedAt).toBeNull();
+      expect(drained.pictures).toMatchObject({ first: 0, missing: [], repeats: 0 });
+      expect(drained.untrue).toEqual([]);
+      await recordToTheEnd(world, world.livestow('record', 'alice', '--once'));
+      const drain = { atMs, closed: drained.manifest.segments.map(({ key }) => key) };
+      const { manifest } = await expectSurvived(world, [drain], { drains: 1 });
+      expect(terms(manifest)).toEqual([1, 2]);
+    },
+  );
 
-  test.concurrent('SIGTERM, and the room is over when it starts again: sealed', async () => {
-    await using world = await World.open({ alice: { durationMs: 8_000 } });
-    const first = await world.record();
-    await momentAfterGop(world, 2, 300);
-    const atMs = Date.now();
-    first.kill('SIGTERM');
-    expect(await first.exited).toEqual(OK);
-    await world.happens('the end', ({ type }) => type === 'ended');
-    const second = world.livestow('record', 'alice', '--no-wait');
-    expect(await second.exited).toEqual({ code: 4, signal: null });
-    await expectSurvived(world, [{ atMs, closed: [] }], { endCause: 'interrupted' });
-  });
+  test.concurrent(
+    'SIGTERM, and the room is over when it starts again: sealed',
+    { tags: 'drained' },
+    async () => {
+      await using world = await World.open({ alice: { durationMs: 8_000 } });
+      const first = await world.record();
+      await momentAfterGop(world, 2, 300);
+      const atMs = Date.now();
+      first.kill('SIGTERM');
+      expect(await first.exited).toEqual(OK);
+      await world.happens('the end', ({ type }) => type === 'ended');
+      const second = world.livestow('record', 'alice', '--no-wait');
+      expect(await second.exited).toEqual({ code: 4, signal: null });
+      await expectSurvived(world, [{ atMs, closed: [] }], { endCause: 'interrupted' });
+    },
+  );
 });
 
 describe('kill -9', () => {
@@ -69,7 +77,7 @@ describe('kill -9', () => {
     { moment: 'as soon as media flows', gop: 0, delayMs: 150 },
     { moment: 'just before a segment closes', gop: 2, delayMs: 2_000 },
     { moment: 'in the middle of a segment', gop: 3, delayMs: 900 },
-  ])('of livestow, $moment: the next start goes on', async ({ gop, delayMs }) => {
+  ])('of livestow, $moment: the next start goes on', { tags: 'killed' }, async ({ gop, delayMs }) => {
     await using world = await World.open();
     const first = await world.record();
     await momentAfterGop(world, gop, delayMs);
@@ -79,7 +87,7 @@ describe('kill -9', () => {
     expect(terms(manifest).at(-1)).toBe(2);
   });
 
-  test.concurrent('of its ffmpeg alone: not a picture is lost', async () => {
+  test.concurrent('of its ffmpeg alone: not a picture is lost', { tags: 'engine-died' }, async () => {
     await using world = await World.open({ alice: { durationMs: 11_000 } });
     const run = await world.record();
     await momentAfterGop(world, 2, 1_200);
@@ -90,7 +98,7 @@ describe('kill -9', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test.concurrent('of both at once', async () => {
+  test.concurrent('of both at once', { tags: ['killed', 'engine-died'] }, async () => {
     await using world = await World.open();
     const first = await world.record();
     await momentAfterGop(world, 2, 1_200);
@@ -100,18 +108,22 @@ describe('kill -9', () => {
     expect(terms(manifest).at(-1)).toBe(2);
   });
 
-  test.concurrent('when the room is over before it is started again: sealed with all that had come', async () => {
-    await using world = await World.open({ alice: { durationMs: 8_000 } });
-    const first = await world.record();
-    await momentAfterGop(world, 3, 500);
-    const kill = await killNow(world, first, 'livestow');
-    await world.happens('the end', ({ type }) => type === 'ended');
-    const second = world.livestow('record', 'alice', '--no-wait');
-    expect(await second.exited).toEqual({ code: 4, signal: null });
-    await expectSurvived(world, [kill], { endCause: 'interrupted' });
-  });
+  test.concurrent(
+    'when the room is over before it is started again: sealed with all that had come',
+    { tags: 'killed' },
+    async () => {
+      await using world = await World.open({ alice: { durationMs: 8_000 } });
+      const first = await world.record();
+      await momentAfterGop(world, 3, 500);
+      const kill = await killNow(world, first, 'livestow');
+      await world.happens('the end', ({ type }) => type === 'ended');
+      const second = world.livestow('record', 'alice', '--no-wait');
+      expect(await second.exited).toEqual({ code: 4, signal: null });
+      await expectSurvived(world, [kill], { endCause: 'interrupted' });
+    },
+  );
 
-  test.concurrent('while it waits for the end to be confirmed', async () => {
+  test.concurrent('while it waits for the end to be confirmed', { tags: 'killed' }, async () => {
     await using world = await World.open({ alice: { durationMs: 7_000 } });
     const first = await world.record();
     await first.until('it holds', (process) => process.events('hold').length > 0);

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { decodeJournal, encodeJournalEntry } from '../../src/layout/journal.ts';
 import type { JournalEntry } from '../../src/model/manifest.ts';
-import { JournalWriter, listJournals, mendJournal, readJournals } from '../../src/spool/journal-file.ts';
+import {
+  findJournal,
+  JournalWriter,
+  listJournals,
+  mendJournal,
+  readJournals,
+} from '../../src/spool/journal-file.ts';
 import { limitFiles } from './full-disk.ts';
 import { scratchFolder } from './scratch.ts';
 
@@ -103,7 +109,9 @@ describe('a crash', () => {
     const ref = { key: 'journal/0001-000001.ndjson', term: 1, n: 1 };
     for (let length = 0; length <= bytes.length; length += 1) {
       await writeFile(join(folder, ref.key), bytes.subarray(0, length));
-      await mendJournal(folder, ref);
+      const found = await findJournal(folder, ref);
+      expect(found.isDamaged).toBe(false);
+      await mendJournal(folder, found);
       const whole = ends.filter((end) => end <= length).length;
       expect(eventsIn(await readJournals(folder, [ref]))).toEqual(
         [1, 2, 3].slice(0, whole).map((n) => `event ${n}`),

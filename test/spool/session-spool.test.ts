@@ -125,7 +125,8 @@ describe('a session that is over', () => {
     expect(await readdir(root, { recursive: true })).toEqual([
       'alice',
       `alice/${SESSION}.set-aside`,
-      `alice/${SESSION}.set-aside/0001-0001-000001.ts`,
+      `alice/${SESSION}.set-aside/segments`,
+      `alice/${SESSION}.set-aside/segments/0001-0001-000001.ts`,
     ]);
   });
 

@@ -2,51 +2,87 @@
 import { Command } from 'commander';
 import { composeRecorder } from '../../daemon/compose.ts';
 import { recoverSpool } from '../../daemon/recover.ts';
-import { messageOf } from '../../kernel/errors.ts';
+import { parseDurationMs } from '../../kernel/duration.ts';
+import { isLivestowError, LivestowError, messageOf } from '../../kernel/errors.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
+import { answering } from '../../store/answering.ts';
 import { action, JSON_OPTION, type CommandFactory } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { livestowVersion } from '../version.ts';
 
-const PATIENCE_MS = 15 * 60_000;
+/** A store that is there answers within seconds; one that is slow takes an object in this time. */
+const PATIENCE = '2m';
 
 export const recoverCommand: CommandFactory = (context) =>
   new Command('recover')
     .description('ships and seals what an earlier crash left in the spool (also done at every start)')
+    .option('--timeout <duration>', 'give up when the store has not answered for this long', PATIENCE)
     .option(...JSON_OPTION)
     .addHelpText(
       'after',
       '\nExits 3 when something had to be left in the spool. Creators that a running livestow records are left to it.',
     )
     .action(
-      action(async ({ json }: { json?: true }, command: Command): Promise<ExitCode> => {
-        const { config } = await context.loadConfig(command);
-        const { clock, out } = context;
-        const stop = context.stopSignal();
-        const log = context.createLogger(config);
-        const recorder = await composeRecorder({ config, clock, log, version: livestowVersion() });
-        const cancelPatience = clock.after(PATIENCE_MS, recorder.giveUp);
-        stop.addEventListener('abort', recorder.giveUp);
-        let left = 0;
-        let others = 0;
-        try {
-          for await (const found of recoverSpool(recorder.deps, stop)) {
-            if (found.outcome === 'left') left += 1;
-            else others += 1;
-            const { handle, session, outcome } = found;
-            const why = found.outcome === 'left' ? messageOf(found.error) : null;
-            if (json) out.jsonLine({ handle, session, outcome, why });
-            else if (outcome === 'held') out.line(`@${handle}: another livestow records it; left alone`);
-            else out.line(`@${handle} ${session}: ${outcome}${why === null ? '' : `: ${why}`}`);
+      action(
+        async ({ json, timeout }: { json?: true; timeout: string }, command: Command): Promise<ExitCode> => {
+          const patienceMs = parseTimeout(timeout);
+          const { config } = await context.loadConfig(command);
+          const { clock, out } = context;
+          const stop = context.stopSignal();
+          const log = context.createLogger(config);
+          const recorder = await composeRecorder({ config, clock, log, version: livestowVersion() });
+          let lastAnswerMs = clock.monotonic();
+          let cancelPatience = (): void => {};
+          // One timer, not one for each answer.
+          const waitOn = (ms: number): void => {
+            cancelPatience = clock.after(ms, () => {
+              const leftMs = lastAnswerMs + patienceMs - clock.monotonic();
+              if (leftMs > 0) waitOn(leftMs);
+              else recorder.giveUp();
+            });
+          };
+          waitOn(patienceMs);
+          const store = answering(recorder.store, () => {
+            lastAnswerMs = clock.monotonic();
+          });
+          stop.addEventListener('abort', recorder.giveUp);
+          let left = 0;
+          let others = 0;
+          try {
+            for await (const found of recoverSpool({ ...recorder.deps, store }, stop)) {
+              if (found.outcome === 'left') left += 1;
+              else others += 1;
+              const { handle, session, outcome } = found;
+              const why = found.outcome === 'left' ? reasonOf(found.error) : null;
+              const setAside = found.outcome === 'sealed' ? (found.aside ?? null) : null;
+              if (json) out.jsonLine({ handle, session, outcome, why, setAside });
+              else if (outcome === 'held') out.line(`@${handle}: another livestow records it; left alone`);
+              else {
+                const more = [why, setAside && `set aside: ${setAside}`].filter((each) => each !== null);
+                out.line([`@${handle} ${session ?? ''}`.trimEnd(), outcome, ...more].join(': '));
+              }
+            }
+          } catch (error) {
+            if (!stop.aborted) throw error;
+          } finally {
+            cancelPatience();
+            await recorder.close();
           }
-        } catch (error) {
-          if (!stop.aborted) throw error;
-        } finally {
-          cancelPatience();
-          await recorder.close();
-        }
-        if (!json && !stop.aborted && others + left === 0) context.err.line('nothing was left in the spool');
-        if (stopKind(stop) === 'interrupt') return EXIT.interrupted;
-        return left > 0 || stop.aborted ? EXIT.partly : EXIT.done;
-      }),
+          if (!json && !stop.aborted && others + left === 0)
+            context.err.line('nothing was left in the spool');
+          if (stopKind(stop) === 'interrupt') return EXIT.interrupted;
+          return left > 0 || stop.aborted ? EXIT.partly : EXIT.done;
+        },
+      ),
     );
+
+function parseTimeout(timeout: string): number {
+  const ms = parseDurationMs(timeout);
+  if (ms !== undefined && ms > 0) return ms;
+  throw new LivestowError('USAGE', `--timeout: not a duration: ${JSON.stringify(timeout)}`, {
+    hint: 'give a number and a unit, such as 30s, 2m or 1h',
+  });
+}
+
+const reasonOf = (error: unknown): string =>
+  isLivestowError(error) && error.hint !== undefined ? `${error.message} (${error.hint})` : messageOf(error);
