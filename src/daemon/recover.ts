@@ -8,6 +8,7 @@ import { isMissing } from '../kernel/files.ts';
 import { parseHandle } from '../model/handle.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { lockCreator } from '../spool/creator-lock.ts';
+import { requireWritableSpool } from '../spool/writable-spool.ts';
 import { spooledSessions } from '../spool/session-spool.ts';
 import { finishLeftover } from './record-creator.ts';
 import type { RoomDeps } from './record-room.ts';
@@ -17,8 +18,11 @@ export type Recovered =
   | { handle: string; session: string; outcome: 'left'; error: unknown }
   | { handle: string; session: null; outcome: 'held' };
 
+/** @throws SPOOL before anything is touched */
 export async function* recoverSpool(deps: RoomDeps, signal: AbortSignal): AsyncGenerator<Recovered> {
-  for (const handle of await spooledCreators(deps.spoolRoot)) {
+  const handles = await spooledCreators(deps.spoolRoot);
+  if (handles.length > 0) await requireWritableSpool(deps.spoolRoot);
+  for (const handle of handles) {
     signal.throwIfAborted();
     let lock;
     try {

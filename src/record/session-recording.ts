@@ -168,10 +168,23 @@ export class SessionRecording {
     this.#journal(entry);
   }
 
-  /** No more media: closes the last segment. */
-  async end(): Promise<void> {
+  /** For want of room no media is taken for now: closes what is open, so that it is shipped. */
+  async pause(): Promise<void> {
+    this.#gaps.withhold(this.#deps.clock.now());
+    const current = this.#epoch;
+    if (!current) return;
+    await current.recorder.pause();
+    await current.chain;
+    await this.#persist(() => this.#deps.spool.cutJournal());
+  }
+
+  /**
+   * No more media: closes the last segment.
+   * @param withheldUntilMs to when media was there and not taken, for want of room
+   */
+  async end(withheldUntilMs: number | null = null): Promise<void> {
     void this.#endEpoch((recorder) => recorder.end());
-    this.#then(() => this.#gaps.noteNothing(this.#deps.clock.now()));
+    this.#then(() => this.#gaps.noteEnd(this.#deps.clock.now(), withheldUntilMs, this.#lastPictureMs));
     await this.#finish();
   }
 

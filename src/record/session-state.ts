@@ -25,6 +25,8 @@ export type SessionFact =
   | { type: 'media-broke' }
   | { type: 'look'; says: 'same-room' | 'other-room' | 'offline'; cached: boolean }
   | { type: 'tick' }
+  /** The disk had no room to record, and has again. */
+  | { type: 'room' }
   | { type: 'stop'; cause: Extract<EndCause, 'stopped' | 'max-duration'> };
 
 export interface EndPolicy {
@@ -53,6 +55,9 @@ export function next(state: SessionState, fact: SessionFact, nowMs: number, poli
       return state.phase === 'holding' && nowMs - state.sinceMs >= policy.maxHoldMs
         ? { phase: 'ended', cause: 'media-lost' }
         : state;
+    // Media could not have come: the hold is for waiting for it.
+    case 'room':
+      return state.phase === 'holding' ? { ...state, sinceMs: nowMs } : state;
     case 'look':
       return afterLook(state, fact, nowMs, policy);
   }

@@ -42,7 +42,7 @@ describe('one recorder', () => {
     const house = await House.open();
     const first = house.recorder();
     const second = house.recorder();
-    await house.pass(100);
+    await house.pass(1_000);
     expect(second.error).toMatchObject({ code: 'HELD' });
     expect(first.isOver).toBe(false);
     await first.stopAs('interrupt');
