@@ -20,32 +20,41 @@ beforeAll(() => {
   );
 });
 
-test.for([
+const ENGINES = [
   ['ffmpeg', 'mpegts'],
   ['ffmpeg', 'fmp4'],
   ['builtin', 'mpegts'],
   ['builtin', 'fmp4'],
-] as const)('%s, %s', { tags: 'disk-full' }, async ([by, container], context) => {
-  const disk = await SmallDisk.mount(context, 8);
-  const recording = await beginRecording(units, { by, container, folder: disk.folder });
-  const between = (fromMs: number, toMs: number) =>
-    units.packets.filter(({ dtsMs }) => dtsMs >= START_MS + fromMs && dtsMs < START_MS + toMs);
-  const work = async (): Promise<void> => {
-    await feed(recording.sink, between(0, 5_000));
-    await recording.handedOver(1);
-    await disk.fill(64 * KIB_IN_MIB);
-    await feed(recording.sink, between(5_000, 7_000));
-    // The engine has met the end of it.
-    while ((await disk.freeMiB()) > 0) await turn();
-    await disk.clear();
-    await feed(recording.sink, between(7_000, 10_000));
-    await recording.sink.end();
-  };
-  const working = work();
-  await engineError(working);
-  expect(recording.segments.length).toBeGreaterThan(0);
-  for (const segment of recording.segments) {
-    expect(decodedPictures(segment, recording.inits[0])).toBe(segment.pictures);
-    expect(segment.pictures).toBe(segment.fedPictures);
-  }
-});
+] as const;
+const MOMENTS = [
+  { moment: 'in the middle of a segment', fromMs: 5_000, toMs: 7_000 },
+  { moment: 'at the end of one', fromMs: 7_000, toMs: 9_500 },
+];
+
+test.for(ENGINES.flatMap(([by, container]) => MOMENTS.map((when) => ({ by, container, ...when }))))(
+  '$by, $container, $moment',
+  { tags: 'disk-full' },
+  async ({ by, container, fromMs, toMs }, context) => {
+    const disk = await SmallDisk.mount(context, 8);
+    const recording = await beginRecording(units, { by, container, folder: disk.folder });
+    const between = (beginMs: number, endMs: number) =>
+      units.packets.filter(({ dtsMs }) => dtsMs >= START_MS + beginMs && dtsMs < START_MS + endMs);
+    const work = async (): Promise<void> => {
+      await feed(recording.sink, between(0, fromMs));
+      await recording.handedOver(1);
+      await disk.fill(64 * KIB_IN_MIB);
+      await feed(recording.sink, between(fromMs, toMs));
+      // The engine has met the end of it.
+      while ((await disk.freeMiB()) > 0) await turn();
+      await disk.clear();
+      await feed(recording.sink, between(toMs, 10_000));
+      await recording.sink.end();
+    };
+    await engineError(work());
+    expect(recording.segments.length).toBeGreaterThan(0);
+    for (const segment of recording.segments) {
+      expect(decodedPictures(segment, recording.inits[0])).toBe(segment.pictures);
+      expect(segment.pictures).toBe(segment.fedPictures);
+    }
+  },
+);
