@@ -3,7 +3,8 @@
  * log tells the same in events.
  */
 import type { LiveSession } from '../daemon/record-room.ts';
-import { formatBytes, formatClockTime } from '../kernel/duration.ts';
+import { formatBytes } from '../kernel/byte-size.ts';
+import { formatClockTime } from '../kernel/duration.ts';
 import { createLogger, type Logger, type LogLevel } from '../kernel/logger.ts';
 import type { CliContext } from './context.ts';
 

@@ -6,6 +6,7 @@
  */
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
+import { parseByteSize } from '../kernel/byte-size.ts';
 import { parseDurationMs } from '../kernel/duration.ts';
 import { LOG_LEVELS, type LogLevel } from '../kernel/logger.ts';
 import { preferencesSchema, type Preferences } from '../variant/preferences.ts';
@@ -44,6 +45,16 @@ const duration = (leastMs: number) =>
     });
 
 const DURATION_FORM = 'a duration: a number and a unit, such as 500ms, 6s, 30m, 2h or 1h30m';
+
+/** Text, or a bare 0 from YAML. */
+const byteSize = z
+  .union([z.literal(0), z.string().meta({ examples: ['512MiB', '2GB'] })])
+  .transform((given, context) => {
+    const bytes = parseByteSize(String(given));
+    if (bytes !== undefined) return bytes;
+    context.addIssue({ code: 'custom', message: 'not a size' });
+    return z.NEVER;
+  });
 
 const url = (...protocols: string[]) =>
   z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol.slice(0, -1)));
@@ -92,6 +103,14 @@ export const settingsSchema = z.strictObject({
     env: 'LIVESTOW_SPOOL',
     flag: '--spool',
     value: 'dir',
+  }),
+  diskReserve: byteSize.prefault('512MiB').register(about, {
+    description:
+      "Room on the spool's disk that recording leaves free. As it nears, livestow warns, goes to lower variants, and stops recording until there is room again. 0 turns it off.",
+    form: '0, or a size: a number and a unit, such as 512MiB or 2GB',
+    env: 'LIVESTOW_DISK_RESERVE',
+    flag: '--disk-reserve',
+    value: 'size',
   }),
   mediaHosts: hosts.prefault([]).register(about, {
     description:
@@ -221,6 +240,8 @@ export interface Config {
   store: string;
   /** An absolute path. */
   spool: string;
+  /** 0: none. */
+  diskReserveBytes: number;
   mediaHosts: readonly string[];
   /** A URL; may carry a password. */
   proxy: Secret | null;
@@ -246,6 +267,7 @@ export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string
     apiUrl: settings.apiUrl,
     store: isUrl ? settings.store : path('store'),
     spool: path('spool'),
+    diskReserveBytes: settings.diskReserve,
     mediaHosts: settings.mediaHosts,
     proxy: settings.proxy ?? null,
     maxHoldMs: settings.maxHold,

@@ -13,6 +13,7 @@ import { LookupClient } from '../lookup/lookup-client.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
 import { createNet } from '../net/net.ts';
 import { Uploads } from '../ship/uploads.ts';
+import { DiskGuard } from '../spool/disk-guard.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { preferringCodec } from '../variant/preferences.ts';
@@ -73,6 +74,7 @@ export async function composeRecorder({
     spoolRoot: config.spool,
     store,
     uploads: new Uploads({ atOnce: config.uploads, clock, log }),
+    disk: new DiskGuard({ folder: config.spool, reserveBytes: config.diskReserveBytes, clock, log }),
     clock,
     log,
     writer: { name: 'livestow', version },
@@ -82,6 +84,7 @@ export async function composeRecorder({
       segmentDurationMs: config.segmentDurationMs,
       stallTimeoutMs: config.stallTimeoutMs,
       maxDurationMs: options.maxDurationMs ?? null,
+      priority: 0,
     },
     openSource: (variant, signal) => openSource(variant, { media: net.media, clock, beat }, signal),
     look,

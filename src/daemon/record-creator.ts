@@ -10,6 +10,7 @@ import { roomKey } from '../layout/keys.ts';
 import { lockCreator } from '../spool/creator-lock.ts';
 import { persistently } from '../ship/ship-object.ts';
 import { Publisher } from '../ship/publish.ts';
+import { requireWritableSpool } from '../spool/writable-spool.ts';
 import { SessionSpool, spooledSessions } from '../spool/session-spool.ts';
 import type { Cadence } from '../watch/cadence.ts';
 import { Watcher } from '../watch/watcher.ts';
@@ -46,12 +47,13 @@ export type CreatorOutcome =
   /** Recorded, but not everything is in the store. */
   | { kind: 'unsealed'; sessions: string[] };
 
-/** @throws HELD, and the errors that end a watch; what was recorded until then is shipped first */
+/** @throws SPOOL and HELD before anything is looked up, and the errors that end a watch; what was recorded until then is shipped first */
 export async function recordCreator(
   options: CreatorOptions,
   deps: RoomDeps,
   stop: AbortSignal,
 ): Promise<CreatorOutcome> {
+  await requireWritableSpool(deps.spoolRoot);
   const lock = lockCreator(deps.spoolRoot, options.handle);
   const finishing = new Map<string, Promise<void>>();
   const unsealed: string[] = [];

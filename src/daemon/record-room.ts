@@ -18,9 +18,11 @@ import type { Variant, VariantLabel } from '../model/variant.ts';
 import type { OpenSource } from '../record/attempt.ts';
 import type { Engine, EpochSpec } from '../record/engine.ts';
 import { SessionRecorder, type RecorderOutcome } from '../record/session-recorder.ts';
-import { SessionRecording, type RecordingProgress } from '../record/session-recording.ts';
+import type { RecordingProgress } from '../record/recording-progress.ts';
+import { SessionRecording } from '../record/session-recording.ts';
 import { SessionShipper, type ShipProgress } from '../ship/session-shipper.ts';
 import type { Uploads } from '../ship/uploads.ts';
+import type { DiskGuard } from '../spool/disk-guard.ts';
 import { readTail } from '../spool/tail.ts';
 import type { Store } from '../store/store.ts';
 import { openSession, openSessionOfRoom, type OpenSession } from './open-session.ts';
@@ -35,6 +37,8 @@ export interface RecorderSettings {
   segmentDurationMs: number;
   stallTimeoutMs: number;
   maxDurationMs: number | null;
+  /** The higher, the later this creator's recording stops when the disk fills. */
+  priority: number;
 }
 
 /** What the composition root gives to every session. */
@@ -42,6 +46,8 @@ export interface RoomDeps {
   spoolRoot: string;
   store: Store;
   uploads: Uploads;
+  /** One for all recordings of this process. */
+  disk: DiskGuard;
   clock: Clock;
   log: Logger;
   writer: { name: string; version: string };
@@ -104,10 +110,12 @@ export async function recordRoom(
   };
   note(look.room, look);
   const sessionCodec = term.container === null ? null : term.container === 'fmp4' ? 'h265' : 'h264';
+  const disk = await deps.disk.join(deps.settings.priority);
   const recorder = new SessionRecorder(look.room, {
     recording,
     timeline,
     openSource: deps.openSource,
+    disk,
     look: async (signal) => {
       const seen = await deps.look(handle, signal);
       const at = isoUtc(deps.clock.now());
@@ -135,10 +143,12 @@ export async function recordRoom(
   let outcome: RecorderOutcome;
   try {
     outcome = await recorder.run(stop, open.term > 1 ? 'recorder-down' : 'found-late');
-    await (outcome.kind === 'drained' ? recording.drain() : recording.end());
+    await (outcome.kind === 'drained' ? recording.drain() : recording.end(outcome.withheldUntilMs));
   } catch (error) {
     await term.leave();
     throw error;
+  } finally {
+    disk.leave();
   }
   const { session } = open;
   const { roomId } = look.room;

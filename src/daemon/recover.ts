@@ -11,6 +11,7 @@ import type { Manifest } from '../model/manifest.ts';
 import { lockCreator } from '../spool/creator-lock.ts';
 import { findAside } from '../spool/set-aside.ts';
 import { isSpoolName, spooledSessions } from '../spool/session-spool.ts';
+import { requireWritableSpool } from '../spool/writable-spool.ts';
 import { finishLeftover } from './record-creator.ts';
 import type { RoomDeps } from './record-room.ts';
 
@@ -21,8 +22,11 @@ export type Recovered =
   | { handle: string; session: string | null; outcome: 'left'; error: unknown }
   | { handle: string; session: null; outcome: 'held' };
 
+/** @throws SPOOL before anything is touched */
 export async function* recoverSpool(deps: RoomDeps, signal: AbortSignal): AsyncGenerator<Recovered> {
-  for (const handle of await spooledCreators(deps)) {
+  const handles = await spooledCreators(deps);
+  if (handles.length > 0) await requireWritableSpool(deps.spoolRoot);
+  for (const handle of handles) {
     signal.throwIfAborted();
     let lock;
     try {

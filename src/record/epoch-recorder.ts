@@ -97,6 +97,13 @@ export class EpochRecorder {
     this.#open = [];
   }
 
+  /** For want of room nothing more comes for now: closes the last segment. The next keyframe goes on. */
+  async pause(): Promise<void> {
+    await this.end();
+    this.#waitsForKeyframe = true;
+    this.#lossCause = 'disk-full';
+  }
+
   /**
    * Closes what ends at a keyframe: the last one, and the GOP that is open stays in the tail, for the next term to go on
    * with; or the one at `dtsMs`, and nobody wants what follows it. Closes all where the tail does not have it, or where

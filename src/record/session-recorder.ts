@@ -8,14 +8,17 @@ import { isLivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { stopKind } from '../kernel/stop-request.ts';
 import type { Timeline } from '../ingest/timeline.ts';
-import type { EndCause, GapCause } from '../model/causes.ts';
+import type { DiskLevel, DiskShare } from '../spool/disk-guard.ts';
+import { END_CAUSES, type EndCause, type GapCause } from '../model/causes.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
 import { variantLabel, type Variant } from '../model/variant.ts';
-import type { AttemptDeps, AttemptOutcome, OpenSource } from './attempt.ts';
+import type { AttemptDeps } from './attempt.ts';
 import type { SessionRecording } from './session-recording.ts';
 import { attemptUntilBetter, type UntilBetter } from './attempt-until-better.ts';
 import type { Returned } from './return-to-better.ts';
-import { holdingSince, next, type EndPolicy, type SessionFact, type SessionState } from './session-state.ts';
+import { LiveState } from './live-state.ts';
+import { OutcomeLog } from './outcome-log.ts';
+import type { EndPolicy, SessionState } from './session-state.ts';
 import { TimeWatch } from './time-watch.ts';
 import { VariantChoice } from './variant-choice.ts';
 
@@ -37,6 +40,8 @@ export interface SessionRecorderDeps {
   recording: SessionRecording;
   timeline: Timeline;
   openSource: OpenSource;
+  /** What the spool's disk leaves this session. */
+  disk: DiskShare;
   /** One look, uncached where it can be had; throws the lookup's errors. */
   look: (signal: AbortSignal) => Promise<Look>;
   /** Ranked, best first, of what this machine can record. */
@@ -53,7 +58,13 @@ export interface SessionRecorderDeps {
 }
 
 export type RecorderOutcome =
-  | { kind: 'ended'; cause: EndCause; nextLook: Look | null }
+  | {
+      kind: 'ended';
+      cause: EndCause;
+      nextLook: Look | null;
+      /** To when media was there (UTC milliseconds), for which the disk had no room. */
+      withheldUntilMs: number | null;
+    }
   /** The recorder must go while the session may go on: it stays unsealed. */
   | { kind: 'drained' };
 
@@ -67,23 +78,30 @@ export class SessionRecorder {
   #completedUpTo: string | null = null;
   readonly #over = new AbortController();
   readonly #time: TimeWatch;
-  /** Which troubles of which variants the log has explained; after that the events do. */
-  readonly #told = new Set<string>();
-  #state: SessionState;
+  readonly #outcomes: OutcomeLog;
+  readonly #state: LiveState;
   #lastLookAtMs: number;
   #looking: Promise<void> | null = null;
   #nextLook: Look | null = null;
   #hadMedia = false;
   #cancelMaxDuration: (() => void) | null = null;
-  #phaseWaiters: (() => void)[] = [];
 
   constructor(room: LiveRoom, deps: SessionRecorderDeps) {
     this.#deps = deps;
     this.#roomId = room.roomId;
-    this.#state = holdingSince(deps.clock.awake());
+    this.#state = new LiveState({
+      clock: deps.clock,
+      policy: deps.policy,
+      over: this.#over.signal,
+      onPhase: (phase) => {
+        if (phase === 'holding') deps.recording.event('hold');
+        if (phase === 'ended') this.#over.abort();
+      },
+    });
     this.#lastLookAtMs = deps.clock.monotonic();
     this.#choice.offer(deps.rank(room));
-    this.#time = new TimeWatch(deps, () => this.#apply({ type: 'suspended' }));
+    this.#outcomes = new OutcomeLog(deps);
+    this.#time = new TimeWatch(deps, () => this.#state.apply({ type: 'suspended' }));
   }
 
   get phase(): SessionState['phase'] {
@@ -97,10 +115,13 @@ export class SessionRecorder {
   async run(stop: AbortSignal, gapCause: GapCause): Promise<RecorderOutcome> {
     const onStop = (): void => {
       if (stopKind(stop) === 'drain') this.#over.abort();
-      else this.#apply({ type: 'stop', cause: 'stopped' });
+      else this.#state.apply({ type: 'stop', cause: 'stopped' });
     };
     stop.addEventListener('abort', onStop);
     if (stop.aborted) onStop();
+    const { disk, recording } = this.#deps;
+    disk.on('level', this.#onDisk);
+    if (disk.level !== 'ample') this.#onDisk(disk.level, disk.freeBytes);
     this.#limitDuration();
     let failure: { error: unknown } | undefined;
     const background = [this.#holdLoop(), this.#sampleLoop()].map((loop) =>
@@ -113,25 +134,37 @@ export class SessionRecorder {
       await this.#attempts(gapCause);
     } finally {
       stop.removeEventListener('abort', onStop);
+      disk.off('level', this.#onDisk);
       this.#over.abort();
-      this.#wake();
+      this.#state.wake();
       this.#time.stop();
       this.#cancelMaxDuration?.();
       await Promise.all(background);
     }
     if (failure) throw failure.error;
-    if (this.#state.phase !== 'ended') return { kind: 'drained' };
-    this.#deps.recording.event('ended', { cause: this.#state.cause });
-    return { kind: 'ended', cause: this.#state.cause, nextLook: this.#nextLook };
+    const state = this.#state.now;
+    if (state.phase !== 'ended') return { kind: 'drained' };
+    const { cause } = state;
+    recording.event('ended', { cause });
+    return { kind: 'ended', cause, nextLook: this.#nextLook, withheldUntilMs: this.#withheldUntil(cause) };
   }
 
   async #attempts(firstCause: GapCause): Promise<void> {
-    const { timeline, recording, clock } = this.#deps;
+    const { timeline, recording, clock, disk } = this.#deps;
     let cause = firstCause;
     let poor = 0;
     let refused = false;
     let returned: Returned | null = null;
     while (!this.#over.signal.aborted) {
+      if (disk.full.aborted) {
+        returned?.close();
+        returned = null;
+        await recording.pause();
+        await disk.room(this.#over.signal);
+        this.#state.apply({ type: 'room' });
+        cause = 'disk-full';
+        continue;
+      }
       const variant: Variant | undefined = returned?.variant ?? this.#choice.best(clock.monotonic());
       if (!variant) {
         await this.#wait(poor, refused ? REFUSED_RETRY_MS : Infinity);
@@ -156,11 +189,16 @@ export class SessionRecorder {
         this.#recorded = variant;
         continue;
       }
-      this.#apply({ type: 'media-broke' });
-      this.#noteOutcome(variant, outcome);
+      this.#state.apply({ type: 'media-broke' });
+      const isFull = disk.full.aborted;
+      this.#outcomes.note(variant, isFull ? { ...outcome, cause: 'disk-full' } : outcome);
       this.#completedUpTo = outcome.completedUpTo ?? this.#completedUpTo;
       // What is forbidden here stays so: a look may bring other addresses, a hurry brings nothing.
       refused = outcome.error !== null && outcome.error.code !== 'MEDIA_FORBIDDEN_HOST';
+      if (isFull) {
+        if (outcome.mediaMs > 0) this.#recorded = variant;
+        continue;
+      }
       if (outcome.mediaMs > 0) {
         cause = outcome.cause;
         this.#choice.delivered(variant, outcome.mediaMs);
@@ -188,7 +226,8 @@ export class SessionRecorder {
     returned: Returned | null,
     connect: () => Promise<void>,
   ): Promise<UntilBetter> {
-    const { openSource, clock, recording } = this.#deps;
+    const { openSource, clock, recording, disk } = this.#deps;
+    const until = AbortSignal.any([this.#over.signal, disk.full]);
     const toBetter = {
       choice: this.#choice,
       openSource,
@@ -200,7 +239,7 @@ export class SessionRecorder {
     try {
       await connect();
       const deps = this.#attemptDeps(variant, returned?.open ?? openSource);
-      return await attemptUntilBetter(variant, deps, toBetter, this.#over.signal);
+      return await attemptUntilBetter(variant, deps, toBetter, until);
     } finally {
       returned?.close();
     }
@@ -228,7 +267,7 @@ export class SessionRecorder {
   }
 
   #onMedia(variant: Variant): void {
-    this.#apply({ type: 'media' });
+    this.#state.apply({ type: 'media' });
     this.#deps.recording.event('media', { variant: variant.id });
     if (this.#hadMedia) return;
     this.#hadMedia = true;
@@ -241,25 +280,21 @@ export class SessionRecorder {
     this.#cancelMaxDuration?.();
     if (maxDurationMs === null) return;
     this.#cancelMaxDuration = clock.after(maxDurationMs, () => {
-      this.#apply({ type: 'stop', cause: 'max-duration' });
+      this.#state.apply({ type: 'stop', cause: 'max-duration' });
     });
   }
 
-  #noteOutcome(variant: Variant, { cause, mediaMs, error }: AttemptOutcome): void {
-    const { recording, log } = this.#deps;
-    const trouble = `${variant.id} ${error?.code}`;
-    if (error && !this.#told.has(trouble)) {
-      this.#told.add(trouble);
-      log.warn({ err: error, variant: variant.id }, error.message);
-    }
-    const status = error?.context['status'];
-    recording.event('media-broke', {
-      variant: variant.id,
-      cause,
-      mediaMs: Math.round(mediaMs),
-      code: error?.code ?? null,
-      ...(typeof status === 'number' ? { status } : {}),
-    });
+  readonly #onDisk = (level: DiskLevel, freeBytes: number): void => {
+    this.#choice.spare(level === 'lower' || level === 'out');
+    this.#deps.recording.event('disk', { level, freeBytes });
+  };
+
+  #withheldUntil(cause: EndCause): number | null {
+    const { disk, clock } = this.#deps;
+    if (disk.level !== 'out') return null;
+    // Up to when she was seen live for certain.
+    const sinceLookMs = END_CAUSES[cause].broadcastOver ? clock.monotonic() - this.#lastLookAtMs : 0;
+    return clock.now() - sinceLookMs;
   }
 
   /** Looks at once when media breaks off, and again until it is back or the session over. */
@@ -267,13 +302,14 @@ export class SessionRecorder {
     let firstHold = true;
     while (!this.#over.signal.aborted) {
       if (this.#state.phase !== 'holding') {
-        await this.#phaseChange();
+        await this.#state.change();
         continue;
       }
       // The session begins in a hold, with a look that was just made.
       if (!firstHold) await this.#look();
       firstHold = false;
-      await this.#hold(this.#state);
+      const state = this.#state.now;
+      if (state.phase === 'holding') await this.#hold(state);
     }
   }
 
@@ -282,15 +318,15 @@ export class SessionRecorder {
     const { clock, policy } = this.#deps;
     const endsAtMs = sinceMs + policy.maxHoldMs + TIMER_SLACK_MS;
     for (let round = 0; ; round += 1) {
-      const state = this.#state;
+      const state = this.#state.now;
       if (state.phase !== 'holding' || state.sinceMs !== sinceMs || this.#over.signal.aborted) return;
       const lookInMs =
         state.firstOfflineAtMs === null
           ? (HOLD_LOOKS_MS[Math.min(round, HOLD_LOOKS_MS.length - 1)] ?? 60_000)
           : policy.confirmMs + TIMER_SLACK_MS;
-      const leftMs = endsAtMs - clock.awake();
-      await this.#phaseChange(Math.min(lookInMs, leftMs));
-      if (leftMs <= lookInMs) this.#apply({ type: 'tick' });
+      const leftMs = this.#deps.disk.level === 'out' ? Infinity : endsAtMs - clock.awake();
+      await this.#state.change(Math.min(lookInMs, leftMs));
+      if (leftMs <= lookInMs) this.#state.apply({ type: 'tick' });
       else if (this.#state.phase === 'holding') await this.#look();
     }
   }
@@ -326,48 +362,14 @@ export class SessionRecorder {
       this.#choice.offer(rank(seen.room));
       this.#lastLookAtMs = clock.monotonic();
       onRoom(seen.room, seen);
-      this.#apply({ type: 'look', says: 'same-room', cached });
+      this.#state.apply({ type: 'look', says: 'same-room', cached });
     } else if (seen.status === 'live') {
       // While media flows it may be old by the time the session ends.
       if (!cached && this.#state.phase === 'holding') this.#nextLook = seen;
-      this.#apply({ type: 'look', says: 'other-room', cached });
+      this.#state.apply({ type: 'look', says: 'other-room', cached });
     } else if (seen.status === 'offline') {
-      this.#apply({ type: 'look', says: 'offline', cached });
+      this.#state.apply({ type: 'look', says: 'offline', cached });
     }
-  }
-
-  /** Resolves with the next change of phase, or after this long. */
-  #phaseChange(withinMs = Infinity): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#over.signal.aborted) {
-        resolve();
-        return;
-      }
-      const cancel = withinMs === Infinity ? () => {} : this.#deps.clock.after(withinMs, resolve);
-      this.#phaseWaiters.push(() => {
-        cancel();
-        resolve();
-      });
-    });
-  }
-
-  #apply(fact: SessionFact): void {
-    const { clock, policy, recording } = this.#deps;
-    const before = this.#state;
-    this.#state = next(this.#state, fact, clock.awake(), policy);
-    const after = this.#state.phase;
-    // Another hold may have begun.
-    if (before !== this.#state && fact.type === 'suspended') this.#wake();
-    if (before.phase === after) return;
-    if (after === 'holding') recording.event('hold');
-    if (after === 'ended') this.#over.abort();
-    this.#wake();
-  }
-
-  #wake(): void {
-    const waiters = this.#phaseWaiters;
-    this.#phaseWaiters = [];
-    for (const wake of waiters) wake();
   }
 
   #wait(round: number, mostMs = Infinity): Promise<void> {
@@ -381,7 +383,7 @@ export class SessionRecorder {
       await this.#deps.clock.delay(ms, this.#over.signal);
     } catch (error) {
       if (!this.#over.signal.aborted) throw error;
-      this.#wake();
+      this.#state.wake();
     }
   }
 }

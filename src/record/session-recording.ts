@@ -16,21 +16,13 @@ import { KEPT_MS, removeTail } from '../spool/tail.ts';
 import { TailWriter } from '../spool/tail-writer.ts';
 import type { ClosedInit, ClosedSegment, Engine, EpochSpec } from './engine.ts';
 import { EpochRecorder } from './epoch-recorder.ts';
+import { nothingRecorded, type RecordingProgress } from './recording-progress.ts';
 import { epochOf, segmentEntry, segmentOf } from './journal-entries.ts';
 import { TermGaps } from './term-gaps.ts';
 
 const SPOOL_RETRY_MS = 1_000;
 /** Each has a process of its own: a stream that changes with every picture must not have them by the hundred. */
 const EPOCHS_ENDING_MOST = 3;
-
-export interface RecordingProgress {
-  width: number;
-  height: number;
-  recordedMs: number;
-  bytes: number;
-  segments: number;
-  gaps: number;
-}
 
 export interface SessionRecordingDeps {
   spool: SessionSpool;
@@ -62,14 +54,7 @@ interface CurrentEpoch {
 }
 
 export class SessionRecording {
-  readonly progress: RecordingProgress = {
-    width: 0,
-    height: 0,
-    recordedMs: 0,
-    bytes: 0,
-    segments: 0,
-    gaps: 0,
-  };
+  readonly progress: RecordingProgress = nothingRecorded();
   readonly #deps: SessionRecordingDeps;
   readonly #tail: TailWriter;
   #container: Container | null;
@@ -172,10 +157,23 @@ export class SessionRecording {
     this.#journal(entry);
   }
 
-  /** No more media: closes the last segment. */
-  async end(): Promise<void> {
+  /** For want of room no media is taken for now: closes what is open, so that it is shipped. */
+  async pause(): Promise<void> {
+    this.#gaps.withhold(this.#deps.clock.now());
+    const current = this.#epoch;
+    if (!current) return;
+    await current.recorder.pause();
+    await current.chain;
+    await this.#persist(() => this.#deps.spool.cutJournal());
+  }
+
+  /**
+   * No more media: closes the last segment.
+   * @param withheldUntilMs to when media was there and not taken, for want of room
+   */
+  async end(withheldUntilMs: number | null = null): Promise<void> {
     void this.#endEpoch((recorder) => recorder.end());
-    this.#then(() => this.#gaps.noteNothing(this.#deps.clock.now()));
+    this.#then(() => this.#gaps.noteEnd(this.#deps.clock.now(), withheldUntilMs, this.#lastPictureMs));
     await this.#finish();
   }
 

@@ -28,6 +28,8 @@ export type SessionFact =
   | { type: 'tick' }
   /** The process stood still, or the machine slept. */
   | { type: 'suspended' }
+  /** The disk had no room to record, and has again. */
+  | { type: 'room' }
   | { type: 'stop'; cause: Extract<EndCause, 'stopped' | 'max-duration'> };
 
 export interface EndPolicy {
@@ -59,6 +61,9 @@ export function next(state: SessionState, fact: SessionFact, nowMs: number, poli
       return state.phase === 'holding' && nowMs - state.sinceMs >= policy.maxHoldMs
         ? { phase: 'ended', cause: 'media-lost' }
         : state;
+    // Media could not have come: the hold is for waiting for it.
+    case 'room':
+      return state.phase === 'holding' ? { ...state, sinceMs: nowMs } : state;
     case 'look':
       return afterLook(state, fact, nowMs, policy);
   }

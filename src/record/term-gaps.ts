@@ -20,6 +20,7 @@ export class TermGaps {
   #headNoted = false;
   #lastKey: string | null;
   #goesOn = false;
+  #withheldSinceMs: number | null = null;
 
   constructor(options: TermGapsOptions) {
     this.#options = options;
@@ -51,14 +52,43 @@ export class TermGaps {
     const goesOn = lastSegmentKey !== null && this.#goesOn;
     const toleranceMs = lastSegmentKey === null ? HEAD_TOLERANCE_MS[protocol] : 0;
     if (mediaDueSinceMs === null || goesOn || firstPictureMs - mediaDueSinceMs < toleranceMs) return;
-    const cause = lastSegmentKey === null ? 'found-late' : 'recorder-down';
-    await this.note(mediaDueSinceMs, firstPictureMs, cause);
+    await this.#noteSince(
+      mediaDueSinceMs,
+      firstPictureMs,
+      lastSegmentKey === null ? 'found-late' : 'recorder-down',
+    );
   }
 
-  /** Nothing was ever recorded of this session. */
-  async noteNothing(nowMs: number): Promise<void> {
-    const { mediaDueSinceMs } = this.#options;
-    if (this.#lastKey !== null || this.#headNoted || mediaDueSinceMs === null) return;
-    await this.note(mediaDueSinceMs, nowMs, 'no-media');
+  /** From here on the disk has no room for media. */
+  withhold(atMs: number): void {
+    this.#withheldSinceMs ??= atMs;
+  }
+
+  /**
+   * The session is over.
+   * @param withheldUntilMs to when there was media, for which the disk had no room; null: it had, or there was none
+   * @param lastPictureMs the end of what this term recorded
+   */
+  async noteEnd(nowMs: number, withheldUntilMs: number | null, lastPictureMs: number | null): Promise<void> {
+    const dueSinceMs = this.#options.mediaDueSinceMs;
+    if (withheldUntilMs !== null && lastPictureMs !== null) {
+      await this.note(lastPictureMs, withheldUntilMs, 'disk-full');
+    } else if (withheldUntilMs !== null && dueSinceMs !== null && !this.#headNoted) {
+      await this.#noteSince(
+        dueSinceMs,
+        withheldUntilMs,
+        this.#lastKey === null ? 'found-late' : 'recorder-down',
+      );
+    } else if (this.#lastKey === null && !this.#headNoted && dueSinceMs !== null) {
+      // Nothing was ever recorded of this session.
+      await this.note(dueSinceMs, nowMs, 'no-media');
+    }
+  }
+
+  /** For this cause up to where the disk had no room, and then for that. */
+  async #noteSince(fromMs: number, toMs: number, cause: GapCause): Promise<void> {
+    const turnMs = Math.max(fromMs, Math.min(toMs, this.#withheldSinceMs ?? Infinity));
+    await this.note(fromMs, turnMs, cause);
+    await this.note(turnMs, toMs, 'disk-full');
   }
 }

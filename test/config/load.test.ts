@@ -50,6 +50,22 @@ describe('where a setting comes from', () => {
     expect((await load({ env: { LIVESTOW_MAX_HOLD: '' } })).config.maxHoldMs).toBe(30 * 60_000);
   });
 
+  test.each<[written: string, bytes: number]>([
+    ['diskReserve: 2GB', 2e9],
+    ['diskReserve: 0', 0],
+    ['diskReserve: "0"', 0],
+    ['', 512 * 2 ** 20],
+  ])('a size: %j', async (written, bytes) => {
+    expect((await load({ file: await yaml(`${written}\n`) })).config.diskReserveBytes).toBe(bytes);
+  });
+
+  test('a size without a unit is refused', async () => {
+    expect(await complaint({ env: { LIVESTOW_DISK_RESERVE: '512' } })).toContain(
+      '"512" is not 0, or a size: a number and a unit, such as 512MiB or 2GB',
+    );
+    expect(await complaint({ file: await yaml('diskReserve: 512\n') })).toContain('is not 0, or a size');
+  });
+
   test('livestow.yaml of the working folder is read without being asked for', async () => {
     const folder = await mkdtemp(join(cwd, 'folder-'));
     await writeFile(join(folder, 'livestow.yaml'), 'maxHold: 1h30m\n');

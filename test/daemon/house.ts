@@ -19,6 +19,7 @@ import type { Manifest } from '../../src/model/manifest.ts';
 import type { Variant } from '../../src/model/variant.ts';
 import { Uploads } from '../../src/ship/uploads.ts';
 import { fixedCadence } from '../../src/watch/cadence.ts';
+import { DiskGuard } from '../../src/spool/disk-guard.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { diskAtRest } from '../record/disk-at-rest.ts';
 import { PlainEngine } from '../record/plain-engine.ts';
@@ -142,6 +143,7 @@ export class House {
       spoolRoot: join(this.root, 'spool'),
       store,
       uploads: new Uploads({ atOnce: 4, clock, log: silentLogger() }),
+      disk: new DiskGuard({ folder: this.root, reserveBytes: 0, clock, log: silentLogger() }),
       clock,
       log: silentLogger(),
       writer: { name: 'livestow', version: '0.0.0' },
@@ -151,6 +153,7 @@ export class House {
         segmentDurationMs: 4_000,
         stallTimeoutMs: 4_000,
         maxDurationMs: null,
+        priority: 0,
       },
       openSource: (_variant, signal) => this.#connection(signal),
       look: async (_handle, signal) => {

@@ -32,6 +32,8 @@ export interface Expected {
    * noticed, may be lacking.
    */
   cutAtMs?: number[];
+  /** What came and was lost here: the gaps of this cause say where. */
+  lostTo?: GapCause;
   /**
    * How often a recorder was drained. It closes its last segment in the middle of a GOP, and the next term, which can't
    * begin behind a keyframe, may have to record the beginning of that GOP again.
@@ -58,8 +60,8 @@ export function expectFaithful(world: World, session: SessionAccount, expected: 
   expect(pictures.repeats, story).toBeLessThanOrEqual(drains * GOP_PICTURES);
   expect(sound.repeats, story).toBeLessThanOrEqual(drains * GOP_FRAMES);
   expect(Math.max(pictures.backwards, sound.backwards), story).toBeLessThanOrEqual(drains);
-  expect(beyondCuts(world, session.lacking.pictures, pictureMs, expected), story).toEqual([]);
-  expect(beyondCuts(world, session.lacking.sound, frameMs, expected), story).toEqual([]);
+  expect(unexplained(world, session, session.lacking.pictures, pictureMs, expected), story).toEqual([]);
+  expect(unexplained(world, session, session.lacking.sound, frameMs, expected), story).toEqual([]);
   expect(session.outOfStepMs, story).toBeLessThan(STEP_TOLERANCE_MS);
   expect(session.unevenMs, story).toBeLessThan(STEP_TOLERANCE_MS);
 
@@ -91,16 +93,26 @@ function storyOf({ manifest, epochs, lacking, holes }: SessionAccount): string {
 const each = <T extends string>(expected: readonly T[] | T, count: number): readonly T[] =>
   typeof expected === 'string' ? Array.from({ length: count }, () => expected) : expected;
 
-function beyondCuts(
+/** Media that was sent and is not there, and that neither a kill nor a fault of this test took. */
+function unexplained(
   world: World,
+  { manifest }: SessionAccount,
   lacking: readonly Range[],
   positionMs: (number: number) => number,
-  { cutAtMs = [] }: Expected,
+  { cutAtMs = [], lostTo }: Expected,
 ): Range[] {
   const lossMs = CUT_LOSS_MS + 2 * world.latestMs;
+  const spans = [
+    ...cutAtMs.map((atMs) => [atMs - lossMs, atMs + lossMs] as const),
+    ...manifest.gaps
+      .filter(({ cause }) => cause === lostTo)
+      .map(
+        ({ from, to }) => [Date.parse(from) - GAP_TOLERANCE_MS, Date.parse(to) + GAP_TOLERANCE_MS] as const,
+      ),
+  ];
   return lacking.filter(([first, last]) => {
     const [fromMs, toMs] = [first, last].map((number) => world.wentLiveAtMs + positionMs(number));
-    return !cutAtMs.some((atMs) => fromMs! >= atMs - lossMs && toMs! <= atMs + lossMs);
+    return !spans.some(([beginsMs, endsMs]) => fromMs! >= beginsMs && toMs! <= endsMs);
   });
 }
 

@@ -22,6 +22,7 @@ import { isConfig } from '../../src/media/packet.ts';
 import type { Manifest, Segment } from '../../src/model/manifest.ts';
 import { createBuiltinEngine } from '../../src/record/builtin/builtin-engine.ts';
 import { Uploads } from '../../src/ship/uploads.ts';
+import { DiskGuard } from '../../src/spool/disk-guard.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { filesIn } from './archive-copy.ts';
 import { momentAfterGop } from './cut.ts';
@@ -180,6 +181,7 @@ export class Disk implements AsyncDisposable {
     const deps: RoomDeps = {
       spoolRoot: this.spool,
       store,
+      disk: new DiskGuard({ folder: this.spool, reserveBytes: 0, clock: systemClock, log }),
       uploads: new Uploads({ atOnce: 4, clock: systemClock, log }),
       clock: systemClock,
       log,
@@ -190,6 +192,7 @@ export class Disk implements AsyncDisposable {
         segmentDurationMs: 2_000,
         stallTimeoutMs: 1_000,
         maxDurationMs: null,
+        priority: 0,
       },
       openSource: () => {
         throw new Error('a recovery asks nobody');

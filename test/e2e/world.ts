@@ -33,6 +33,9 @@ export interface WorldPlan {
   alice?: CreatorInput;
   scenario?: ScenarioInput;
   bucket?: S3Bucket;
+  /** Folders elsewhere than in the world's own, on a disk of theirs. */
+  spool?: string;
+  store?: string;
   env?: Record<string, string>;
 }
 
@@ -67,7 +70,11 @@ export class World implements AsyncDisposable {
   }
 
   get spool(): string {
-    return join(this.folder, 'spool');
+    return this.#plan.spool ?? join(this.folder, 'spool');
+  }
+
+  get #store(): string {
+    return this.#plan.store ?? join(this.folder, 'archive');
   }
 
   /** The command, with the settings of this world in its environment and nothing else of ours. */
@@ -82,7 +89,7 @@ export class World implements AsyncDisposable {
         ...(TMPDIR === undefined ? {} : { TMPDIR }),
         LIVESTOW_API_KEY: API_KEY,
         LIVESTOW_API_URL: this.sandbox.apiUrl,
-        LIVESTOW_STORE: bucket?.url ?? `file://${this.folder}/archive`,
+        LIVESTOW_STORE: bucket?.url ?? `file://${this.#store}`,
         LIVESTOW_SPOOL: this.spool,
         LIVESTOW_MEDIA_HOSTS: '127.0.0.1',
         LIVESTOW_POLL_INTERVAL: '500ms',
@@ -151,7 +158,7 @@ export class World implements AsyncDisposable {
 
   async archive(): Promise<ArchiveCopy> {
     const { bucket } = this.#plan;
-    if (!bucket) return copyOfFolder(join(this.folder, 'archive'));
+    if (!bucket) return copyOfFolder(this.#store);
     const copy = join(this.folder, 'fetched');
     await rm(copy, { recursive: true, force: true });
     await mkdir(copy);

@@ -12,6 +12,7 @@ import type { Variant } from '../../src/model/variant.ts';
 import { SessionRecorder, type RecorderOutcome } from '../../src/record/session-recorder.ts';
 import { SessionRecording } from '../../src/record/session-recording.ts';
 import { SessionSpool } from '../../src/spool/session-spool.ts';
+import { DiskGuard, type DiskShare } from '../../src/spool/disk-guard.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { audio, media, video } from '../spool/numbered-media.ts';
 import { scratchFolder } from '../spool/scratch.ts';
@@ -120,6 +121,8 @@ export interface BenchOptions {
   maxHoldMs?: number;
   maxDurationMs?: number | null;
   sampleIntervalMs?: number;
+  /** Where the spool lies, with so much of its disk that is not to be used. */
+  disk?: { folder: string; reserveBytes: number };
 }
 
 export class RecorderBench {
@@ -131,11 +134,12 @@ export class RecorderBench {
   spool!: SessionSpool;
   recording!: SessionRecording;
   recorder!: SessionRecorder;
+  disk!: DiskShare;
   outcome: RecorderOutcome | undefined;
 
   static async open(options: BenchOptions = {}): Promise<RecorderBench> {
     const bench = new RecorderBench();
-    const root = await scratchFolder();
+    const root = options.disk?.folder ?? (await scratchFolder());
     bench.spool = await SessionSpool.open(join(root, 'spool'), 'alice', SESSION);
     bench.spool.beginTerm(1);
     onTestFinished(() => bench.spool.cutJournal().catch(() => {}));
@@ -158,7 +162,15 @@ export class RecorderBench {
       looks = [live],
       rank = () => [variant('origin', 'https://cdn.example/a')],
     } = options;
+    const guard = new DiskGuard({
+      folder: root,
+      reserveBytes: options.disk?.reserveBytes ?? 0,
+      clock: bench.clock,
+      log: silentLogger(),
+    });
+    bench.disk = await guard.join();
     bench.recorder = new SessionRecorder(room(), {
+      disk: bench.disk,
       recording: bench.recording,
       timeline,
       openSource: (chosen, signal) => {

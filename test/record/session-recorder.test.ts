@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, type TestContext } from 'vitest';
 import { LivestowError } from '../../src/kernel/errors.ts';
 import { StopRequest } from '../../src/kernel/stop-request.ts';
 import {
@@ -8,11 +8,13 @@ import {
   live,
   offline,
   RecorderBench,
+  type BenchOptions,
   refused,
   silent,
   followed,
   variant,
 } from './recorder-bench.ts';
+import { SmallDisk } from '../support/small-disk.ts';
 
 /** Nothing of the recorder goes on. */
 function expectQuiet(bench: RecorderBench): void {
@@ -179,7 +181,12 @@ describe('variants', () => {
 describe('the end', () => {
   test('two looks that say offline, 10 s apart', async () => {
     const bench = await RecorderBench.open({ scripts: [flows(9_000), refused], looks: [offline] });
-    expect(await bench.run()).toEqual({ kind: 'ended', cause: 'room-ended', nextLook: null });
+    expect(await bench.run()).toEqual({
+      kind: 'ended',
+      cause: 'room-ended',
+      nextLook: null,
+      withheldUntilMs: null,
+    });
     expect(bench.looksAtMs).toHaveLength(2);
     expect(bench.looksAtMs[1]! - bench.looksAtMs[0]!).toBeGreaterThanOrEqual(10_000);
     expect(bench.looksAtMs[1]! - bench.looksAtMs[0]!).toBeLessThan(10_500);
@@ -206,7 +213,12 @@ describe('the end', () => {
       sampleIntervalMs: 20_000,
     });
     // The room was there again in between: its first look is not given on.
-    expect(await bench.run()).toEqual({ kind: 'ended', cause: 'room-ended', nextLook: null });
+    expect(await bench.run()).toEqual({
+      kind: 'ended',
+      cause: 'room-ended',
+      nextLook: null,
+      withheldUntilMs: null,
+    });
   });
 
   test('no media for as long as is waited for it', async () => {
@@ -256,7 +268,7 @@ describe('the end', () => {
   });
 
   test.each([
-    ['interrupt', { kind: 'ended', cause: 'stopped', nextLook: null }],
+    ['interrupt', { kind: 'ended', cause: 'stopped', nextLook: null, withheldUntilMs: null }],
     ['drain', { kind: 'drained' }],
   ] as const)('the operator: %s', async (kind, outcome) => {
     for (const scripts of [[flows(Infinity)], [silent], [refused]]) {
@@ -327,4 +339,132 @@ test('pictures that no keyframe precedes are no stall: a GOP of ten seconds is w
   await bench.run(20_000);
   expect(bench.attempts).toHaveLength(1);
   expect(bench.recorder.phase).toBe('recording');
+});
+
+describe('a disk that nears its reserve', () => {
+  const MIB = 1024 * 1024;
+  const rated = (qualityKey: string, bitrateBps: number) => ({
+    ...variant(qualityKey, `https://cdn.example/${qualityKey}`),
+    bitrateBps,
+  });
+
+  async function onSmallDisk(context: TestContext, options: BenchOptions = {}, leftMiB = 32) {
+    const disk = await SmallDisk.mount(context, 32);
+    await disk.fill(leftMiB);
+    const bench = await RecorderBench.open({
+      scripts: [flows(Infinity)],
+      ...options,
+      disk: { folder: disk.folder, reserveBytes: 8 * MIB },
+    });
+    return { disk, bench };
+  }
+
+  const levels = async (bench: RecorderBench) =>
+    (await bench.entries()).flatMap((entry) =>
+      entry.type === 'event' && entry.event === 'disk' ? [entry.detail['level']] : [],
+    );
+
+  test('goes to a lower variant without a gap, and back', { tags: 'disk-reserve' }, async (context) => {
+    const rank = () => [rated('origin', 4e6), rated('sd', 5e5)];
+    const { disk, bench } = await onSmallDisk(context, { rank }, 13);
+    await bench.run(10_000);
+    await disk.fill(11);
+    await bench.pass(20_000);
+    await disk.clear();
+    await bench.pass(20_000);
+    const taken = bench.attempts.map(({ id }) => id).filter((id, i, ids) => id !== ids[i - 1]);
+    expect(taken).toEqual(['h264/origin/flv', 'h264/sd/flv', 'h264/origin/flv']);
+    bench.stop.abort(new StopRequest('interrupt'));
+    await bench.pass(1_000);
+    await bench.recording.end();
+    expect(await levels(bench)).toEqual(['low', 'lower', 'ample']);
+    expect(await bench.gaps()).toEqual([]);
+  });
+
+  test(
+    'stops at it with all segments closed, and goes on by itself',
+    { tags: 'disk-reserve' },
+    async (context) => {
+      const { disk, bench } = await onSmallDisk(context, { maxHoldMs: 60_000 });
+      await bench.run(10_300);
+      await disk.fill(7);
+      await bench.pass(2_000);
+      expect(bench.recorder.phase).toBe('holding');
+      expect(bench.engine.running).toBe(0);
+      const closedMs = bench.recording.progress.recordedMs;
+      expect(closedMs).toBeGreaterThan(10_000);
+      // Longer than any hold: the disk is no reason to end.
+      await bench.pass(10 * 60_000);
+      expect(bench.attempts).toHaveLength(1);
+      expect(bench.recorder.phase).toBe('holding');
+      expect(await disk.freeMiB()).toBeGreaterThan(6);
+      await disk.clear();
+      await bench.pass(20_000);
+      expect(bench.recorder.phase).toBe('recording');
+      bench.stop.abort(new StopRequest('interrupt'));
+      await bench.pass(1_000);
+      await bench.recording.end();
+      expect(await levels(bench)).toEqual(['out', 'ample']);
+      const gaps = await bench.gaps();
+      expect(gaps).toMatchObject([{ cause: 'disk-full' }]);
+      expect(gaps[0]!.ms).toBeGreaterThan(9.9 * 60_000);
+      expect(gaps[0]!.ms).toBeLessThan(10.2 * 60_000);
+      bench.disk.leave();
+      expectQuiet(bench);
+    },
+  );
+
+  test(
+    'an end that comes meanwhile is seen, and what was missed stands there',
+    { tags: 'disk-reserve' },
+    async (context) => {
+      let isOver = false;
+      const { disk, bench } = await onSmallDisk(context, { looks: [() => (isOver ? offline() : live())] });
+      await bench.run(10_300);
+      await disk.fill(7);
+      await bench.pass(5 * 60_000);
+      isOver = true;
+      await bench.pass(2 * 60_000);
+      const { outcome } = bench;
+      expect(outcome).toMatchObject({ kind: 'ended', cause: 'room-ended' });
+      if (outcome?.kind !== 'ended') return;
+      await bench.recording.end(outcome.withheldUntilMs);
+      const [gap, ...more] = await bench.gaps();
+      expect([gap?.cause, more]).toEqual(['disk-full', []]);
+      // Up to the last look that saw her.
+      expect(gap!.ms).toBeGreaterThan(3.9 * 60_000);
+      expect(gap!.ms).toBeLessThan(5.1 * 60_000);
+    },
+  );
+
+  test('a session that begins at it waits, and says so', { tags: 'disk-reserve' }, async (context) => {
+    const { disk, bench } = await onSmallDisk(context, {}, 7);
+    await bench.run(60_000);
+    expect(bench.attempts).toEqual([]);
+    await disk.clear();
+    await bench.pass(20_000);
+    bench.stop.abort(new StopRequest('interrupt'));
+    await bench.pass(1_000);
+    await bench.recording.end();
+    const gaps = await bench.gaps();
+    expect(gaps).toMatchObject([{ cause: 'disk-full' }]);
+    expect(gaps[0]!.ms).toBeGreaterThan(59_000);
+  });
+
+  test(
+    'and ends without a picture: all of it is missing for the disk',
+    { tags: 'disk-reserve' },
+    async (context) => {
+      const disk = await SmallDisk.mount(context, 32);
+      await disk.fill(7);
+      const bench = await RecorderBench.open({ disk: { folder: disk.folder, reserveBytes: 8 * MIB } });
+      await bench.run(60_000);
+      bench.stop.abort(new StopRequest('interrupt'));
+      await bench.pass(1_000);
+      const { outcome } = bench;
+      if (outcome?.kind !== 'ended') throw new Error('it goes on');
+      await bench.recording.end(outcome.withheldUntilMs);
+      expect(await bench.gaps()).toMatchObject([{ cause: 'disk-full' }]);
+    },
+  );
 });

@@ -23,6 +23,7 @@ const ended = (
 const media: SessionFact = { type: 'media' };
 const broke: SessionFact = { type: 'media-broke' };
 const tick: SessionFact = { type: 'tick' };
+const roomAgain: SessionFact = { type: 'room' };
 const stop: SessionFact = { type: 'stop', cause: 'stopped' };
 const long: SessionFact = { type: 'stop', cause: 'max-duration' };
 const look = (says: 'same-room' | 'other-room' | 'offline', cached = false): SessionFact => ({
@@ -47,6 +48,8 @@ describe('every state and every fact', () => {
     ['holding, media broke: the hold is not prolonged', HOLDING, broke, 9_000, HOLDING],
     ['holding, tick too soon', HOLDING, tick, 64_999, HOLDING],
     ['holding, tick', HOLDING, tick, 65_000, ended('media-lost')],
+    ['holding, the disk has room again', HOLDING, roomAgain, 9_000, holdingSince(9_000)],
+    ['recording, the disk has room again', RECORDING, roomAgain, 9_000, RECORDING],
     ['holding, stop', HOLDING, stop, 9_000, ended('stopped')],
     ['holding, long enough', HOLDING, long, 9_000, ended('max-duration')],
     ['holding, same room', HOLDING, look('same-room'), 9_000, HOLDING],

@@ -47,6 +47,29 @@ test('who fails again and again is left alone longer, until it brought a minute 
   expect(untilMs(3e8)).toBe(15_000);
 });
 
+test('to spare the disk: the least bitrate of the same codec', () => {
+  const rated = (id: string, bitrateBps: number | null, codecFamily: 'h264' | 'h265' = 'h264') => ({
+    ...variant(id),
+    bitrateBps,
+    codecFamily,
+  });
+  const [origin, hd, sd] = [rated('origin', 4e6), rated('hd', 2e6), rated('sd', 1e6)];
+  const [unknown, h265] = [rated('ld', null), rated('h265', 5e5, 'h265')];
+  const choice = new VariantChoice();
+  choice.offer([origin, hd, unknown, sd, h265]);
+  choice.spare(true);
+  expect(choice.best(0)).toBe(sd);
+  expect(choice.better(origin, 0)).toBe(sd);
+  expect(choice.better(sd, 0)).toBeUndefined();
+  for (const expected of [hd, origin, unknown, h265]) {
+    choice.setAside(choice.best(0)!, 0);
+    expect(choice.best(0)).toBe(expected);
+  }
+  choice.spare(false);
+  expect(choice.best(15_000)).toBe(origin);
+  expect(choice.better(sd, 15_000)).toBe(origin);
+});
+
 test('one that ranks above another, unless it just failed', () => {
   const choice = new VariantChoice();
   choice.offer([best, second]);

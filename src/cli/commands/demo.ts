@@ -12,7 +12,7 @@ import { Secret } from '../../config/secret.ts';
 import { composeRecorder } from '../../daemon/compose.ts';
 import { recordCreator } from '../../daemon/record-creator.ts';
 import { findFfmpeg } from '../../ffmpeg/capabilities.ts';
-import { formatBytes } from '../../kernel/duration.ts';
+import { formatBytes } from '../../kernel/byte-size.ts';
 import { LivestowError } from '../../kernel/errors.ts';
 import type { Manifest } from '../../model/manifest.ts';
 import { demoScenario } from '../../sandbox/default-scenario.ts';
@@ -77,6 +77,7 @@ function demoConfig(config: Config, sandbox: Sandbox, folder: string): Config {
     proxy: null,
     store: join(folder, 'archive'),
     spool: join(folder, 'spool'),
+    diskReserveBytes: 0,
     pollIntervalMs: POLL_MS,
     stallTimeoutMs: STALL_MS,
   };

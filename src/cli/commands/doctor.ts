@@ -65,7 +65,11 @@ async function checks(
   const local = [
     { name: 'node', check: checkNode, advice: 'install the current LTS of Node.js' },
     { name: 'ffmpeg', check: checkFfmpeg(context.env, config.engine), advice: 'install ffmpeg 5.1 or later' },
-    { name: 'spool', check: checkSpool(config.spool), advice: 'look at the folder that --spool names' },
+    {
+      name: 'spool',
+      check: checkSpool(config.spool, config.diskReserveBytes),
+      advice: 'look at the folder that --spool names',
+    },
   ];
   if (options.quick) return local;
   const { checkStore } = await import('../doctor/store.ts');

@@ -1,7 +1,8 @@
 /** `livestow ls [handle]`: what the bucket holds, newest first. */
 import { Command } from 'commander';
 import { listSessions, type CatalogueEntry } from '../../archive/catalogue.ts';
-import { formatBytes, formatClockTime } from '../../kernel/duration.ts';
+import { formatBytes } from '../../kernel/byte-size.ts';
+import { formatClockTime } from '../../kernel/duration.ts';
 import { withArchive } from '../archive-command.ts';
 import {
   action,

@@ -2,7 +2,8 @@
 import { Command } from 'commander';
 import { resolveSession } from '../../archive/resolve-session.ts';
 import { openSession, type OpenedSession } from '../../archive/session-reader.ts';
-import { formatBytes, formatClockTime } from '../../kernel/duration.ts';
+import { formatBytes } from '../../kernel/byte-size.ts';
+import { formatClockTime } from '../../kernel/duration.ts';
 import { foreign } from '../../kernel/foreign-text.ts';
 import { sessionPrefix } from '../../layout/keys.ts';
 import { END_CAUSES, GAP_CAUSES } from '../../model/causes.ts';

@@ -5,7 +5,7 @@ import { resolveSession } from '../../archive/resolve-session.ts';
 import { verifySession, type Verification, type VerifyOptions } from '../../archive/verify.ts';
 import { findFfmpeg } from '../../ffmpeg/capabilities.ts';
 import { isLivestowError } from '../../kernel/errors.ts';
-import { formatBytes } from '../../kernel/duration.ts';
+import { formatBytes } from '../../kernel/byte-size.ts';
 import { SESSION_HELP, withArchive } from '../archive-command.ts';
 import { action, examples, JSON_OPTION, type CommandFactory } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';

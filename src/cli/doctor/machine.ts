@@ -1,10 +1,7 @@
 /** The machine itself: Node, the spool's disk. */
-import { randomUUID } from 'node:crypto';
-import { access, mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { formatBytes } from '../../kernel/duration.ts';
-import { LivestowError, messageOf } from '../../kernel/errors.ts';
-import { freeBytes, writeFileDurably } from '../../kernel/files.ts';
+import { formatBytes } from '../../kernel/byte-size.ts';
+import { freeBytes } from '../../kernel/files.ts';
+import { requireWritableSpool } from '../../spool/writable-spool.ts';
 import type { Check, Finding } from './finding.ts';
 
 const LEAST_NODE = 24;
@@ -28,34 +25,24 @@ const GIB = 1024 ** 3;
 const LITTLE_SPACE = 2 * GIB;
 const NO_SPACE = GIB / 4;
 
-/** Whether the spool takes files and how much room its disk has. Makes the folder. */
+/** Whether the spool takes files and how much room its disk has beside what is kept free. Makes the folder. */
 export const checkSpool =
-  (folder: string): Check =>
+  (folder: string, reserveBytes: number): Check =>
   async () => {
-    const probe = join(folder, `.doctor-${randomUUID()}`);
-    try {
-      await mkdir(folder, { recursive: true });
-      await writeFileDurably(probe, 'livestow doctor');
-      await access(probe);
-    } catch (error) {
-      throw new LivestowError('SPOOL', `${folder} cannot be written to (${messageOf(error)})`, {
-        hint: `make it writable for this user, or name another folder with --spool`,
-        cause: error,
-      });
-    } finally {
-      await rm(probe, { force: true }).catch(() => {});
-    }
+    await requireWritableSpool(folder);
     return [
       { check: 'spool', status: 'ok', found: `${folder} is writable` },
-      await freeSpace('spool', folder),
+      await freeSpace('spool', folder, reserveBytes),
     ];
   };
 
-export async function freeSpace(check: string, folder: string): Promise<Finding> {
+/** @param reserveBytes what recording leaves free */
+export async function freeSpace(check: string, folder: string, reserveBytes = 0): Promise<Finding> {
   const bytes = await freeBytes(folder);
-  const found = `${formatBytes(bytes)} free`;
-  const advice = 'make room, or move the folder to a larger disk: recording stops where the disk is full';
-  if (bytes < NO_SPACE) return { check, status: 'fail', found, advice };
-  if (bytes < LITTLE_SPACE) return { check, status: 'warn', found, advice };
+  const found = `${formatBytes(bytes)} free${reserveBytes > 0 ? `, ${formatBytes(reserveBytes)} of it in reserve` : ''}`;
+  const advice =
+    'make room, or move the folder to a larger disk: recording stops where the disk is full but for --disk-reserve';
+  if (bytes < Math.max(NO_SPACE, reserveBytes)) return { check, status: 'fail', found, advice };
+  if (bytes < LITTLE_SPACE + reserveBytes) return { check, status: 'warn', found, advice };
   return { check, status: 'ok', found };
 }

@@ -5,6 +5,8 @@
  */
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { LivestowError } from '../../kernel/errors.ts';
 import { censusOfTs } from '../../media/ts-census.ts';
 import type { SegmentCensus } from '../verified-segment.ts';
 
@@ -15,7 +17,7 @@ export class SegmentReader {
   #memory = Buffer.alloc(0);
   #busy: Promise<unknown> = Promise.resolve();
 
-  /** Rejects with MEDIA_NOT_MEDIA when it is no MPEG-TS, and with what the file system says. */
+  /** Rejects with MEDIA_NOT_MEDIA when it is no MPEG-TS, with ENGINE when it is torn, and with what the file system says. */
   read(n: number, path: string): Promise<SegmentCensus> {
     const reading = this.#busy.then(async () => this.#count(n, path, await this.#load(path)));
     this.#busy = reading.catch(() => {});
@@ -46,7 +48,19 @@ export class SegmentReader {
   }
 
   #count(n: number, path: string, bytes: Buffer): SegmentCensus {
-    const { codec, width, height, pictures, audioFrames, firstDtsMs, lastDtsMs } = censusOfTs(bytes);
+    const { codec, width, height, pictures, audioFrames, firstDtsMs, lastDtsMs, ...wholeness } =
+      censusOfTs(bytes);
+    // A disk that was full for a moment: ffmpeg writes on, and says nothing.
+    if (wholeness.continuityErrors > 0 || wholeness.strayBytes > 0) {
+      throw new LivestowError('ENGINE', `${basename(path)} is torn.`, {
+        retryable: true,
+        context: {
+          continuityErrors: wholeness.continuityErrors,
+          strayBytes: wholeness.strayBytes,
+          pictures,
+        },
+      });
+    }
     return {
       n,
       path,
