@@ -17,6 +17,8 @@ export interface AttemptOutcome {
   mediaMs: number;
   /** Of the error that ended it, if one did. */
   error: LivestowError | null;
+  /** The playlist stands still: it will not move for being opened anew. */
+  frozen: boolean;
 }
 
 /** A CDN without a cache begins in the middle of a GOP: so long the first keyframe may take, while pictures come. */
@@ -52,13 +54,15 @@ export async function attempt(
   const patientUntilMs = deps.clock.monotonic() + KEYFRAME_WAIT_MS;
   const watchdog = new StallWatchdog(deps.clock, deps.stallMs);
   let delivered = false;
+  let frozen = false;
   let ended: { cause: GapCause; error: LivestowError | null };
   try {
     const source = deps.openSource(variant, AbortSignal.any([signal, watchdog.signal]));
     for (;;) {
       const step = await source.next();
       if (step.done) {
-        ended = { cause: step.value.reason === 'frozen' ? 'stall' : 'connection-lost', error: null };
+        frozen = step.value.reason === 'frozen';
+        ended = { cause: frozen ? 'stall' : 'connection-lost', error: null };
         break;
       }
       const item = step.value;
@@ -95,7 +99,7 @@ export async function attempt(
   }
   await recording.take(timeline.finish(), label);
   const mediaMs = (timeline.endDtsMs ?? 0) - (fromMs ?? 0);
-  return { ...ended, mediaMs: delivered ? Math.max(1, mediaMs) : 0 };
+  return { ...ended, frozen, mediaMs: delivered ? Math.max(1, mediaMs) : 0 };
 }
 
 function onTimeline(

@@ -157,6 +157,7 @@ export class SessionRecorder {
       if (outcome.mediaMs > 0) {
         cause = outcome.cause;
         this.#choice.delivered(variant, outcome.mediaMs);
+        if (outcome.frozen) this.#choice.setAside(variant, clock.monotonic());
         this.#recorded = variant;
         poor = outcome.mediaMs < SHORT_MEDIA_MS ? poor + 1 : 0;
         if (poor > 1) await this.#wait(poor - 2);
