@@ -98,6 +98,7 @@ export class HeldUnits {
   /** Lets pictures go; says how many. */
   dropPictures(): number {
     const before = this.#packets.length;
+    if (!this.#packets.some(({ packet }) => packet.kind === 'video')) return 0;
     const units = this.#units.filter(({ unit }) => isConfig(unit) || unit.kind === 'audio');
     this.#forget();
     for (const each of units) this.add(each);

@@ -39,6 +39,7 @@ export interface HlsMasterPlaylist {
 export const MAX_PLAYLIST_BYTES = 1024 * 1024;
 const MIN_TARGET_MS = 500;
 const MAX_TARGET_MS = 60_000;
+const MAX_SEGMENT_MS = 10 * 60_000;
 
 /** The parser compares each with each. Real master playlists have ten. */
 const MAX_RENDITIONS = 200;
@@ -98,11 +99,14 @@ function readMedia(playlist: HLS.types.MediaPlaylist, baseUrl: string): HlsMedia
         baseUrl,
       );
     }
+    // Beyond that numbers don't go up one by one, and the same segment would have its turn for ever.
+    if (!Number.isSafeInteger(segment.mediaSequenceNumber + 1) || segment.mediaSequenceNumber < 0)
+      throw notAPlaylist(baseUrl, 'its media sequence numbers are impossible');
     const { offset, length } = segment.byterange ?? {};
     segments.push({
       sequence: segment.mediaSequenceNumber,
       url: resolve(segment.uri, baseUrl),
-      durationMs: Math.max(0, Math.round((segment.duration || 0) * 1_000)),
+      durationMs: Math.min(MAX_SEGMENT_MS, Math.max(0, Math.round((segment.duration || 0) * 1_000))),
       discontinuity: segment.discontinuity === true,
       gap: segment.gap === true,
       byteRange: length === undefined ? null : { offset: offset ?? 0, length },

@@ -323,7 +323,10 @@ export class Timeline {
     const { packets, watchedMs, lengthMs, isFull } = this.#held;
     const enough = now || isFull || Math.max(watchedMs, lengthMs) >= AUDIO_WAIT_MS;
     const lead = this.#leadOf(join, packets, enough);
-    if (!lead) return;
+    if (!lead) {
+      if (isFull) this.#dropHeld();
+      return;
+    }
     const after = packets.slice(packets.indexOf(lead));
     const watched = now || isFull || watchedMs >= EDGE_WATCH_MS;
     const place = this.#placeOf(join, after, watched, now || isFull);
@@ -456,7 +459,7 @@ export class Timeline {
     return packet.kind === 'video' ? packet.key : video === null;
   }
 
-  /** The connection is over, and nothing that it left can be decoded. */
+  /** The connection is over, or goes on for ever, and nothing of what is held can be decoded. */
   #dropHeld(): void {
     for (const { unit } of this.#held.take()) {
       if (isConfig(unit)) this.#takeConfig(unit);

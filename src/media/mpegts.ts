@@ -104,6 +104,8 @@ class PictureReader implements PesTaker {
   readonly #emit: (unit: MediaUnit) => void;
   readonly #sets: ParameterSetFollower;
   #held = new Gathered();
+  /** Of what is held, looked through already. */
+  #searchedBytes = 0;
   #starting: PesTimes | undefined;
   #lastDts: number | undefined;
   #pictureTicks = 3000;
@@ -126,7 +128,7 @@ class PictureReader implements PesTaker {
       // Without a time, or in the middle of a NAL unit, it goes on with the picture before.
       if (starting.pts !== undefined && startsWithStartCode(bytes, from, end)) {
         this.flush();
-      } else if (this.#held.starts.length > 1) {
+      } else if (this.#held.starts.length > 1 && this.#held.bytes >= 2 * this.#searchedBytes) {
         this.#drain(true);
       }
       this.#held.starts.push({ at: this.#held.bytes, pts: starting.pts, dts: starting.dts });
@@ -148,6 +150,7 @@ class PictureReader implements PesTaker {
     const groups = splitAtDelimiters(this.#codec, annexBNals(whole));
     const last = keepsLast ? groups.pop()?.[0] : undefined;
     this.#held = new Gathered();
+    this.#searchedBytes = 0;
     const { starts } = held;
     for (const group of groups) {
       const at = group[0]!.byteOffset - whole.byteOffset;
@@ -161,6 +164,7 @@ class PictureReader implements PesTaker {
     if (last) {
       const at = Math.max(0, last.byteOffset - whole.byteOffset - 4);
       this.#held.add(whole, at, whole.length);
+      this.#searchedBytes = whole.length - at;
       this.#held.starts = starts.map((start) => ({ ...start, at: Math.max(0, start.at - at) }));
     }
   }

@@ -19,6 +19,8 @@ export interface AttemptOutcome {
   error: LivestowError | null;
   /** A complete playlist was read to its end: its last segment's name. */
   completedUpTo: string | null;
+  /** The playlist stands still: it will not move for being opened anew. */
+  frozen: boolean;
 }
 
 /** A CDN without a cache begins in the middle of a GOP: so long the first keyframe may take, while pictures come. */
@@ -53,6 +55,7 @@ export async function attempt(
   const patientUntilMs = deps.clock.awake() + KEYFRAME_WAIT_MS;
   const watchdog = new StallWatchdog(deps.clock, deps.stallMs);
   let delivered = false;
+  let frozen = false;
   let ended: { cause: GapCause; error: LivestowError | null };
   let completedUpTo: string | null = null;
   try {
@@ -60,7 +63,8 @@ export async function attempt(
     for (;;) {
       const step = await source.next();
       if (step.done) {
-        ended = { cause: step.value.reason === 'frozen' ? 'stall' : 'connection-lost', error: null };
+        frozen = step.value.reason === 'frozen';
+        ended = { cause: frozen ? 'stall' : 'connection-lost', error: null };
         if (step.value.reason === 'endlist') completedUpTo = step.value.upTo;
         break;
       }
@@ -103,6 +107,7 @@ export async function attempt(
     cause: deps.blame(ended.cause),
     mediaMs: delivered ? Math.max(1, mediaMs) : 0,
     completedUpTo,
+    frozen,
   };
 }
 

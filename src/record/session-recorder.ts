@@ -12,7 +12,7 @@ import type { DiskLevel, DiskShare } from '../spool/disk-guard.ts';
 import { END_CAUSES, type EndCause, type GapCause } from '../model/causes.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
 import { variantLabel, type Variant } from '../model/variant.ts';
-import type { AttemptDeps } from './attempt.ts';
+import type { AttemptDeps, OpenSource } from './attempt.ts';
 import type { SessionRecording } from './session-recording.ts';
 import { attemptUntilBetter, type UntilBetter } from './attempt-until-better.ts';
 import type { Returned } from './return-to-better.ts';
@@ -202,6 +202,7 @@ export class SessionRecorder {
       if (outcome.mediaMs > 0) {
         cause = outcome.cause;
         this.#choice.delivered(variant, outcome.mediaMs);
+        if (outcome.frozen) this.#choice.setAside(variant, clock.monotonic());
         this.#recorded = variant;
         poor = outcome.mediaMs < SHORT_MEDIA_MS ? poor + 1 : 0;
         if (poor > 1) await this.#wait(poor - 2);

@@ -4,6 +4,7 @@
  * same clock. Whether a fault really did something is in the ledger, never assumed.
  */
 import { z } from 'zod';
+import { GARBLES } from './cdn/garble.ts';
 import { mediaNameSchema } from './media/recipes.ts';
 
 const durationMs = z.number().positive();
@@ -87,6 +88,11 @@ export const faultSchema = z.discriminatedUnion('type', [
     frames: z.enum(['sent', 'withheld']).default('withheld'),
     forMs: durationMs.optional(),
   }),
+  /**
+   * Bytes that are no media come between two tags: noise, half a tag, one that claims 16 MiB, a picture or a header cut
+   * short in a tag that is whole, an FLV file's beginning. The media goes on behind them.
+   */
+  fault('garble', { how: z.enum(GARBLES).default('garbage') }),
   /** URLs handed out before now answer 403; `cut` drops the connections that they opened. */
   fault('expire', { cut: z.boolean().default(false) }),
   /** Another room of the same creator; media `breaks` (old URLs answer 404) or `goes-on`. */

@@ -39,141 +39,165 @@ describe('a broadcast over HLS', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test.concurrent('with a timestamp jump, a reset, and segments that answer 404', async () => {
-    await using world = await World.open({
-      alice: {
-        durationMs: 22_000,
-        variants: [{ media: 'small', protocols: ['hls'] }],
-        faults: [
-          { type: 'jump', byMs: 3_600_000, atMs: 4_000 },
-          { type: 'reset', atMs: 8_000 },
-          { type: 'hls-missing', forMs: 2_000, atMs: 12_000 },
-        ],
-      },
-    });
-    const run = await world.record();
-    await interruptAfterTheEnd(world, run);
-    for (const type of ['jump', 'reset', 'hls-missing'] as const) {
-      expect(world.sandbox.fired('alice', type).length, type).toBeGreaterThan(0);
-    }
-    const session = await world.session();
-    expect(session.holes).toHaveLength(1);
-    expectFaithful(world, session, {
-      endCause: 'stopped',
-      gaps: ['segment-missing'],
-      epochs: session.manifest.epochs.map(() => 'h264 360x640'),
-      // A segment is there only when all of it was made.
-      gapToleranceMs: 2_500,
-    });
-    expect(Math.abs(session.manifest.gaps[0]!.ms - 2_133)).toBeLessThan(100);
-    await expectNothingLeft(world);
-  });
+  test.concurrent(
+    'with a timestamp jump, a reset, and segments that answer 404',
+    { tags: ['playlist-discontinuity', 'playlist-segment-missing', 'timestamps'] },
+    async () => {
+      await using world = await World.open({
+        alice: {
+          durationMs: 22_000,
+          variants: [{ media: 'small', protocols: ['hls'] }],
+          faults: [
+            { type: 'jump', byMs: 3_600_000, atMs: 4_000 },
+            { type: 'reset', atMs: 8_000 },
+            { type: 'hls-missing', forMs: 2_000, atMs: 12_000 },
+          ],
+        },
+      });
+      const run = await world.record();
+      await interruptAfterTheEnd(world, run);
+      for (const type of ['jump', 'reset', 'hls-missing'] as const) {
+        expect(world.sandbox.fired('alice', type).length, type).toBeGreaterThan(0);
+      }
+      const session = await world.session();
+      expect(session.holes).toHaveLength(1);
+      expectFaithful(world, session, {
+        endCause: 'stopped',
+        gaps: ['segment-missing'],
+        epochs: session.manifest.epochs.map(() => 'h264 360x640'),
+        // A segment is there only when all of it was made.
+        gapToleranceMs: 2_500,
+      });
+      expect(Math.abs(session.manifest.gaps[0]!.ms - 2_133)).toBeLessThan(100);
+      await expectNothingLeft(world);
+    },
+  );
 });
 
 describe('what a CDN answers instead of media', () => {
-  test.concurrent('the best variant answers 404: the next one is recorded, and the choice is told', async () => {
-    await using world = await World.open({
-      alice: {
-        durationMs: 10_000,
-        variants: [
-          { media: 'small-landscape', qualityKey: 'origin', status: 404 },
-          { media: 'small', qualityKey: 'hd' },
-        ],
-      },
-    });
-    const run = await world.record();
-    await interruptAfterTheEnd(world, run);
-    expect(world.sandbox.events.filter(({ type }) => type === 'refused').length).toBeGreaterThan(0);
-    const { manifest } = await expectFaithfulSession(world, { endCause: 'stopped' });
-    expect(manifest.epochs[0]?.variant.qualityKey).toBe('hd');
-    expect(
-      run
-        .events('attempt')
-        .map(({ variant }) => variant)
-        .slice(0, 2),
-    ).toEqual(['h264/origin/flv', 'h264/hd/flv']);
-  });
+  test.concurrent(
+    'the best variant answers 404: the next one is recorded, and the choice is told',
+    { tags: 'refused' },
+    async () => {
+      await using world = await World.open({
+        alice: {
+          durationMs: 10_000,
+          variants: [
+            { media: 'small-landscape', qualityKey: 'origin', status: 404 },
+            { media: 'small', qualityKey: 'hd' },
+          ],
+        },
+      });
+      const run = await world.record();
+      await interruptAfterTheEnd(world, run);
+      expect(world.sandbox.events.filter(({ type }) => type === 'refused').length).toBeGreaterThan(0);
+      const { manifest } = await expectFaithfulSession(world, { endCause: 'stopped' });
+      expect(manifest.epochs[0]?.variant.qualityKey).toBe('hd');
+      expect(
+        run
+          .events('attempt')
+          .map(({ variant }) => variant)
+          .slice(0, 2),
+      ).toEqual(['h264/origin/flv', 'h264/hd/flv']);
+    },
+  );
 
-  test.concurrent('the variant in use dies: the next one takes over in the same session', async () => {
-    await using world = await World.open({
-      alice: {
-        durationMs: 14_000,
-        variants: [
-          { media: 'small-landscape', qualityKey: 'origin' },
-          { media: 'small', qualityKey: 'hd' },
-        ],
-        faults: [{ type: 'refuse', forMs: 60_000, atMs: 5_100, target: { qualityKey: 'origin' } }],
-      },
-    });
-    const run = await world.record();
-    await interruptAfterTheEnd(world, run);
-    expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(1);
-    const { manifest } = await expectFaithfulSession(world, {
-      endCause: 'stopped',
-      epochs: ['h264 640x360', 'h264 360x640'],
-    });
-    expect(manifest.epochs.map(({ variant }) => variant.qualityKey)).toEqual(['origin', 'hd']);
-    expect(run.events('taken-back')).toHaveLength(1);
-  });
+  test.concurrent(
+    'the variant in use dies: the next one takes over in the same session',
+    { tags: ['variant-lost', 'refused'] },
+    async () => {
+      await using world = await World.open({
+        alice: {
+          durationMs: 14_000,
+          variants: [
+            { media: 'small-landscape', qualityKey: 'origin' },
+            { media: 'small', qualityKey: 'hd' },
+          ],
+          faults: [{ type: 'refuse', forMs: 60_000, atMs: 5_100, target: { qualityKey: 'origin' } }],
+        },
+      });
+      const run = await world.record();
+      await interruptAfterTheEnd(world, run);
+      expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(1);
+      const { manifest } = await expectFaithfulSession(world, {
+        endCause: 'stopped',
+        epochs: ['h264 640x360', 'h264 360x640'],
+      });
+      expect(manifest.epochs.map(({ variant }) => variant.qualityKey)).toEqual(['origin', 'hd']);
+      expect(run.events('taken-back')).toHaveLength(1);
+    },
+  );
 
-  test.concurrent('the variant in use dies, and the next one is HLS, whose window reaches back', async () => {
-    await using world = await World.open({
-      alice: {
-        durationMs: 24_000,
-        variants: [
-          { media: 'small-landscape', qualityKey: 'origin' },
-          { media: 'small', qualityKey: 'hd', protocols: ['hls'] },
-        ],
-        faults: [{ type: 'refuse', forMs: 60_000, atMs: 11_100, target: { qualityKey: 'origin' } }],
-      },
-    });
-    const run = await world.record();
-    await interruptAfterTheEnd(world, run);
-    expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(1);
-    const { manifest } = await expectFaithfulSession(world, {
-      endCause: 'stopped',
-      epochs: ['h264 640x360', 'h264 360x640'],
-    });
-    expect(manifest.epochs.map(({ variant }) => variant.protocol)).toEqual(['flv', 'hls']);
-  });
+  test.concurrent(
+    'the variant in use dies, and the next one is HLS, whose window reaches back',
+    { tags: 'variant-lost' },
+    async () => {
+      await using world = await World.open({
+        alice: {
+          durationMs: 24_000,
+          variants: [
+            { media: 'small-landscape', qualityKey: 'origin' },
+            { media: 'small', qualityKey: 'hd', protocols: ['hls'] },
+          ],
+          faults: [{ type: 'refuse', forMs: 60_000, atMs: 11_100, target: { qualityKey: 'origin' } }],
+        },
+      });
+      const run = await world.record();
+      await interruptAfterTheEnd(world, run);
+      expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(1);
+      const { manifest } = await expectFaithfulSession(world, {
+        endCause: 'stopped',
+        epochs: ['h264 640x360', 'h264 360x640'],
+      });
+      expect(manifest.epochs.map(({ variant }) => variant.protocol)).toEqual(['flv', 'hls']);
+    },
+  );
 
-  test.concurrent('the better variant comes back: it takes over again, and no picture is lost or twice', async () => {
-    await using world = await World.open({
-      alice: {
-        durationMs: 40_000,
-        variants: [
-          { media: 'small-landscape', qualityKey: 'origin' },
-          { media: 'small', qualityKey: 'hd' },
-        ],
-        faults: [{ type: 'refuse', forMs: 6_000, atMs: 5_100, target: { qualityKey: 'origin' } }],
-      },
-    });
-    const run = await world.record();
-    await interruptAfterTheEnd(world, run);
-    expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(1);
-    const { manifest } = await expectFaithfulSession(world, {
-      endCause: 'stopped',
-      epochs: ['h264 640x360', 'h264 360x640', 'h264 640x360'],
-    });
-    expect(manifest.epochs.map(({ variant }) => variant.qualityKey)).toEqual(['origin', 'hd', 'origin']);
-    expect(run.events('back')).toHaveLength(1);
-  });
+  test.concurrent(
+    'the better variant comes back: it takes over again, and no picture is lost or twice',
+    { tags: ['variant-back', 'variant-lost'] },
+    async () => {
+      await using world = await World.open({
+        alice: {
+          durationMs: 40_000,
+          variants: [
+            { media: 'small-landscape', qualityKey: 'origin' },
+            { media: 'small', qualityKey: 'hd' },
+          ],
+          faults: [{ type: 'refuse', forMs: 6_000, atMs: 5_100, target: { qualityKey: 'origin' } }],
+        },
+      });
+      const run = await world.record();
+      await interruptAfterTheEnd(world, run);
+      expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(1);
+      const { manifest } = await expectFaithfulSession(world, {
+        endCause: 'stopped',
+        epochs: ['h264 640x360', 'h264 360x640', 'h264 640x360'],
+      });
+      expect(manifest.epochs.map(({ variant }) => variant.qualityKey)).toEqual(['origin', 'hd', 'origin']);
+      expect(run.events('back')).toHaveLength(1);
+    },
+  );
 
-  test.concurrent('a web page, twice: the recording goes on when there is media again', async () => {
-    await using world = await World.open({
-      alice: { durationMs: 14_000, faults: [{ type: 'html', forMs: 3_000, atMs: 4_400 }] },
-    });
-    const run = await world.record();
-    await interruptAfterTheEnd(world, run);
-    expect(world.sandbox.fired('alice', 'html').length).toBeGreaterThan(1);
-    await expectFaithfulSession(world, {
-      endCause: 'stopped',
-      epochs: ['h264 360x640', 'h264 360x640'],
-      gaps: ['connection-lost'],
-    });
-  });
+  test.concurrent(
+    'a web page, twice: the recording goes on when there is media again',
+    { tags: 'not-media' },
+    async () => {
+      await using world = await World.open({
+        alice: { durationMs: 14_000, faults: [{ type: 'html', forMs: 3_000, atMs: 4_400 }] },
+      });
+      const run = await world.record();
+      await interruptAfterTheEnd(world, run);
+      expect(world.sandbox.fired('alice', 'html').length).toBeGreaterThan(1);
+      await expectFaithfulSession(world, {
+        endCause: 'stopped',
+        epochs: ['h264 360x640', 'h264 360x640'],
+        gaps: ['connection-lost'],
+      });
+    },
+  );
 
-  test.concurrent('addresses expire: a fresh look gives new ones', async () => {
+  test.concurrent('addresses expire: a fresh look gives new ones', { tags: 'address-expired' }, async () => {
     await using world = await World.open({
       alice: { durationMs: 12_000, faults: [{ type: 'expire', cut: true, atMs: 4_500 }] },
     });
@@ -184,7 +208,7 @@ describe('what a CDN answers instead of media', () => {
     await expectFaithfulSession(world, { endCause: 'stopped' });
   });
 
-  test.concurrent('nothing for 8 s though the room is live', async () => {
+  test.concurrent('nothing for 8 s though the room is live', { tags: 'refused' }, async () => {
     await using world = await World.open({
       alice: { durationMs: 18_000, faults: [{ type: 'refuse', forMs: 8_000, atMs: 4_400 }] },
     });

@@ -27,7 +27,7 @@ test.concurrent('a broadcast that is found late has a head gap, back to its begi
 });
 
 describe('a recording goes on', () => {
-  test.concurrent('through an API storm', async () => {
+  test.concurrent('through an API storm', { tags: 'api-trouble' }, async () => {
     const storm: NonNullable<ApiRuleInput['answer']>[] = [
       { type: 'error', code: 'internal_error' },
       { type: 'error', code: 'lookup_failed' },
@@ -56,7 +56,7 @@ describe('a recording goes on', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test.concurrent('while a look hangs until it times out', async () => {
+  test.concurrent('while a look hangs until it times out', { tags: 'api-trouble' }, async () => {
     await using world = await World.open({ alice: { durationMs: 17_500 } });
     const run = await world.record('--sample-interval', '500ms');
     await world.gopSent(0);
@@ -67,20 +67,24 @@ describe('a recording goes on', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test.concurrent('without credits, to its end; then nobody can say that the room is over', async () => {
-    await using world = await World.open({ alice: { durationMs: 9_000 } });
-    const run = await world.record('--sample-interval', '500ms', '--max-hold', '4s');
-    await world.gopSent(1);
-    world.sandbox.answer({ answer: { type: 'error', code: 'insufficient_credits' } });
-    expect(await run.exited).toEqual(OK);
-    const refused = world.sandbox.events.filter((event) => event.type === 'lookup' && event.status === 402);
-    // One look learns it; the key is not tried again and again.
-    expect(refused).toHaveLength(1);
-    const { pictures } = await expectFaithfulSession(world, { endCause: 'media-lost' });
-    expect(pictures).toMatchObject({ first: 0, missing: [] });
-  });
+  test.concurrent(
+    'without credits, to its end; then nobody can say that the room is over',
+    { tags: 'credits-used-up' },
+    async () => {
+      await using world = await World.open({ alice: { durationMs: 9_000 } });
+      const run = await world.record('--sample-interval', '500ms', '--max-hold', '4s');
+      await world.gopSent(1);
+      world.sandbox.answer({ answer: { type: 'error', code: 'insufficient_credits' } });
+      expect(await run.exited).toEqual(OK);
+      const refused = world.sandbox.events.filter((event) => event.type === 'lookup' && event.status === 402);
+      // One look learns it; the key is not tried again and again.
+      expect(refused).toHaveLength(1);
+      const { pictures } = await expectFaithfulSession(world, { endCause: 'media-lost' });
+      expect(pictures).toMatchObject({ first: 0, missing: [] });
+    },
+  );
 
-  test.concurrent('when looks say offline and media flows', async () => {
+  test.concurrent('when looks say offline and media flows', { tags: 'offline-blip' }, async () => {
     await using world = await World.open({
       alice: { durationMs: 15_000, faults: [{ type: 'offline', forMs: 11_500, atMs: 2_500 }] },
     });
@@ -115,46 +119,57 @@ describe('a recording goes on', () => {
     });
   });
 
-  test.concurrent('when she is offline for 6 s, and her media with her', async () => {
-    await using world = await World.open({
-      alice: { durationMs: 15_000, faults: [{ type: 'offline', media: 'stops', forMs: 6_000, atMs: 4_400 }] },
-    });
-    const run = await world.record();
-    await interruptAfterTheEnd(world, run);
-    expect(world.sandbox.fired('alice', 'offline').length).toBeGreaterThan(0);
-    await expectFaithfulSession(world, {
-      endCause: 'stopped',
-      epochs: [SMALL, SMALL],
-      gaps: ['connection-lost'],
-    });
-  });
+  test.concurrent(
+    'when she is offline for 6 s, and her media with her',
+    { tags: 'offline-blip' },
+    async () => {
+      await using world = await World.open({
+        alice: {
+          durationMs: 15_000,
+          faults: [{ type: 'offline', media: 'stops', forMs: 6_000, atMs: 4_400 }],
+        },
+      });
+      const run = await world.record();
+      await interruptAfterTheEnd(world, run);
+      expect(world.sandbox.fired('alice', 'offline').length).toBeGreaterThan(0);
+      await expectFaithfulSession(world, {
+        endCause: 'stopped',
+        epochs: [SMALL, SMALL],
+        gaps: ['connection-lost'],
+      });
+    },
+  );
 });
 
 describe('a recording ends', () => {
-  test.concurrent('with its room: the first session ends, the next begins', async () => {
-    await using world = await World.open({
-      alice: { durationMs: 16_000, faults: [{ type: 'room', title: 'The next one', atMs: 8_000 }] },
-    });
-    const run = world.livestow('record', 'alice');
-    await world.lookups(1);
-    world.sandbox.goLive('alice');
-    await run.until('two sessions are sealed', ({ stdout }) => stdout.split(' sealed: ').length === 3);
-    run.kill('SIGINT');
-    expect(await run.exited).toEqual({ code: 130, signal: null });
-    const [first, second] = await world.sessions();
-    expectFaithful(world, first!, { endCause: 'new-room' });
-    expectFaithful(world, second!, {
-      // A keyframe later, and only what the CDN has: that is the head gap.
-      gaps: second!.holes.length > 0 ? ['found-late'] : [],
-    });
-    expect(first!.manifest.room.roomId).not.toBe(second!.manifest.room.roomId);
-    expect(second!.manifest.room.title).toBe('The next one');
-    await expectLaidOut(first!);
-    await expectLaidOut(second!);
-    await expectNothingLeft(world);
-  });
+  test.concurrent(
+    'with its room: the first session ends, the next begins',
+    { tags: 'new-room' },
+    async () => {
+      await using world = await World.open({
+        alice: { durationMs: 16_000, faults: [{ type: 'room', title: 'The next one', atMs: 8_000 }] },
+      });
+      const run = world.livestow('record', 'alice');
+      await world.lookups(1);
+      world.sandbox.goLive('alice');
+      await run.until('two sessions are sealed', ({ stdout }) => stdout.split(' sealed: ').length === 3);
+      run.kill('SIGINT');
+      expect(await run.exited).toEqual({ code: 130, signal: null });
+      const [first, second] = await world.sessions();
+      expectFaithful(world, first!, { endCause: 'new-room' });
+      expectFaithful(world, second!, {
+        // A keyframe later, and only what the CDN has: that is the head gap.
+        gaps: second!.holes.length > 0 ? ['found-late'] : [],
+      });
+      expect(first!.manifest.room.roomId).not.toBe(second!.manifest.room.roomId);
+      expect(second!.manifest.room.title).toBe('The next one');
+      await expectLaidOut(first!);
+      await expectLaidOut(second!);
+      await expectNothingLeft(world);
+    },
+  );
 
-  test.concurrent('as media-lost when nothing comes back within the hold', async () => {
+  test.concurrent('as media-lost when nothing comes back within the hold', { tags: 'refused' }, async () => {
     await using world = await World.open({
       alice: { durationMs: null, faults: [{ type: 'refuse', forMs: 600_000, atMs: 5_000 }] },
     });
@@ -184,7 +199,7 @@ describe('nothing is recorded', () => {
     await expectNothingLeft(world);
   });
 
-  test.concurrent('--no-wait for a handle that nobody has exits 10', async () => {
+  test.concurrent('--no-wait for a handle that nobody has exits 10', { tags: 'unknown-handle' }, async () => {
     await using world = await World.open();
     const run = world.livestow('record', 'nobody', '--no-wait');
     expect(await run.exited).toEqual({ code: 10, signal: null });

@@ -182,15 +182,19 @@ describe('a playlist that goes as it should', () => {
     expect(pictures(units)).toEqual(allPictures);
   });
 
-  test('a discontinuity is passed on before the media it stands before', async () => {
-    const { kinds, units } = await record({
-      playlists: [playlist({ from: 0, count: 2, ended: true, tags: { 1: '#EXT-X-DISCONTINUITY' } })],
-    });
-    expect(pictures(units)).toEqual(of(0, 1));
-    expect(kinds.filter((kind) => kind === 'discontinuity')).toHaveLength(1);
-    expect(kinds.slice(0, 2)).toEqual(['complete', 'media']);
-    expect(kinds.at(-1)).toBe('media');
-  });
+  test(
+    'a discontinuity is passed on before the media it stands before',
+    { tags: 'playlist-discontinuity' },
+    async () => {
+      const { kinds, units } = await record({
+        playlists: [playlist({ from: 0, count: 2, ended: true, tags: { 1: '#EXT-X-DISCONTINUITY' } })],
+      });
+      expect(pictures(units)).toEqual(of(0, 1));
+      expect(kinds.filter((kind) => kind === 'discontinuity')).toHaveLength(1);
+      expect(kinds.slice(0, 2)).toEqual(['complete', 'media']);
+      expect(kinds.at(-1)).toBe('media');
+    },
+  );
 });
 
 describe('trouble with segments', () => {
@@ -212,13 +216,17 @@ describe('trouble with segments', () => {
     expect(missingMs).toEqual([]);
   });
 
-  test('one that can never be had is told as missing, and the rest goes on', async () => {
-    const { end, units, missingMs, segmentsAsked } = await whole({ 2: Array<Answer>(9).fill(status(404)) });
-    expect(end).toMatchObject({ reason: 'endlist' });
-    expect(pictures(units)).toEqual(of(0, 1, 3, 4, 5));
-    expect(missingMs).toEqual([1_000]);
-    expect(segmentsAsked.filter((n) => n === 2)).toHaveLength(5);
-  });
+  test(
+    'one that can never be had is told as missing, and the rest goes on',
+    { tags: 'playlist-segment-missing' },
+    async () => {
+      const { end, units, missingMs, segmentsAsked } = await whole({ 2: Array<Answer>(9).fill(status(404)) });
+      expect(end).toMatchObject({ reason: 'endlist' });
+      expect(pictures(units)).toEqual(of(0, 1, 3, 4, 5));
+      expect(missingMs).toEqual([1_000]);
+      expect(segmentsAsked.filter((n) => n === 2)).toHaveLength(5);
+    },
+  );
 
   test('of one that stays torn the whole pictures are kept, and no half one', async () => {
     const { items, units } = await whole({ 2: Array<Answer>(9).fill(half(segments[2]!)) });
@@ -262,33 +270,45 @@ describe('trouble with segments', () => {
     expect(segmentsAsked).toEqual([0, 2]);
   });
 
-  test('three in a row end it, with the reason of the last', async () => {
-    const never = () => Array<Answer>(9).fill(status(403));
-    const { end, missingMs, units } = await whole({ 1: never(), 2: never(), 3: never() });
-    expect(end).toMatchObject({ code: 'MEDIA_HTTP', context: { status: 403 } });
-    expect(missingMs).toEqual([1_000, 1_000, 1_000]);
-    expect(pictures(units)).toEqual(of(0));
-  });
+  test(
+    'three in a row end it, with the reason of the last',
+    { tags: 'playlist-segment-missing' },
+    async () => {
+      const never = () => Array<Answer>(9).fill(status(403));
+      const { end, missingMs, units } = await whole({ 1: never(), 2: never(), 3: never() });
+      expect(end).toMatchObject({ code: 'MEDIA_HTTP', context: { status: 403 } });
+      expect(missingMs).toEqual([1_000, 1_000, 1_000]);
+      expect(pictures(units)).toEqual(of(0));
+    },
+  );
 });
 
 describe('trouble with the playlist', () => {
-  test('a numbering that begins anew is a discontinuity, and nothing is lost', async () => {
-    const { units, kinds, notes, end } = await record({
-      playlists: [playlist({ from: 102, count: 2 }), playlist({ from: 4, count: 2, ended: true })],
-    });
-    expect(end).toMatchObject({ reason: 'endlist' });
-    expect(pictures(units)).toEqual(of(0, 1, 4, 5));
-    expect(kinds).toContain('discontinuity');
-    expect(notes).toContain('playlist-restarted');
-  });
+  test(
+    'a numbering that begins anew is a discontinuity, and nothing is lost',
+    { tags: 'playlist-discontinuity' },
+    async () => {
+      const { units, kinds, notes, end } = await record({
+        playlists: [playlist({ from: 102, count: 2 }), playlist({ from: 4, count: 2, ended: true })],
+      });
+      expect(end).toMatchObject({ reason: 'endlist' });
+      expect(pictures(units)).toEqual(of(0, 1, 4, 5));
+      expect(kinds).toContain('discontinuity');
+      expect(notes).toContain('playlist-restarted');
+    },
+  );
 
-  test('one that stands still for three target durations is frozen', async () => {
-    const begunMs = clock.monotonic();
-    const { end, units } = await record({ playlists: [playlist({ from: 0, count: 2 })] });
-    expect(end).toEqual({ reason: 'frozen' });
-    expect(pictures(units)).toEqual(of(0, 1));
-    expect(clock.monotonic() - begunMs).toBe(3_000);
-  });
+  test(
+    'one that stands still for three target durations is frozen',
+    { tags: 'playlist-frozen' },
+    async () => {
+      const begunMs = clock.monotonic();
+      const { end, units } = await record({ playlists: [playlist({ from: 0, count: 2 })] });
+      expect(end).toEqual({ reason: 'frozen' });
+      expect(pictures(units)).toEqual(of(0, 1));
+      expect(clock.monotonic() - begunMs).toBe(3_000);
+    },
+  );
 
   test('one that can not be read for a while is read again', async () => {
     const { end, units } = await record({

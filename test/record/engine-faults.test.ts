@@ -22,15 +22,19 @@ describe.each([
   ['builtin', 'mpegts'],
   ['builtin', 'fmp4'],
 ] as const)('%s, %s', (by, container) => {
-  test('pictures of another size than the epoch says are not handed over', async () => {
-    const video = { ...units.video, width: units.video.width * 2 };
-    const recording = await beginRecording(units, { by, container, video });
-    const error = await engineError(feed(recording.sink, units.packets).then(() => recording.sink.end()));
-    expect(error.message).toContain('wrong pictures');
-    expect(error.context).toEqual({ found: 'h264 160x284', expected: 'h264 320x284' });
-    expect(recording.segments).toEqual([]);
-    expect(segmentsIn(recording.folder)).toEqual([]);
-  });
+  test(
+    'pictures of another size than the epoch says are not handed over',
+    { tags: 'engine-wrong' },
+    async () => {
+      const video = { ...units.video, width: units.video.width * 2 };
+      const recording = await beginRecording(units, { by, container, video });
+      const error = await engineError(feed(recording.sink, units.packets).then(() => recording.sink.end()));
+      expect(error.message).toContain('wrong pictures');
+      expect(error.context).toEqual({ found: 'h264 160x284', expected: 'h264 320x284' });
+      expect(recording.segments).toEqual([]);
+      expect(segmentsIn(recording.folder)).toEqual([]);
+    },
+  );
 
   test('given up while it writes: only what was handed over is left, and nothing more is taken', async () => {
     const recording = await beginRecording(units, { by, container });

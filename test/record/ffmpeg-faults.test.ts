@@ -48,35 +48,39 @@ async function writeUntilRefused({ sink }: Recording): Promise<LivestowError> {
 }
 
 describe.each(['mpegts', 'fmp4'] as const)('%s', (container) => {
-  test('kill -9 of ffmpeg: what was closed stays, the next engine goes on from there', async () => {
-    const { path, pidFile } = observedFfmpeg();
-    const first = await beginRecording(units, { container, engine: { ffmpegPath: path } });
-    await feed(first.sink, until(9_000));
-    await first.handedOver(2);
-    process.kill(pidIn(pidFile), 'SIGKILL');
-    const error = await writeUntilRefused(first);
-    expect(error.retryable).toBe(true);
-    expect(error.context).toMatchObject({ segment: 3, signal: 'SIGKILL' });
-    await engineError(first.sink.write(from(9_000)));
-    await engineError(first.sink.end());
-    await first.sink.abort();
-    const files = readdirSync(first.folder).filter((name) => !name.endsWith('init.mp4'));
-    expect(files).toHaveLength(2);
+  test(
+    'kill -9 of ffmpeg: what was closed stays, the next engine goes on from there',
+    { tags: 'engine-died' },
+    async () => {
+      const { path, pidFile } = observedFfmpeg();
+      const first = await beginRecording(units, { container, engine: { ffmpegPath: path } });
+      await feed(first.sink, until(9_000));
+      await first.handedOver(2);
+      process.kill(pidIn(pidFile), 'SIGKILL');
+      const error = await writeUntilRefused(first);
+      expect(error.retryable).toBe(true);
+      expect(error.context).toMatchObject({ segment: 3, signal: 'SIGKILL' });
+      await engineError(first.sink.write(from(9_000)));
+      await engineError(first.sink.end());
+      await first.sink.abort();
+      const files = readdirSync(first.folder).filter((name) => !name.endsWith('init.mp4'));
+      expect(files).toHaveLength(2);
 
-    const rest = await record(
-      { ...units, packets: from(8_000) },
-      { container, folder: first.folder, firstSegment: 3 },
-    );
-    const segments = [...first.segments, ...rest.segments];
-    expect(segments.map(({ n, pictures, firstDtsMs }) => [n, pictures, firstDtsMs])).toEqual([
-      [1, 120, START_MS],
-      [2, 120, START_MS + 4_000],
-      [3, 120, START_MS + 8_000],
-      [4, 60, START_MS + 12_000],
-    ]);
-  });
+      const rest = await record(
+        { ...units, packets: from(8_000) },
+        { container, folder: first.folder, firstSegment: 3 },
+      );
+      const segments = [...first.segments, ...rest.segments];
+      expect(segments.map(({ n, pictures, firstDtsMs }) => [n, pictures, firstDtsMs])).toEqual([
+        [1, 120, START_MS],
+        [2, 120, START_MS + 4_000],
+        [3, 120, START_MS + 8_000],
+        [4, 60, START_MS + 12_000],
+      ]);
+    },
+  );
 
-  test('a stopped ffmpeg (SIGSTOP) is found out and ended', async () => {
+  test('a stopped ffmpeg (SIGSTOP) is found out and ended', { tags: 'engine-died' }, async () => {
     const { path, pidFile } = observedFfmpeg();
     const recording = await beginRecording(units, { container, engine: { ffmpegPath: path, stallMs: 300 } });
     await feed(recording.sink, until(5_000));
@@ -99,7 +103,7 @@ describe.each(['mpegts', 'fmp4'] as const)('%s', (container) => {
     await engineError(recording.sink.write(from(5_000)));
   });
 
-  test('an exit code of 0 without the pictures is not believed', async () => {
+  test('an exit code of 0 without the pictures is not believed', { tags: 'engine-wrong' }, async () => {
     const { path } = script('cat > /dev/null; exit 0');
     const recording = await beginRecording(units, { container, engine: { ffmpegPath: path } });
     await feed(recording.sink, units.packets);
@@ -108,7 +112,7 @@ describe.each(['mpegts', 'fmp4'] as const)('%s', (container) => {
   });
 });
 
-test('one that finishes nothing while media flows on is found out', async () => {
+test('one that finishes nothing while media flows on is found out', { tags: 'engine-wrong' }, async () => {
   const { path, pidFile } = script('exec cat > /dev/null');
   const clock = new ManualClock();
   const recording = await beginRecording(units, { engine: { ffmpegPath: path, clock } });

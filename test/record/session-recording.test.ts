@@ -240,3 +240,36 @@ test('a recording that is abandoned leaves nothing running, and its media in the
     media(0, 1_500).length,
   );
 });
+
+test(
+  'a stream that changes its configuration with every picture has a few engines at once, and loses none',
+  { tags: ['hostile-bytes', 'picture-changed'] },
+  async () => {
+    const { give, timeline, recording, engine, story } = await bench();
+    let most = 0;
+    let closing: (() => void)[] = [];
+    // An engine takes its time to close: as long as another may be opened.
+    engine.onClosed = () =>
+      new Promise((resolve) => {
+        most = Math.max(most, engine.running);
+        closing.push(resolve);
+        setTimeout(() => {
+          const open = closing;
+          closing = [];
+          for (const close of open) close();
+        }, 20);
+      });
+    const pictures = 60;
+    const units = Array.from({ length: pictures }, (_, n) => [
+      { ...video, record: Buffer.concat([video.record.subarray(0, -1), Buffer.from([n])]) },
+      { kind: 'video' as const, dtsMs: n * 40, compositionMs: 0, key: true, data: Buffer.from(`${n}`) },
+    ]);
+    await give(timeline.push([video, audio, ...units.flat()], 0));
+    await give(timeline.finish());
+    await recording.end();
+    const told = await story();
+    expect(told.filter((line) => line.startsWith('segment'))).toHaveLength(pictures);
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(4);
+  },
+);

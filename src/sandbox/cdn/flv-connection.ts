@@ -10,6 +10,7 @@ import type { Ledger, Transfer } from '../ledger.ts';
 import type { MediaLibrary } from '../media/library.ts';
 import type { ScenarioVariant } from '../scenario.ts';
 import { FlvBatch } from './flv-batch.ts';
+import { garbledBytes } from './garble.ts';
 import { FlvPlayhead } from './flv-playhead.ts';
 
 /** What a client that does not read may have waiting before the sandbox waits for it. */
@@ -210,6 +211,9 @@ export class FlvConnection {
         return this.#fired(scheduled);
       case 'reset':
         this.#playhead.reset();
+        return this.#fired(scheduled);
+      case 'garble':
+        this.#response.write(garbledBytes(fault.how, this.#playhead.nextTimestampMs));
         return this.#fired(scheduled);
       case 'repeat-headers':
         return this.#playhead.repeatHeaders({ ...scheduled, fault });

@@ -61,6 +61,10 @@ export class FlvPlayhead {
     return this.#cursor.track;
   }
 
+  get nextTimestampMs(): number {
+    return Math.max(0, this.#cursor.dtsMs + this.#shiftMs);
+  }
+
   withholdAudioHeader(dueMs: number, framesWithheld: boolean): void {
     this.#lateAudioHeader = { dueMs, framesWithheld };
   }
