@@ -23,45 +23,57 @@ describe('a recorder that is asked to stop', () => {
     expect(pictures.last).toBeGreaterThan(3 * 64);
   });
 
-  test.concurrent('SIGINT while it waits for her: exit 130, and nothing is there', async () => {
-    await using world = await World.open();
-    const run = world.livestow('record', 'alice');
-    await world.lookups(2);
-    run.kill('SIGINT');
-    expect(await run.exited).toEqual({ code: 130, signal: null });
-    expect((await world.archive()).keys).toEqual([]);
-    expect(await world.leftRunning()).toEqual([]);
-  });
+  test.concurrent(
+    'SIGINT while it waits for her: exit 130, and nothing is there',
+    { tags: 'interrupted' },
+    async () => {
+      await using world = await World.open();
+      const run = world.livestow('record', 'alice');
+      await world.lookups(2);
+      run.kill('SIGINT');
+      expect(await run.exited).toEqual({ code: 130, signal: null });
+      expect((await world.archive()).keys).toEqual([]);
+      expect(await world.leftRunning()).toEqual([]);
+    },
+  );
 
-  test.concurrent('SIGTERM drains: exit 0, unsealed; the next start goes on as term 2 and seals', async () => {
-    await using world = await World.open();
-    const first = await world.record();
-    await momentAfterGop(world, 2, 900);
-    const atMs = Date.now();
-    first.kill('SIGTERM');
-    expect(await first.exited).toEqual(OK);
-    const drained = await world.session();
-    expect(drained.manifest.sealedAt).toBeNull();
-    expect(drained.pictures).toMatchObject({ first: 0, missing: [], repeats: 0 });
-    expect(drained.untrue).toEqual([]);
-    await recordToTheEnd(world, world.livestow('record', 'alice', '--once'));
-    const drain = { atMs, closed: drained.manifest.segments.map(({ key }) => key) };
-    const { manifest } = await expectSurvived(world, [drain], { drains: 1 });
-    expect(terms(manifest)).toEqual([1, 2]);
-  });
+  test.concurrent(
+    'SIGTERM drains: exit 0, unsealed; the next start goes on as term 2 and seals',
+    { tags: 'drained' },
+    async () => {
+      await using world = await World.open();
+      const first = await world.record();
+      await momentAfterGop(world, 2, 900);
+      const atMs = Date.now();
+      first.kill('SIGTERM');
+      expect(await first.exited).toEqual(OK);
+      const drained = await world.session();
+      expect(drained.manifest.sealedAt).toBeNull();
+      expect(drained.pictures).toMatchObject({ first: 0, missing: [], repeats: 0 });
+      expect(drained.untrue).toEqual([]);
+      await recordToTheEnd(world, world.livestow('record', 'alice', '--once'));
+      const drain = { atMs, closed: drained.manifest.segments.map(({ key }) => key) };
+      const { manifest } = await expectSurvived(world, [drain], { drains: 1 });
+      expect(terms(manifest)).toEqual([1, 2]);
+    },
+  );
 
-  test.concurrent('SIGTERM, and the room is over when it starts again: sealed', async () => {
-    await using world = await World.open({ alice: { durationMs: 8_000 } });
-    const first = await world.record();
-    await momentAfterGop(world, 2, 300);
-    const atMs = Date.now();
-    first.kill('SIGTERM');
-    expect(await first.exited).toEqual(OK);
-    await world.happens('the end', ({ type }) => type === 'ended');
-    const second = world.livestow('record', 'alice', '--no-wait');
-    expect(await second.exited).toEqual({ code: 4, signal: null });
-    await expectSurvived(world, [{ atMs, closed: [] }], { endCause: 'interrupted' });
-  });
+  test.concurrent(
+    'SIGTERM, and the room is over when it starts again: sealed',
+    { tags: 'drained' },
+    async () => {
+      await using world = await World.open({ alice: { durationMs: 8_000 } });
+      const first = await world.record();
+      await momentAfterGop(world, 2, 300);
+      const atMs = Date.now();
+      first.kill('SIGTERM');
+      expect(await first.exited).toEqual(OK);
+      await world.happens('the end', ({ type }) => type === 'ended');
+      const second = world.livestow('record', 'alice', '--no-wait');
+      expect(await second.exited).toEqual({ code: 4, signal: null });
+      await expectSurvived(world, [{ atMs, closed: [] }], { endCause: 'interrupted' });
+    },
+  );
 });
 
 describe('kill -9', () => {
