@@ -4,7 +4,8 @@
 #
 #   scripts/setup.sh node      dependencies, and through them the Node version that the project needs
 #   scripts/setup.sh ffmpeg    the above, and ffmpeg with ffprobe
-#   scripts/setup.sh test      the above, and what only the tests need: real S3 servers, a browser
+#   scripts/setup.sh test      the above, and what only the tests need: real S3 servers, a browser,
+#                              a clock that can be set for one process
 #
 # System packages are installed only as root on Debian or Ubuntu, or in CI (CI=true) where sudo asks for no password.
 # Nobody else's machine is changed: the one command to run is printed instead, and the exit code is 1.
@@ -150,11 +151,19 @@ has_browser() {
 
 install_browser() { has_browser || apt_install chromium; }
 
+has_faketime() { has faketime; }
+
+install_faketime() { has_faketime || apt_install faketime; }
+
 # No test is skipped for the lack of something, so all that is missing is said here, at once.
 setup_test_extras() {
   missing=
   has_browser || { alone install_browser && has_browser; } || {
     how_to_install 'Chromium (for the player tests)' chromium chromium chromium '--cask google-chrome'
+    missing=1
+  }
+  has_faketime || { alone install_faketime && has_faketime; } || {
+    how_to_install 'faketime (for the tests of the clock)' faketime libfaketime libfaketime libfaketime
     missing=1
   }
   # Another server stands in for them, except in CI.

@@ -256,6 +256,12 @@ async function beginTerm(
       .catch((error: unknown) => log.error({ err: error }, 'room.json cannot be written'));
   };
 
+  const filesMade = async (): Promise<string[]> => {
+    const files = await pictures.finished();
+    await saving;
+    return found || roomText !== undefined ? [...files, sessionKeys.room] : files;
+  };
+
   return {
     recording,
     timeline,
@@ -275,14 +281,11 @@ async function beginTerm(
       });
     },
     seal: async (cause) => {
-      const files = await pictures.finished();
-      await saving;
-      if (found || roomText !== undefined) files.push(sessionKeys.room);
       const endedAtMs = recording.lastPictureMs ?? lastEndMs ?? foundAtMs;
       const at = isoUtc(clock.now());
       const manifest = await shipper.seal(
         { type: 'end', at, endedAt: isoUtc(endedAtMs), endCause: cause },
-        files,
+        filesMade(),
       );
       await spool.remove();
       log.info({ coverage: manifest.coverage, gaps: manifest.gaps.length, endCause: cause }, 'sealed');

@@ -108,12 +108,14 @@ export class SessionShipper {
   /**
    * Seals the session: everything recorded is in the store with the size and hash that the manifest says.
    * @param end the last entry of its journals
-   * @param files further files of the session that lie in the spool (`cover.jpg`); what is not there is left out
+   * @param made files of the session that lie in the spool (`cover.jpg`), some of them still being made; what is not there
+   *   is left out
    */
-  async seal(end: JournalEntry, files: readonly string[]): Promise<Manifest> {
+  async seal(end: JournalEntry, made: readonly string[] | Promise<readonly string[]>): Promise<Manifest> {
     const { spool, clock } = this.#deps;
     this.stop();
-    await this.#write(() => spool.append(end));
+    // Why it ended is written down first: nobody knows it afterwards if this is given up.
+    const [files] = await Promise.all([made, this.#write(() => spool.append(end))]);
     await this.#cutAndDrain();
     await this.#persistently('checking the session', () => this.#fetchStrangers());
     const lost = await this.#persistently('checking the session', () => this.#losses());

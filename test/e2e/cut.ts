@@ -7,7 +7,7 @@ import { filesIn } from './archive-copy.ts';
 import { expectFaithful, expectLaidOut, expectNothingLeft, type Expected } from './faithful.ts';
 import type { SessionAccount } from './account.ts';
 import type { LivestowProcess } from './livestow-process.ts';
-import { hasEnded } from './processes.ts';
+import { hasEnded, runningProcesses } from './processes.ts';
 import type { World } from './world.ts';
 
 export type Victim = 'livestow' | 'ffmpeg' | 'both';
@@ -27,6 +27,14 @@ export async function killNow(world: World, run: LivestowProcess, victim: Victim
   await Promise.all(recording.map(hasEnded));
   if (victim !== 'ffmpeg') expect(await world.leaks()).toEqual([]);
   return { atMs, closed: await closedSegments(world) };
+}
+
+/** Stops processes for so long, and lets them go on. */
+export async function suspend(pids: readonly number[], ms: number): Promise<void> {
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  await after(ms);
+  const running = new Set((await runningProcesses()).map(({ pid }) => pid));
+  for (const pid of pids) if (running.has(pid)) process.kill(pid, 'SIGCONT');
 }
 
 /** So long after the keyframe of this GOP went out. */

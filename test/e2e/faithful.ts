@@ -25,6 +25,8 @@ export interface Expected {
   epochs?: string[] | string;
   /** In order, none unless told; one word for as many as there are holes, all for this reason. */
   gaps?: GapCause[] | GapCause;
+  /** By how much livestow's clock, and so the times of its gaps, is ahead of ours. */
+  clockAheadMs?: number;
   /** How far from the truth a gap may lie, where a recorder can't know better. */
   gapToleranceMs?: number;
   /**
@@ -34,6 +36,8 @@ export interface Expected {
   cutAtMs?: number[];
   /** What came and was lost here: the gaps of this cause say where. */
   lostTo?: GapCause;
+  /** For how long before each cut livestow was stopped and read nothing. */
+  deafMs?: number;
   /**
    * How often a recorder was drained. It closes its last segment in the middle of a GOP, and the next term, which can't
    * begin behind a keyframe, may have to record the beginning of that GOP again.
@@ -99,11 +103,11 @@ function unexplained(
   { manifest }: SessionAccount,
   lacking: readonly Range[],
   positionMs: (number: number) => number,
-  { cutAtMs = [], lostTo }: Expected,
+  { cutAtMs = [], lostTo, deafMs = 0 }: Expected,
 ): Range[] {
   const lossMs = CUT_LOSS_MS + 2 * world.latestMs;
   const spans = [
-    ...cutAtMs.map((atMs) => [atMs - lossMs, atMs + lossMs] as const),
+    ...cutAtMs.map((atMs) => [atMs - deafMs - lossMs, atMs + lossMs] as const),
     ...manifest.gaps
       .filter(({ cause }) => cause === lostTo)
       .map(
@@ -120,7 +124,7 @@ function unexplained(
 function expectGaps(
   world: World,
   { manifest, holes }: SessionAccount,
-  { gaps = [], gapToleranceMs }: Expected,
+  { gaps = [], gapToleranceMs, clockAheadMs = 0 }: Expected,
   story: string,
 ): void {
   expect(
@@ -131,8 +135,8 @@ function expectGaps(
   const tolerance = (gapToleranceMs ?? GAP_TOLERANCE_MS) + world.latestMs;
   for (const [i, gap] of manifest.gaps.entries()) {
     const { from, to } = misfitMs(gap, holes[i]!);
-    expect(Math.abs(from), story).toBeLessThanOrEqual(tolerance);
-    expect(Math.abs(to), story).toBeLessThanOrEqual(tolerance);
+    expect(Math.abs(from - clockAheadMs), story).toBeLessThanOrEqual(tolerance);
+    expect(Math.abs(to - clockAheadMs), story).toBeLessThanOrEqual(tolerance);
     expect(gap.after, story).toBe(holes[i]!.after);
     expect(gap.ms).toBe(Date.parse(gap.to) - Date.parse(gap.from));
   }

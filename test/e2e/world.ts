@@ -79,9 +79,15 @@ export class World implements AsyncDisposable {
 
   /** The command, with the settings of this world in its environment and nothing else of ours. */
   livestow(...args: string[]): LivestowProcess {
+    const run = new LivestowProcess(args, this.surroundings);
+    this.runs.push(run);
+    return run;
+  }
+
+  get surroundings(): { cwd: string; env: NodeJS.ProcessEnv } {
     const { bucket, env } = this.#plan;
     const { PATH, HOME, TMPDIR } = process.env;
-    const run = new LivestowProcess(args, {
+    return {
       cwd: this.folder,
       env: {
         PATH,
@@ -97,9 +103,7 @@ export class World implements AsyncDisposable {
         ...bucket?.env,
         ...env,
       },
-    });
-    this.runs.push(run);
-    return run;
+    };
   }
 
   /** Records Alice's next broadcast, which begins as soon as the command has looked for the first time. */
