@@ -38,7 +38,7 @@ describe('one recorder', () => {
     expect(house.clock.pendingMs).toEqual([]);
   });
 
-  test('keeps a second one away', async () => {
+  test('keeps a second one away', { tags: 'second-recorder' }, async () => {
     const house = await House.open();
     const first = house.recorder();
     await house.pass(1_000);

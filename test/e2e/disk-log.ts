@@ -83,6 +83,18 @@ export const FATES: readonly Fate[] = [
     content: (file) => zerosFrom(file, syncedLength(file), Math.ceil((syncedLength(file) + 1) / PAGE) * PAGE),
   },
   {
+    name: 'every other page of each unsynced content is zeros',
+    names: there,
+    content: (file) => {
+      const bytes = Buffer.from(file.now);
+      for (let at = PAGE; at < bytes.length; at += 2 * PAGE) {
+        const from = Math.max(at, syncedLength(file));
+        if (from < at + PAGE) bytes.fill(0, from, Math.min(at + PAGE, bytes.length));
+      }
+      return bytes;
+    },
+  },
+  {
     name: 'the last write is torn in the middle',
     names: there,
     content: (file, disk) =>

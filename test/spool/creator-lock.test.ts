@@ -17,7 +17,7 @@ async function holder(spool: string, handle: string): Promise<{ child: ChildProc
   return { child, says: String(line).trim() };
 }
 
-test('one recorder per creator, whoever has the lock', async () => {
+test('one recorder per creator, whoever has the lock', { tags: 'second-recorder' }, async () => {
   const spool = await scratchFolder();
   const mine = lockCreator(spool, 'alice');
   expect((await holder(spool, 'alice')).says).toBe('HELD');
@@ -40,7 +40,7 @@ test('twice in one process', async () => {
   lockCreator(spool, 'alice').release();
 });
 
-test('kill -9 of the holder frees it at once', async () => {
+test('kill -9 of the holder frees it at once', { tags: 'killed' }, async () => {
   const spool = await scratchFolder();
   for (let round = 0; round < 3; round += 1) {
     const { child, says } = await holder(spool, 'alice');

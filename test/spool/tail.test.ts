@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { FLV_HEADER } from '../../src/media/flv.ts';
 import type { MediaPacket } from '../../src/media/packet.ts';
-import { KEPT_MS, readTail, removeTail } from '../../src/spool/tail.ts';
+import { isTailDamaged, KEPT_MS, readTail, removeTail } from '../../src/spool/tail.ts';
 import { TailWriter } from '../../src/spool/tail-writer.ts';
 import { limitFiles } from './full-disk.ts';
 import { audio, GOP_MS, media, nameOf, state, variant, video } from './numbered-media.ts';
@@ -151,25 +152,54 @@ describe('a crash', () => {
     expect(before).toBe(packets.length);
   });
 
-  test('of the process, by kill -9 at any moment: what was flushed is there', async () => {
-    const program = fileURLToPath(new URL('endless-tail.ts', import.meta.url));
-    for (const lines of [1, 3, 12, 40]) {
+  test(
+    'that left a hole anywhere in a file: nothing behind it counts, and it is told from a torn end',
+    { tags: 'power-cut' },
+    async () => {
       const folder = await scratchFolder();
-      const child = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
-      let written = 0;
-      let seen = 0;
-      for await (const line of createInterface(child.stdout)) {
-        written = Number(line);
-        seen += 1;
-        if (seen === lines) child.kill('SIGKILL');
+      const tail = await tailIn(folder);
+      const packets = media(0, 500);
+      await write(tail, packets);
+      await tail.close();
+      const path = join(folder, '0001-000001.flv');
+      const bytes = await readFile(path);
+      expect(await isTailDamaged(path)).toBe(false);
+      for (let at = FLV_HEADER.length; at < bytes.length - 40; at += 7) {
+        const holed = Buffer.from(bytes);
+        for (let i = at; i < at + 3; i += 1) holed[i] = holed[i]! ^ 0xff;
+        await writeFile(path, holed);
+        const names = await namesOf(folder);
+        expect(names.length).toBeLessThan(packets.length + 1);
+        expect(names).toEqual(packets.slice(0, names.length).map(nameOf));
       }
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-      const names = await namesOf(folder);
-      expect(written).toBeGreaterThan(0);
-      expect(names.length).toBeGreaterThanOrEqual(written);
-      expect(names).toEqual(media(0, 100_000).slice(0, names.length).map(nameOf));
-    }
-  });
+      await writeFile(path, Buffer.from(bytes).fill(0, 800, 900));
+      expect(await isTailDamaged(path)).toBe(true);
+    },
+  );
+
+  test(
+    'of the process, by kill -9 at any moment: what was flushed is there',
+    { tags: 'killed' },
+    async () => {
+      const program = fileURLToPath(new URL('endless-tail.ts', import.meta.url));
+      for (const lines of [1, 3, 12, 40]) {
+        const folder = await scratchFolder();
+        const child = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+        let written = 0;
+        let seen = 0;
+        for await (const line of createInterface(child.stdout)) {
+          written = Number(line);
+          seen += 1;
+          if (seen === lines) child.kill('SIGKILL');
+        }
+        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+        const names = await namesOf(folder);
+        expect(written).toBeGreaterThan(0);
+        expect(names.length).toBeGreaterThanOrEqual(written);
+        expect(names).toEqual(media(0, 100_000).slice(0, names.length).map(nameOf));
+      }
+    },
+  );
 });
 
 describe('a disk that cannot be written', () => {

@@ -102,7 +102,7 @@ describe('a directory store', () => {
     expect(await readDigest(store, 'read-only')).toMatchObject({ bytes: 9 });
   });
 
-  test('a writer killed at any moment leaves whole objects only', async () => {
+  test('a writer killed at any moment leaves whole objects only', { tags: 'killed' }, async () => {
     const folder = join(root, 'killed');
     for (const objects of [1, 3, 9]) {
       const writer = fork(join(import.meta.dirname, '../fixtures/endless-writer.ts'), [folder], {
