@@ -53,7 +53,14 @@ export class BuiltinSink implements EpochSink {
   async write(packets: readonly MediaPacket[]): Promise<void> {
     if (!this.#failure && this.#ending) throw new LivestowError('ENGINE', 'The epoch has been ended.');
     await this.#next(async () => {
-      for (const packet of packets) await this.#take(packet);
+      for (const packet of packets) {
+        this.#requireTrack(packet);
+        this.#muxer ??= await this.#begin();
+        // Most packets wait for nothing: a promise for each would cost more than muxing it.
+        const written = this.#writeBefore(packet);
+        if (written) await written;
+        this.#add(packet, this.#muxer);
+      }
     });
   }
 
@@ -87,24 +94,27 @@ export class BuiltinSink implements EpochSink {
     await running;
   }
 
-  async #take(packet: MediaPacket): Promise<void> {
-    const { video, audio, segmentDurationMs } = this.#spec;
-    if (!(packet.kind === 'video' ? video : audio)) {
-      throw new LivestowError('ENGINE', `The epoch has no ${packet.kind}, and a packet of it came.`);
+  #requireTrack({ kind }: MediaPacket): void {
+    if (this.#spec[kind] === null) {
+      throw new LivestowError('ENGINE', `The epoch has no ${kind}, and a packet of it came.`);
     }
-    this.#muxer ??= await this.#begin();
-    // Segments and fragments end where the pictures say, or the sound where there are none.
-    const leads = video === null || packet.kind === 'video';
-    if (leads) {
-      const beganMs = this.#open?.beganMs(video !== null) ?? packet.dtsMs;
-      const cuts = (packet.kind === 'audio' || packet.key) && packet.dtsMs - beganMs >= segmentDurationMs;
-      if (cuts) await this.#closeSegment(packet.dtsMs);
-      else if (this.#isDue(packet, HELD_MS)) await this.#drain(packet.dtsMs);
-    } else if (this.#isDue(packet, 2 * HELD_MS)) {
-      // The pictures have stopped coming.
-      await this.#drain(undefined);
+  }
+
+  /** Segments and fragments end where the pictures say, or the sound where there are none. */
+  #writeBefore(packet: MediaPacket): Promise<void> | undefined {
+    const { video, segmentDurationMs } = this.#spec;
+    if (!this.#leads(packet)) {
+      // When it is due, the pictures have stopped coming.
+      return this.#isDue(packet, 2 * HELD_MS) ? this.#drain(undefined) : undefined;
     }
-    this.#add(packet, this.#muxer, leads);
+    const beganMs = this.#open?.beganMs(video !== null) ?? packet.dtsMs;
+    const cuts = (packet.kind === 'audio' || packet.key) && packet.dtsMs - beganMs >= segmentDurationMs;
+    if (cuts) return this.#closeSegment(packet.dtsMs);
+    return this.#isDue(packet, HELD_MS) ? this.#drain(packet.dtsMs) : undefined;
+  }
+
+  #leads({ kind }: MediaPacket): boolean {
+    return this.#spec.video === null || kind === 'video';
   }
 
   #isDue(packet: MediaPacket, heldMs: number): boolean {
@@ -114,8 +124,8 @@ export class BuiltinSink implements EpochSink {
     );
   }
 
-  #add(packet: MediaPacket, muxer: SegmentMuxer, leads: boolean): void {
-    if (leads) {
+  #add(packet: MediaPacket, muxer: SegmentMuxer): void {
+    if (this.#leads(packet)) {
       const stepMs = packet.dtsMs - (this.#lastMs ?? packet.dtsMs);
       if (stepMs > 0) this.#stepMs = stepMs;
       this.#lastMs = packet.dtsMs;
