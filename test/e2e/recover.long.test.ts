@@ -2,7 +2,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { expectSurvived, killNow, momentAfterGop } from './cut.ts';
-import { randomFrom } from './random.ts';
+import { randomFrom } from '../support/random.ts';
 import { World, WORLD_TIMEOUT_MS } from './world.ts';
 
 vi.setConfig({ testTimeout: 2 * WORLD_TIMEOUT_MS });
