@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { createContext } from '../../src/cli/context.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { ERROR_CODES } from '../../src/kernel/errors.ts';
+import { FAULTS } from '../faults.ts';
 import { settingsSection } from './settings-section.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -86,4 +87,30 @@ test('docs/operations.md explains every error that ends a command', () => {
     /^(?:LOOKUP|STORE|MEDIA|HELD|ENGINE|SPOOL|FFMPEG)/.test(code),
   );
   expect(ending.filter((code) => !told.has(code))).toEqual([]);
+});
+
+describe('the faults', () => {
+  const [, table = ''] = /^\| fault \|[^\n]*\n\|[-|]+\n((?:\|.*\n)+)/m.exec(read('docs/operations.md')) ?? [];
+  const rows = table.trimEnd().split('\n');
+  const namesIn = (row: string): string[] =>
+    Array.from((row.split(' | ').at(-1) ?? '').matchAll(/`([a-z-]+)`/g), ([, name = '']) => name);
+  const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('.test.ts'),
+  );
+  const tags = files.flatMap((path) =>
+    Array.from(
+      readFileSync(join(ROOT, 'test', path), 'utf8').matchAll(/\btags: (\[[^\]]*\]|'[a-z-]+')/g),
+      ([, tag = '']) => Array.from(tag.matchAll(/'([a-z-]+)'/g), ([, name = '']) => name),
+    ).flat(),
+  );
+
+  test('of docs/operations.md are those that tests inject, each of them', () => {
+    expect(rows.length).toBeGreaterThan(40);
+    expect(rows.filter((row) => namesIn(row).length === 0)).toEqual([]);
+    expect([...new Set(rows.flatMap(namesIn))].sort()).toEqual([...FAULTS].sort());
+  });
+
+  test.each(FAULTS)('%s has tests', (name) => {
+    expect(tags).toContain(name);
+  });
 });
