@@ -122,6 +122,7 @@ export async function recordRoom(
       recording.note({ type: 'credits', at, charged: seen.meta.creditsCharged, lookups: 1 });
       return seen;
     },
+    recordedBefore: term.recorded,
     rank: (room) => deps.rank(room, sessionCodec ?? recording.codec),
     onRoom: (room, seen) => {
       if (seen.status === 'live') note(room, seen);
@@ -179,6 +180,8 @@ interface Term {
   shipper: SessionShipper;
   roomFile: RoomFile;
   container: 'mpegts' | 'fmp4' | null;
+  /** By an earlier one, last. */
+  recorded: VariantLabel | null;
   saveRoomFile(): void;
   drain(): Promise<void>;
   /** Something unexpected happened: nothing goes on, what is closed is shipped, the rest stays for the next start. */
@@ -241,7 +244,7 @@ async function beginTerm(
     signal: giveUp,
   });
   if (term > 1) recording.event('resumed', { term });
-  await resumeTail(open, before, timeline, recording, now);
+  const resumed = await resumeTail(open, before, timeline, recording, now);
   const pictures = deps.pictures.begin({ spool, look: found?.look ?? null, log });
 
   const roomText = await readFile(spool.filePath(sessionKeys.room), 'utf8').catch((error: unknown) => {
@@ -268,6 +271,7 @@ async function beginTerm(
     shipper,
     roomFile,
     container: before?.container ?? null,
+    recorded: resumed ?? before?.epochs.at(-1)?.variant ?? null,
     saveRoomFile,
     drain: async () => {
       await Promise.all([saving, pictures.finished()]);
@@ -316,16 +320,16 @@ function termEntry(
   return { ...base, creator: before.creator, room: before.room, foundAt: before.foundAt };
 }
 
-/** What the term before had received and not closed comes first in this one. */
+/** What the term before had received and not closed comes first in this one; gives what it came by. */
 async function resumeTail(
   { spool, earlier }: OpenSession,
   before: Manifest | null,
   timeline: Timeline,
   recording: SessionRecording,
   nowMs: number,
-): Promise<void> {
+): Promise<VariantLabel | undefined> {
   const tail = await readTail(spool.tailFolder);
-  if (!tail) return;
+  if (!tail) return undefined;
   const closedDtsMs = (before?.segments ?? [])
     .filter((segment) => segment.term >= tail.firstTerm)
     .reduce((most, segment) => Math.max(most, segment.lastDtsMs), -Infinity);
@@ -340,4 +344,5 @@ async function resumeTail(
   const endDtsMs = timeline.endDtsMs;
   if (endDtsMs !== null) recording.resumedUpTo(endDtsMs);
   await recording.take(items, tail.variant);
+  return tail.variant;
 }

@@ -123,6 +123,11 @@ export class RecentMedia {
     return keys.filter((key) => prints[key] === print).map((key) => dtsMs[key] ?? 0);
   }
 
+  /** Whether a picture was recorded at this place of the line, lately. */
+  hasPictureAt(atMs: number): boolean {
+    return this.#pictures.dtsMs.some((dtsMs) => Math.abs(dtsMs - atMs) <= SAME_PLACE_MS);
+  }
+
   /** What to add to the timestamps of these packets so that their sound lies where the same sound was recorded. */
   offsetBySound(came: readonly Printed[]): number | undefined {
     const { prints, dtsMs } = this.#sound;

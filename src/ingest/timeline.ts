@@ -665,12 +665,14 @@ export class Timeline {
     return true;
   }
 
-  /** It stands where something was recorded, and is something else: nothing but what is known is ever dropped. */
+  /**
+   * It stands where something was recorded, and is something else. What stands where nothing was lies in a gap, which
+   * the playlist's window reaches back to: it can't be put there any more.
+   */
   #isNews(packet: MediaPacket, dtsMs: number): boolean {
     if (packet.kind === 'audio' || !packet.key || this.#dropsForeign) return false;
-    return (
-      dtsMs > this.#dropsKnownFromMs + ROUNDING_MS && this.#recent.keyframesLike(printOf(packet)).length === 0
-    );
+    if (dtsMs <= this.#dropsKnownFromMs + ROUNDING_MS || !this.#recent.hasPictureAt(dtsMs)) return false;
+    return this.#recent.keyframesLike(printOf(packet)).length === 0;
   }
 
   #waitForPlace(packet: MediaPacket, arrivedAtMs: number, cause: GapCause): void {

@@ -11,7 +11,7 @@ import type { Timeline } from '../ingest/timeline.ts';
 import type { DiskLevel, DiskShare } from '../spool/disk-guard.ts';
 import { END_CAUSES, type EndCause, type GapCause } from '../model/causes.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
-import { variantLabel, type Variant } from '../model/variant.ts';
+import { variantLabel, type Variant, type VariantLabel } from '../model/variant.ts';
 import type { AttemptDeps, OpenSource } from './attempt.ts';
 import type { SessionRecording } from './session-recording.ts';
 import { attemptUntilBetter, type UntilBetter } from './attempt-until-better.ts';
@@ -53,9 +53,13 @@ export interface SessionRecorderDeps {
   policy: EndPolicy;
   stallMs: number;
   sampleIntervalMs: number;
+  /** What an earlier term recorded last. */
+  recordedBefore: Quality | null;
   /** Ends the recording this long after its first media, or after its beginning while there is none. */
   maxDurationMs: number | null;
 }
+
+type Quality = Pick<VariantLabel, 'codecFamily' | 'qualityKey'>;
 
 export type RecorderOutcome =
   | {
@@ -73,7 +77,7 @@ export class SessionRecorder {
   readonly #roomId: string;
   readonly #choice = new VariantChoice();
   /** What media came by last. */
-  #recorded: Variant | null = null;
+  #recorded: Quality | null;
   /** The last segment of a complete playlist that was read to its end. */
   #completedUpTo: string | null = null;
   readonly #over = new AbortController();
@@ -89,6 +93,7 @@ export class SessionRecorder {
   constructor(room: LiveRoom, deps: SessionRecorderDeps) {
     this.#deps = deps;
     this.#roomId = room.roomId;
+    this.#recorded = deps.recordedBefore;
     this.#state = new LiveState({
       clock: deps.clock,
       policy: deps.policy,
@@ -389,5 +394,5 @@ export class SessionRecorder {
   }
 }
 
-const sameQuality = (a: Variant, b: Variant): boolean =>
+const sameQuality = (a: Quality, b: Quality): boolean =>
   a.codecFamily === b.codecFamily && a.qualityKey === b.qualityKey;

@@ -170,6 +170,7 @@ export class RecorderBench {
     });
     bench.disk = await guard.join();
     bench.recorder = new SessionRecorder(room(), {
+      recordedBefore: null,
       disk: bench.disk,
       recording: bench.recording,
       timeline,

@@ -18,6 +18,7 @@ import { GARBLED, readPictures } from '../support/pictures.ts';
 
 /** How far a gap may lie from the hole; the sandbox sends every 40 ms, a beat is 200 ms, a GOP begins at a keyframe. */
 const TOLERANCE_MS = 600;
+const HLS_TOLERANCE_MS = 2_500;
 /** What a process that is killed may have had before it and not yet kept: a beat, and what the socket held. */
 const KILL_LOSS_MS = 500;
 /** Pictures that are sent before ones that are shown earlier: a cut between them costs the later sent. */
@@ -83,15 +84,23 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
   const present = new RangeSet(sessions.flatMap(({ places }) => places.runs));
   const order = await decodeOrderOf(sessions[0]?.manifest.container === 'fmp4' ? 'hevc' : 'small');
   const sent = placesOf(facts.truth.pictures, order);
-  const gaps = sessions.flatMap(({ manifest }) => manifest.gaps);
+  const byFlv = facts.truth.transfers.filter(({ protocol }) => protocol === 'flv');
+  const sentByFlv = placesOf(new RangeSet(byFlv.flatMap(({ pictures }) => pictures)).runs, order);
   const tolerance = TOLERANCE_MS + facts.lateMs;
+  const gaps = sessions.flatMap(({ manifest }) =>
+    manifest.gaps.map((gap): TelledGap => ({ gap, tolerance: toleranceOf(manifest, tolerance) })),
+  );
 
   for (const run of new RangeSet(sent.runs).minus(present)) {
     const [fromMs, toMs] = wallOf(aired, run);
     const isCut = facts.cutsMs.some(
       (cut) => fromMs >= cut.fromMs - KILL_LOSS_MS - facts.lateMs && toMs <= cut.toMs + tolerance,
     );
-    if (!isCut && run[1] - run[0] >= REORDERED) {
+    // A playlist still lists what is in a gap by then.
+    const isLate =
+      sum(new RangeSet([run]).minus(sentByFlv)) === sum([run]) &&
+      undeclared([fromMs, toMs], gaps).length === 0;
+    if (!isCut && !isLate && run[1] - run[0] >= REORDERED) {
       problems.push(`was sent and is not archived: ${tell(facts, run, fromMs, toMs)}`);
     }
   }
@@ -102,7 +111,7 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
     total += own.size;
     for (const run of own.minus(present)) {
       const [fromMs, toMs] = [wallMs(run[0]), wallMs(run[1] + 1)];
-      const holes = undeclared([fromMs, toMs], gaps, tolerance);
+      const holes = undeclared([fromMs, toMs], gaps);
       const length = run[1] - run[0] + 1;
       if (holes.length === 0 || length <= REORDERED) {
         declared += length;
@@ -115,10 +124,15 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
       }
     }
   }
-  for (const session of sessions) problems.push(...falseGaps(session, aired, facts, tolerance));
+  for (const session of sessions) {
+    problems.push(...falseGaps(session, aired, facts, toleranceOf(session.manifest, tolerance)));
+  }
 
   const byCause: Partial<Record<GapCause, number>> = {};
-  for (const { cause } of gaps) byCause[cause] = (byCause[cause] ?? 0) + 1;
+  for (const {
+    gap: { cause },
+  } of gaps)
+    byCause[cause] = (byCause[cause] ?? 0) + 1;
   return {
     handle: facts.handle,
     sessions: sessions.length,
@@ -220,10 +234,19 @@ function placesOf(pictures: readonly Range[], order: DecodeOrder): RangeSet {
   return places;
 }
 
+interface TelledGap {
+  gap: Gap;
+  tolerance: number;
+}
+
+/** A segment of a playlist is there only when all of it was made: what came by HLS is known to that. */
+const toleranceOf = ({ epochs }: Manifest, tolerance: number): number =>
+  tolerance + (epochs.some(({ variant }) => variant.protocol === 'hls') ? HLS_TOLERANCE_MS : 0);
+
 /** What of a stretch of time no gap covers. */
-function undeclared(of: Range, gaps: readonly Gap[], tolerance: number): Range[] {
+function undeclared(of: Range, gaps: readonly TelledGap[]): Range[] {
   const covered = new RangeSet(
-    gaps.map(({ from, to }) => [
+    gaps.map(({ gap: { from, to }, tolerance }) => [
       Math.floor(Date.parse(from) - tolerance),
       Math.ceil(Date.parse(to) + tolerance),
     ]),
