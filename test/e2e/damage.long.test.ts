@@ -109,7 +109,7 @@ describe('an HLS playlist', () => {
       const session = await world.session();
       const qualities = session.manifest.epochs.map(({ variant }) => variant.qualityKey);
       expect(qualities).toEqual(['origin', 'hd']);
-      expect(run.events('media-broke')[0]).toMatchObject({ cause: 'stall' });
+      expect(run.events('media-broke').map(({ cause }) => cause)).toContain('stall');
       expectFaithful(world, session, {
         endCause: 'stopped',
         epochs: session.manifest.epochs.map(({ width, height }) => `h264 ${width}x${height}`),
