@@ -90,33 +90,26 @@ describe('a room that is live and gives nothing', () => {
 
 describe('an HLS playlist', () => {
   test.concurrent(
-    'stands still: another quality takes over, and the first one again when it moves',
-    { tags: ['playlist-frozen', 'variant-lost', 'variant-back'] },
+    'stands still: another quality takes over, whose window reaches back',
+    { tags: ['playlist-frozen', 'variant-lost'] },
     async () => {
       await using world = await World.open({
         alice: {
-          durationMs: 60_000,
+          durationMs: 36_000,
           variants: [
             { media: 'small-landscape', qualityKey: 'origin', protocols: ['hls'] },
             { media: 'small', qualityKey: 'hd', protocols: ['hls'] },
           ],
-          faults: [{ type: 'hls-frozen', forMs: 16_000, atMs: 9_000, target: { qualityKey: 'origin' } }],
+          faults: [{ type: 'hls-frozen', forMs: 60_000, atMs: 9_000, target: { qualityKey: 'origin' } }],
         },
       });
       const run = await world.record();
       await interruptAfterTheEnd(world, run);
       expect(world.sandbox.fired('alice', 'hls-frozen').length).toBeGreaterThan(2);
       const session = await world.session();
-      console.log(
-        ['attempt', 'media', 'media-broke', 'back', 'still-away', 'hold', 'taken-back', 'ended']
-          .flatMap((e) => run.events(e))
-          .toSorted((a, b) => Number(a['time']) - Number(b['time']))
-          .map((e) => JSON.stringify(e))
-          .join('\n'),
-      );
       const qualities = session.manifest.epochs.map(({ variant }) => variant.qualityKey);
-      expect([qualities[0], qualities.includes('hd'), qualities.at(-1)]).toEqual(['origin', true, 'origin']);
-      expect(run.events('media-broke')[0]).toMatchObject({ cause: 'stall' });
+      expect(qualities).toEqual(['origin', 'hd']);
+      expect(run.events('media-broke').map(({ cause }) => cause)).toContain('stall');
       expectFaithful(world, session, {
         endCause: 'stopped',
         epochs: session.manifest.epochs.map(({ width, height }) => `h264 ${width}x${height}`),

@@ -175,6 +175,7 @@ describe('a recording ends', () => {
     });
     const run = await world.record('--max-hold', '4s');
     expect(await run.exited).toEqual(OK);
+    expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(1);
     await expectFaithfulSession(world, { endCause: 'media-lost' });
   });
 
