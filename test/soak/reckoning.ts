@@ -276,7 +276,8 @@ function falseGaps(
     const said = `${manifest.session}: gap ${gap.cause} ${gap.from}..${gap.to}`;
     const found: string[] = [];
     const inner: Range = [numberNear(aired, fromMs + tolerance), numberNear(aired, toMs - tolerance)];
-    if (inner[1] > inner[0] && !isMistimed(facts, [fromMs, toMs], tolerance)) {
+    const isUndated = gap.after === null && isOver(aired, Date.parse(manifest.foundAt));
+    if (inner[1] > inner[0] && !isUndated && !isMistimed(facts, [fromMs, toMs], tolerance)) {
       const there = new RangeSet([inner]).size - sum(new RangeSet([inner]).minus(places));
       if (there > REORDERED) found.push(`${said}, and ${there} pictures of it are there`);
     }
@@ -298,6 +299,10 @@ function explains(
       deed.causes.includes(gap.cause) && deed.fromMs - tolerance <= toMs && fromMs <= deed.toMs + tolerance,
   );
 }
+
+/** What a playlist still lists of a broadcast that is over was made nobody knows when. */
+const isOver = (aired: readonly Aired[], atMs: number): boolean =>
+  aired.every(({ places, wallMs }) => wallMs(places[1]) < atMs || wallMs(places[0]) > atMs);
 
 const isMistimed = ({ deeds }: CreatorFacts, [fromMs, toMs]: Range, tolerance: number): boolean =>
   deeds.some(
