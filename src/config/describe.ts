@@ -1,4 +1,5 @@
 /** What is in force and where each value came from, for people and for `--json`. */
+import { scrub } from '../kernel/redact.ts';
 import type { LoadedConfig } from './load.ts';
 import { originText } from './origin.ts';
 import { aboutSetting, SETTING_KEYS, type SettingKey } from './schema.ts';
@@ -17,7 +18,8 @@ const isCompleted = (key: SettingKey) => key === 'store' || key === 'spool' || k
 export function settingsInForce({ config, given }: LoadedConfig): SettingInForce[] {
   return SETTING_KEYS.map((key) => {
     const { raw, origin } = given[key];
-    const value = isCompleted(key) ? config[key] : (raw ?? null);
+    const said = isCompleted(key) ? config[key] : (raw ?? null);
+    const value = key === 'apiUrl' && typeof said === 'string' ? scrub(said) : said;
     return {
       key,
       value: value !== null && aboutSetting(key).secret ? '[redacted]' : value,

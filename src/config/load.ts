@@ -72,8 +72,20 @@ export async function loadConfig(inputs: ConfigInputs): Promise<LoadedConfig> {
     }),
     given: complete,
     file: file?.path ?? null,
-    warnings: strangers.map((name) => `${name} is not a setting of livestow and is ignored`),
+    warnings: [
+      ...strangers.map((name) => `${name} is not a setting of livestow and is ignored`),
+      ...shownSecrets(complete),
+    ],
   };
+}
+
+/** Everybody on the machine may read a command line. */
+function shownSecrets({ proxy: { raw, origin } }: LoadedConfig['given']): string[] {
+  const url = typeof raw === 'string' && URL.canParse(raw) ? new URL(raw) : undefined;
+  if (origin.kind !== 'flag' || !url?.password) return [];
+  return [
+    `the password in ${origin.flag} can be read in the process list; LIVESTOW_PROXY keeps it out of there`,
+  ];
 }
 
 async function readFileOrComplain(path: string, required: boolean): Promise<ConfigFile | undefined> {

@@ -16,7 +16,7 @@ const URL_USERINFO = new RegExp(String.raw`((?:https?|socks5):${SLASHES})[^\s/"'
 const ENCODED_URL = /(?:https?|socks5)%3A%2F%2F[^\s"'<>\\&?#]*/gi;
 /** As a header, as an object's field, or one after the other in a list; in JSON that is quoted in JSON too. */
 const AUTH_HEADER =
-  /\b((?:proxy-)?authorization|x-api-key|(?:set-)?cookie)(\\*["']?\s*[:=]\s*\\*["']?|\\*["']\s*,\s*\\*["'])[^"'\r\n\\}]+/gi;
+  /\b((?:proxy-)?authorization|x-api-key|x-amz-security-token|(?:set-)?cookie)(\\*["']?\s*[:=]\s*\\*["']?|\\*["']\s*,\s*\\*["'])[^"'\r\n\\}]+/gi;
 /** Wherever a piece of a query stands alone. */
 const SIGNATURE =
   /(?<![a-z])((?:x-)?sign(?:ature)?|x-amz-(?:signature|credential|security-token)|wssecret|auth_key)(=|%3D)[^\s"'<>\\&%]+/gi;

@@ -180,7 +180,8 @@ export class LookupClient {
 
 function parseBaseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.username !== '') {
+  const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
+  if (url === undefined || !isHttp || url.username !== '' || url.password !== '') {
     throw new LivestowError('CONFIG', 'the base URL of the lookup API is not an http(s) URL', {
       hint: `set LIVESTOW_API_URL (--api-url) to something like ${DEFAULT_API_URL}, or leave it out`,
     });

@@ -4,6 +4,7 @@
  */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { LivestowError } from '../kernel/errors.ts';
+import { registerSecret } from '../kernel/redact.ts';
 import { createS3Client, isAws, type S3Credentials, type S3Timeouts } from './s3-client.ts';
 import { s3Error } from './s3-errors.ts';
 import type { S3Location } from './s3-url.ts';
@@ -70,7 +71,13 @@ export class S3Calls {
     const timer = new AbortController();
     const timeout = setTimeout(() => timer.abort(tooLong), this.#timeouts.credentialsMs);
     try {
-      await unlessAborted(this.#client.config.credentials(), timer.signal);
+      const { secretAccessKey, sessionToken } = await unlessAborted(
+        this.#client.config.credentials(),
+        timer.signal,
+      );
+      // A server may repeat what it was sent, and the SDK what it knows.
+      registerSecret(secretAccessKey);
+      registerSecret(sessionToken);
     } finally {
       clearTimeout(timeout);
     }

@@ -167,6 +167,22 @@ describe('what is wrong is said with its place and the accepted form', () => {
     });
     expect(warnings).toEqual(['LIVESTOW_PORT_8080_TCP is not a setting of livestow and is ignored']);
   });
+
+  test('a password on the command line is told, without it', { tags: 'secrets' }, async () => {
+    const proxy = 'http://user:c4n4ry-pass@proxy.example:3128';
+    const { warnings } = await load({ flags: { proxy } });
+    expect(warnings).toEqual([expect.stringContaining('the password in --proxy')]);
+    expect(warnings[0]).not.toContain('c4n4ry');
+    expect((await load({ env: { LIVESTOW_PROXY: proxy } })).warnings).toEqual([]);
+    expect((await load({ flags: { proxy: 'http://proxy.example:3128' } })).warnings).toEqual([]);
+  });
+
+  test('what is in force is told without credentials', { tags: 'secrets' }, async () => {
+    const loaded = await load({ env: { LIVESTOW_API_URL: 'https://u:c4n4ry@api.example/x?key=c4n4ry' } });
+    const told = JSON.stringify(settingsInForce(loaded));
+    expect(told).toContain('api.example/x');
+    expect(told).not.toContain('c4n4ry');
+  });
 });
 
 describe('secrets', () => {

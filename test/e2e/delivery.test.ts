@@ -224,22 +224,27 @@ describe('what a CDN answers instead of media', () => {
 });
 
 describe('where media may come from', () => {
-  test.concurrent('a host that is not allowed is never asked, and the error says what to do', async () => {
-    await using world = await World.open({
-      alice: { durationMs: 12_000 },
-      env: { LIVESTOW_MEDIA_HOSTS: '', LIVESTOW_MAX_HOLD: '3s' },
-    });
-    const run = await world.record();
-    await run.exited;
-    expect(world.sandbox.truth('alice').transfers).toEqual([]);
-    const told = run.entries.flatMap(
-      ({ err }) => (err as { code?: string; hint?: string } | undefined) ?? [],
-    );
-    expect(told.map(({ code }) => code)).toEqual(['MEDIA_FORBIDDEN_HOST']);
-    expect(told[0]?.hint).toContain('--media-hosts 127.0.0.1');
-    expect(await world.leaks()).toEqual([]);
-    expect(await world.leftRunning()).toEqual([]);
-  });
+  const tags = 'hostile-address';
+  test.concurrent(
+    'a host that is not allowed is never asked, and the error says what to do',
+    { tags },
+    async () => {
+      await using world = await World.open({
+        alice: { durationMs: 12_000 },
+        env: { LIVESTOW_MEDIA_HOSTS: '', LIVESTOW_MAX_HOLD: '3s' },
+      });
+      const run = await world.record();
+      await run.exited;
+      expect(world.sandbox.truth('alice').transfers).toEqual([]);
+      const told = run.entries.flatMap(
+        ({ err }) => (err as { code?: string; hint?: string } | undefined) ?? [],
+      );
+      expect(told.map(({ code }) => code)).toEqual(['MEDIA_FORBIDDEN_HOST']);
+      expect(told[0]?.hint).toContain('--media-hosts 127.0.0.1');
+      expect(await world.leaks()).toEqual([]);
+      expect(await world.leftRunning()).toEqual([]);
+    },
+  );
 
   test.concurrent('a proxy carries the lookup API and the media', async () => {
     await using proxy = await startProxy();

@@ -55,6 +55,7 @@ describe('a header', { tags: 'secrets' }, () => {
       'with parts',
       `authorization: AWS4-HMAC-SHA256 Credential=AK/2026, SignedHeaders=host, Signature=${CANARY}`,
     ],
+    ['a token of S3', JSON.stringify({ 'x-amz-security-token': CANARY })],
     ['as a field', JSON.stringify({ 'x-api-key': CANARY })],
     [
       'as a field, quoted in JSON',

@@ -83,7 +83,7 @@ describe('the request', () => {
     },
   );
 
-  test.each(['ftp://x/', 'nonsense', 'http://user:pass@host/'])(
+  test.each(['ftp://x/', 'nonsense', 'http://user:pass@host/', 'http://:pass@host/'])(
     'the base URL %s is a configuration error',
     (baseUrl) => {
       expect(() => clientOf(baseUrl)).toThrow(expect.objectContaining({ code: 'CONFIG' }));
@@ -288,7 +288,7 @@ describe('one key for many creators', () => {
   });
 });
 
-test('no secret reaches the log, whatever happens', async () => {
+test('no secret reaches the log, whatever happens', { tags: 'secrets' }, async () => {
   const lines: string[] = [];
   const logger = createLogger({ level: 'trace', destination: { write: (line) => void lines.push(line) } });
   const answers: [number, unknown][] = [
