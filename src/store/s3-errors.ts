@@ -24,6 +24,9 @@ const NO_CREDENTIALS =
 const busy: Meaning = { code: 'STORE_UNAVAILABLE', retryable: true };
 const damagedOnTheWay: Meaning = { code: 'STORE_CORRUPT', retryable: true };
 
+/** The client signs the next request with the time that the server told with its refusal. */
+const otherTime: Meaning = { code: 'STORE_DENIED', hint: CLOCK, retryable: true };
+
 const BY_NAME: Record<string, Meaning> = {
   NoSuchKey: { code: 'STORE_NOT_FOUND' },
   NoSuchBucket: { code: 'STORE_UNAVAILABLE', hint: BUCKET },
@@ -39,10 +42,10 @@ const BY_NAME: Record<string, Meaning> = {
   KMSAccessDenied: { code: 'STORE_DENIED', hint: RIGHTS },
   ExpiredToken: { code: 'STORE_DENIED', hint: TOKEN },
   InvalidToken: { code: 'STORE_DENIED', hint: TOKEN },
-  RequestTimeTooSkewed: { code: 'STORE_DENIED', hint: CLOCK },
-  RequestExpired: { code: 'STORE_DENIED', hint: CLOCK },
+  RequestTimeTooSkewed: otherTime,
+  RequestExpired: otherTime,
   // R2 says it with a 400.
-  ExpiredRequest: { code: 'STORE_DENIED', hint: CLOCK },
+  ExpiredRequest: otherTime,
   PermanentRedirect: { code: 'STORE_DENIED', hint: REGION },
   AuthorizationHeaderMalformed: { code: 'STORE_DENIED', hint: REGION },
   IllegalLocationConstraintException: { code: 'STORE_DENIED', hint: REGION },

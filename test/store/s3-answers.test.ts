@@ -43,9 +43,9 @@ describe('an answer', () => {
     [403, 'QuotaExceeded', 'STORE_UNAVAILABLE', true, /quota/],
     [400, 'BadDigest', 'STORE_CORRUPT', true, undefined],
     [400, 'XAmzContentSHA256Mismatch', 'STORE_CORRUPT', true, undefined],
-    [403, 'RequestTimeTooSkewed', 'STORE_DENIED', false, /clock/],
+    [403, 'RequestTimeTooSkewed', 'STORE_DENIED', true, /clock/],
     // R2's way of saying so.
-    [400, 'ExpiredRequest', 'STORE_DENIED', false, /clock/],
+    [400, 'ExpiredRequest', 'STORE_DENIED', true, /clock/],
     [403, 'AccessDenied', 'STORE_DENIED', false, /Allow/],
     [403, 'InvalidAccessKeyId', 'STORE_DENIED', false, /AWS_ACCESS_KEY_ID/],
     [400, 'ExpiredToken', 'STORE_DENIED', false, /expired/],

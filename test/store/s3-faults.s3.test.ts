@@ -293,19 +293,22 @@ describe.runIf(ownServers)('S3 over a bad line', () => {
         credentials: bucket.credentials,
         timeouts: TIMEOUTS,
       });
-      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + minutes * 60_000 });
+      const patient = retrying(wrong, { clock: systemClock, policy: { firstDelayMs: 10 } });
+      const refusals = () => link.answers.filter((line) => line.startsWith('HTTP/1.1 403')).length;
       link.answers.length = 0;
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + minutes * 60_000 });
       try {
-        for (let n = 1; n <= 3; n += 1) {
-          const key = newKey();
-          expect(await wrong.put(key, segment, { ifAbsent: true })).toMatchObject(digest);
-          expect(await readDigest(wrong, key)).toEqual(digest);
-        }
-        expect(link.answers.filter((line) => line.startsWith('HTTP/1.1 403')).length).toBe(1);
+        expect(await patient.put(newKey(), segment, { ifAbsent: true })).toMatchObject(digest);
+        const learned = refusals();
+        expect(learned).toBeGreaterThan(0);
+        const key = newKey();
+        expect(await wrong.put(key, segment, { ifAbsent: true })).toMatchObject(digest);
+        expect(await readDigest(wrong, key)).toEqual(digest);
+        expect(refusals()).toBe(learned);
         // Somebody sets the clock right in the middle.
         vi.useRealTimers();
-        expect(await wrong.put(newKey(), segment, { ifAbsent: true })).toMatchObject(digest);
-        expect(link.answers.filter((line) => line.startsWith('HTTP/1.1 403')).length).toBe(2);
+        expect(await patient.put(newKey(), segment, { ifAbsent: true })).toMatchObject(digest);
+        expect(refusals()).toBe(learned + 1);
       } finally {
         vi.useRealTimers();
         wrong.close();
