@@ -36,5 +36,5 @@ WORKDIR /home/node
 HEALTHCHECK --interval=60s --timeout=20s --start-period=10s --retries=3 CMD ["livestow", "doctor", "--quick"]
 # Node itself is the first process: it gets the signals, and it waits for the children that it starts.
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["node", "--max-semi-space-size=6", "--heap-growing-percent=100", "/app/dist/cli/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=6", "--heap-growing-percent=200", "/app/dist/cli/main.js"]
 CMD ["--help"]

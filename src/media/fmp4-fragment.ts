@@ -1,7 +1,7 @@
 /**
  * Writes a fragment of a fragmented MP4 (ISO/IEC 14496-12 8.8): `moof` and `mdat`, one run for each track. Decode times
  * are absolute and offsets signed, so a fragment stands for itself, wherever on the time line and in whichever file it
- * lies.
+ * lies. Payloads are not copied.
  */
 
 export interface Mp4Sample {
@@ -10,7 +10,7 @@ export interface Mp4Sample {
   compositionTicks: number;
   /** A decoder can begin here. */
   key: boolean;
-  bytes: number;
+  data: Buffer;
 }
 
 export interface Mp4Run {
@@ -20,8 +20,6 @@ export interface Mp4Run {
   /** Decode time of the first sample. */
   baseTick: number;
   samples: readonly Mp4Sample[];
-  /** The samples behind one another. */
-  data: Buffer;
 }
 
 const BOX_BYTES = 8;
@@ -52,8 +50,10 @@ export function fragmentBuffers(sequence: number, runs: readonly Mp4Run[]): Buff
   let dataAt = moofBytes + BOX_BYTES;
   for (const run of runs) {
     at = writeTraf(moof, at, run, dataAt);
-    buffers.push(run.data);
-    dataAt += run.data.length;
+    for (const { data } of run.samples) {
+      buffers.push(data);
+      dataAt += data.length;
+    }
   }
   box(mdat, 0, dataAt - moofBytes, 'mdat');
   return buffers;
@@ -77,7 +77,7 @@ function writeTraf(into: Buffer, from: number, run: Mp4Run, dataAt: number): num
   at = into.writeUInt32BE(dataAt, at);
   for (const sample of run.samples) {
     at = into.writeUInt32BE(sample.durationTicks, at);
-    at = into.writeUInt32BE(sample.bytes, at);
+    at = into.writeUInt32BE(sample.data.length, at);
     if (pictures) {
       at = into.writeUInt32BE(sample.key ? SYNC : NON_SYNC, at);
       at = into.writeInt32BE(sample.compositionTicks, at);

@@ -5,7 +5,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeFile } from '../kernel/files.ts';
-import { ByteQueue } from '../media/byte-queue.ts';
 import { FLV_HEADER } from '../media/flv.ts';
 import { flvBuffersOf } from '../media/flv-units.ts';
 import {
@@ -22,8 +21,6 @@ import { checkedTag, encodeTailHead, KEPT_MS, readGop, tailFile, type TailState 
 const AUDIO_GOP_MS = 2_000;
 /** So much may wait for a slow disk; then whoever feeds the tail waits too. */
 const BACKLOG_BYTES_MAX = 8 * 1024 * 1024;
-/** Memory beyond this is not kept for the next batch. */
-const KEPT_BYTES_MAX = 256 * 1024;
 
 const isPacket = (unit: MediaUnit): unit is MediaPacket => !isConfig(unit);
 
@@ -38,7 +35,8 @@ interface Gop {
 /** What goes to the disk in one piece. */
 interface Batch {
   gop: Gop;
-  queue: ByteQueue;
+  buffers: Buffer[];
+  bytes: number;
 }
 
 export class TailWriter {
@@ -53,8 +51,6 @@ export class TailWriter {
   #audio: AudioConfig | null = null;
   #waiting: Batch[] = [];
   #waitingBytes = 0;
-  /** Of the last batch, to be used again. */
-  #spare: ByteQueue | null = null;
   #pumping: Promise<void> | null = null;
   #file: { gop: Gop; handle: FileHandle | null } | null = null;
   #failing = false;
@@ -149,30 +145,26 @@ export class TailWriter {
     return gop;
   }
 
-  #add(gop: Gop, pieces: readonly Buffer[]): void {
-    let batch = this.#waiting.at(-1);
-    if (batch?.gop !== gop) {
-      batch = { gop, queue: this.#spare ?? new ByteQueue() };
-      this.#spare = null;
-      this.#waiting.push(batch);
-    }
-    const before = batch.queue.length;
-    for (const piece of pieces) batch.queue.push(piece);
-    this.#waitingBytes += batch.queue.length - before;
+  #add(gop: Gop, buffers: readonly Buffer[]): void {
+    const last = this.#waiting.at(-1);
+    const batch = last?.gop === gop ? last : { gop, buffers: [], bytes: 0 };
+    if (batch !== last) this.#waiting.push(batch);
+    const bytes = buffers.reduce((sum, { length }) => sum + length, 0);
+    batch.buffers.push(...buffers);
+    batch.bytes += bytes;
+    this.#waitingBytes += bytes;
   }
 
   async #pump(): Promise<void> {
     for (let batch = this.#waiting.shift(); batch; batch = this.#waiting.shift()) {
-      const bytes = batch.queue.take();
-      await this.#write(batch.gop, bytes);
-      this.#waitingBytes -= bytes.length;
-      if (batch.queue.capacity <= KEPT_BYTES_MAX) this.#spare = batch.queue;
+      await this.#write(batch);
+      this.#waitingBytes -= batch.bytes;
     }
     this.#pumping = null;
   }
 
   /** Never rejects. After a failure the rest of the GOP is left out: behind a torn packet nothing can be read. */
-  async #write(gop: Gop, bytes: Buffer): Promise<void> {
+  async #write({ gop, buffers, bytes }: Batch): Promise<void> {
     try {
       if (this.#file?.gop !== gop) {
         await this.#closeFile();
@@ -181,9 +173,8 @@ export class TailWriter {
       }
       const { handle } = this.#file;
       if (!handle) return;
-      const { bytesWritten } = await handle.write(bytes);
-      if (bytesWritten < bytes.length)
-        throw new Error(`wrote ${bytesWritten} of ${bytes.length} bytes of the tail`);
+      const { bytesWritten } = await handle.writev(buffers);
+      if (bytesWritten < bytes) throw new Error(`wrote ${bytesWritten} of ${bytes} bytes of the tail`);
       this.#failing = false;
     } catch (error) {
       await this.#closeFile();

@@ -40,9 +40,9 @@ describe('one recorder', () => {
 
   test('keeps a second one away', { tags: 'second-recorder' }, async () => {
     const house = await House.open();
-    let looks = 0;
-    const first = house.recorder({ onLook: () => void (looks += 1) });
-    while (looks === 0) await house.pass(200);
+    const looked = new AbortController();
+    const first = house.recorder({ onLook: () => looked.abort() });
+    await house.pass(60_000, looked.signal);
     const second = house.recorder();
     await expect(second.over()).rejects.toMatchObject({ code: 'HELD' });
     expect(first.isOver).toBe(false);

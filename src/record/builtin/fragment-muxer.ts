@@ -1,23 +1,15 @@
-/** Packets to fragments of MP4, each counted in its own bytes. */
+/** Packets to fragments of MP4: each is counted in its own bytes, and no sample is copied. */
 import { parseAudioSpecificConfig } from '../../media/aac.ts';
-import { ByteQueue } from '../../media/byte-queue.ts';
 import { censusOfFragment, type Fmp4Track } from '../../media/fmp4.ts';
 import { fragmentBuffers, type Mp4Run, type Mp4Sample } from '../../media/fmp4-fragment.ts';
-import type { AudioConfig, MediaPacket } from '../../media/packet.ts';
+import type { AudioConfig, AudioPacket, MediaPacket, VideoPacket } from '../../media/packet.ts';
 import { FragmentCount } from '../fragment-count.ts';
 import type { SegmentContent, SegmentMuxer } from './segment-muxer.ts';
 import { SoundClock } from './sound-clock.ts';
 
-interface Picture {
-  dtsMs: number;
-  compositionMs: number;
-  key: boolean;
-  bytes: number;
-}
-
 interface Frame {
   ms: number;
-  bytes: number;
+  data: Buffer;
 }
 
 export class FragmentMuxer implements SegmentMuxer {
@@ -27,10 +19,8 @@ export class FragmentMuxer implements SegmentMuxer {
   readonly #frameMs: number;
   readonly #clock: SoundClock;
   #sequence = 0;
-  #pictures: Picture[] = [];
-  readonly #pictureData = new ByteQueue();
+  #pictures: VideoPacket[] = [];
   #frames: Frame[] = [];
-  readonly #soundData = new ByteQueue();
   #count = new FragmentCount();
 
   /** @param tracks as the init segment has them */
@@ -43,16 +33,12 @@ export class FragmentMuxer implements SegmentMuxer {
   }
 
   add(packet: MediaPacket): void {
-    const { dtsMs, data } = packet;
-    const bytes = data.length;
-    if (packet.kind === 'video') {
-      const { compositionMs, key } = packet;
-      this.#pictures.push({ dtsMs, compositionMs, key, bytes });
-      this.#pictureData.push(data);
-    } else {
-      this.#frames.push({ ms: this.#clock.place(dtsMs).ms, bytes });
-      this.#soundData.push(data);
-    }
+    if (packet.kind === 'video') this.#pictures.push(packet);
+    else this.#addFrame(packet);
+  }
+
+  #addFrame({ dtsMs, data }: AudioPacket): void {
+    this.#frames.push({ ms: this.#clock.place(dtsMs).ms, data });
   }
 
   drain(nextPictureMs: number | undefined): Buffer[] {
@@ -79,15 +65,14 @@ export class FragmentMuxer implements SegmentMuxer {
     const endMs = nextPictureMs ?? this.#pictures[0]!.dtsMs;
     let tick = ticksOf(first.dtsMs, timescale);
     const baseTick = tick;
-    const samples = pictures.map(({ compositionMs, key, bytes }, at): Mp4Sample => {
+    const samples = pictures.map(({ compositionMs, key, data }, at): Mp4Sample => {
       // What goes back in time has no place in a run; the next fragment has its own time again.
       const next = Math.max(tick, ticksOf(pictures[at + 1]?.dtsMs ?? endMs, timescale));
       const durationTicks = next - tick;
       tick = next;
-      return { durationTicks, compositionTicks: Math.round((compositionMs * timescale) / 1000), key, bytes };
+      return { durationTicks, compositionTicks: Math.round((compositionMs * timescale) / 1000), key, data };
     });
-    const data = this.#pictureData.take(pictures.reduce((sum, { bytes }) => sum + bytes, 0));
-    return { trackId: id, kind: 'video', baseTick, samples, data };
+    return { trackId: id, kind: 'video', baseTick, samples };
   }
 
   #soundRun(): Mp4Run | undefined {
@@ -98,13 +83,13 @@ export class FragmentMuxer implements SegmentMuxer {
     const { id, timescale } = this.#audio;
     let tick = ticksOf(first.ms, timescale);
     const baseTick = tick;
-    const samples = frames.map(({ ms, bytes }, at): Mp4Sample => {
+    const samples = frames.map(({ ms, data }, at): Mp4Sample => {
       const next = Math.max(tick, ticksOf(frames[at + 1]?.ms ?? ms + this.#frameMs, timescale));
       const durationTicks = next - tick;
       tick = next;
-      return { durationTicks, compositionTicks: 0, key: true, bytes };
+      return { durationTicks, compositionTicks: 0, key: true, data };
     });
-    return { trackId: id, kind: 'audio', baseTick, samples, data: this.#soundData.take() };
+    return { trackId: id, kind: 'audio', baseTick, samples };
   }
 }
 
