@@ -40,10 +40,11 @@ describe('one recorder', () => {
 
   test('keeps a second one away', async () => {
     const house = await House.open();
-    const first = house.recorder();
+    const looked = new AbortController();
+    const first = house.recorder({ onLook: () => looked.abort() });
+    await house.pass(60_000, looked.signal);
     const second = house.recorder();
-    await house.pass(1_000);
-    expect(second.error).toMatchObject({ code: 'HELD' });
+    await expect(second.over()).rejects.toMatchObject({ code: 'HELD' });
     expect(first.isOver).toBe(false);
     await first.stopAs('interrupt');
     const third = house.recorder();
