@@ -217,11 +217,42 @@ export class EpochRecorder {
     this.#waitsForKeyframe = true;
   }
 
-  /** A new engine takes what no closed segment holds yet: the tail cuts at keyframes, as segments do. */
+  /**
+   * A new engine takes what no closed segment holds yet: the tail cuts at keyframes, as segments do. Where the tail lacks
+   * something (the disk was full) a segment ends, and no picture follows there that no keyframe precedes.
+   */
   async #restart(): Promise<void> {
     const packets = (await this.#openPackets()).filter(this.#isOpen);
-    if (packets.length > 0) await this.#start(packets);
-    else this.#waitsForKeyframe = true;
+    const runs = this.#runsOf(packets);
+    const goesOn = runs.at(-1)?.findLast(({ kind }) => kind === this.#leading)?.dtsMs;
+    const newest = this.#open.at(-1);
+    const isTorn = goesOn === undefined || (newest !== undefined && newest - goesOn > TAIL_ROUNDING_MS);
+    for (const [i, run] of runs.entries()) {
+      await this.#start(run);
+      if (i === runs.length - 1 && !isTorn) return;
+      const cause = this.#lossCause;
+      await this.#sink?.end();
+      this.#sink = null;
+      this.#lossCause = cause;
+    }
+    this.#waitsForKeyframe = true;
+  }
+
+  /** Cut where pictures that were fed are missing between two. */
+  #runsOf(packets: readonly MediaPacket[]): MediaPacket[][] {
+    const runs: MediaPacket[][] = [];
+    let beforeMs: number | null = null;
+    for (const packet of packets) {
+      const { kind, dtsMs } = packet;
+      if (kind === this.#leading) {
+        const [fromMs, toMs] = [(beforeMs ?? dtsMs) + TAIL_ROUNDING_MS, dtsMs - TAIL_ROUNDING_MS];
+        if (this.#open.some((open) => open > fromMs && open < toMs)) runs.push([]);
+        beforeMs = dtsMs;
+      }
+      if (runs.length === 0) runs.push([]);
+      runs.at(-1)?.push(packet);
+    }
+    return runs;
   }
 
   async #start(packets: readonly MediaPacket[]): Promise<void> {

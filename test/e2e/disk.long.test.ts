@@ -54,6 +54,8 @@ describe('a reserve', () => {
       const { manifest } = await expectFaithfulSession(world, {
         endCause: 'stopped',
         gaps: ['disk-full'],
+        // What was on the way as the connection was closed.
+        lostTo: 'disk-full',
         epochs: 'h264 360x640',
       });
       expect(manifest.gaps[0]!.ms).toBeGreaterThan(3_000);

@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, type TestContext } from 'vitest';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import type { MediaPacket } from '../../src/media/packet.ts';
 import type { ClosedSegment } from '../../src/record/engine.ts';
@@ -10,6 +10,7 @@ import { TailWriter } from '../../src/spool/tail-writer.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { audio, media, state, variant, video } from '../spool/numbered-media.ts';
 import { scratchFolder } from '../spool/scratch.ts';
+import { SmallDisk } from '../support/small-disk.ts';
 import { PlainEngine } from './plain-engine.ts';
 
 const SEGMENT_MS = 2_000;
@@ -26,8 +27,8 @@ interface Bench {
   story: string[];
 }
 
-async function bench({ alone = false } = {}): Promise<Bench> {
-  const folder = await scratchFolder();
+async function bench({ alone = false, on = null as string | null } = {}): Promise<Bench> {
+  const folder = on ?? (await scratchFolder());
   const [tailFolder, engineFolder] = [join(folder, 'tail'), join(folder, 'engine')];
   await mkdir(tailFolder);
   await mkdir(engineFolder);
@@ -195,6 +196,54 @@ describe('an engine that dies', () => {
     expect(b.story).toEqual(['segment 1: 0-1960', 'lost 2000-4000: engine-failed', 'segment 2: 4000-5960']);
     expect(b.engine.running).toBe(0);
   });
+});
+
+describe('an engine that dies after the disk was full for a moment', () => {
+  /** The tail lacks 2.4 s to 3.0 s. */
+  async function torn(context: TestContext, diesAtMs: number): Promise<Bench> {
+    const disk = await SmallDisk.mount(context, 2);
+    const b = await bench({ on: disk.folder });
+    b.engine.diesAt = ({ dtsMs }, opened) => opened === 1 && dtsMs >= 60_000 + diesAtMs;
+    await feed(b, media(0, 2_400));
+    await disk.fill();
+    await feed(b, media(2_400, 2_600));
+    await disk.clear();
+    await feed(b, media(2_600, 6_000));
+    await b.recorder.end();
+    return b;
+  }
+
+  test(
+    'in that GOP: nothing follows what is left of it but a keyframe',
+    { tags: ['disk-full', 'engine-died'] },
+    async (context) => {
+      const b = await torn(context, 2_800);
+      expect(b.story).toEqual([
+        'segment 1: 0-1960',
+        expect.stringMatching(/^segment 2: 2000-2\d\d\d$/),
+        expect.stringMatching(/^lost 2\d\d\d-3000: engine-failed$/),
+        'segment 3: 3000-4960',
+        'segment 4: 5000-5960',
+      ]);
+      expect(b.segments.map(({ pictures, fedPictures }) => pictures - fedPictures)).toEqual([0, 0, 0, 0]);
+    },
+  );
+
+  test(
+    'later: what is missing stands between two segments',
+    { tags: ['disk-full', 'engine-died'] },
+    async (context) => {
+      const b = await torn(context, 3_400);
+      expect(b.story).toEqual([
+        'segment 1: 0-1960',
+        expect.stringMatching(/^segment 2: 2000-2\d\d\d$/),
+        expect.stringMatching(/^lost 2\d\d\d-3000: engine-failed$/),
+        'segment 3: 3000-4960',
+        'segment 4: 5000-5960',
+      ]);
+      expect(b.segments.map(({ pictures, fedPictures }) => pictures - fedPictures)).toEqual([0, 0, 0, 0]);
+    },
+  );
 });
 
 describe('another quality that takes over at a keyframe', () => {
