@@ -31,6 +31,8 @@ export async function startProxy(): Promise<ConnectProxy> {
     const onward = requestOf(target, { method: request.method, headers: request.headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.on('data', count).pipe(response);
+      // A connection that broke there breaks here.
+      answer.once('close', () => void (answer.complete || response.destroy()));
     });
     onward.on('error', () => response.destroy());
     request.pipe(onward);

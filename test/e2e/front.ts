@@ -49,6 +49,8 @@ export async function startFront(sandboxUrl: string, rules: FrontRules): Promise
       if (statusCode !== 200 || !(isLook || path.endsWith('.m3u8'))) {
         response.writeHead(statusCode, headers);
         answer.pipe(response);
+        // A connection that broke there breaks here.
+        answer.once('close', () => void (answer.complete || response.destroy()));
         return;
       }
       const { 'content-length': _, ...rest } = headers;

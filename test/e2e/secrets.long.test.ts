@@ -114,7 +114,6 @@ describe('everything goes wrong, and nothing tells a secret', { tags: 'secrets' 
     await using world = await World.open({
       scenario: { apiKey: KEY },
       alice: {
-        durationMs: 16_000,
         variants: [
           { media: 'small', qualityKey: 'origin', protocols: [protocol] },
           { media: 'small', qualityKey: 'hd', protocols: [protocol] },
@@ -180,7 +179,11 @@ describe('everything goes wrong, and nothing tells a secret', { tags: 'secrets' 
     await run.until('a journal', ({ stderr }) => stderr.includes('journal shipped'));
     const variants = world.livestow('--log-level', 'trace', 'variants', 'alice');
     for (const pid of await run.recordingProcesses()) process.kill(pid, 'SIGKILL');
-    await Promise.all([run.exited, variants.exited]);
+    await variants.exited;
+    const last = protocol === 'hls' ? 'hls-missing' : 'html';
+    await world.happens(last, (event) => event.type === 'fault' && event.fault === last);
+    world.sandbox.end('alice');
+    await run.exited;
     const runs = await otherCommands(world, engine === 'ffmpeg' && protocol === 'flv');
     const pages = await pagesOfPlayer(world);
     await watch.stop();
