@@ -142,7 +142,10 @@ export class RecorderBench {
     const root = options.disk?.folder ?? (await scratchFolder());
     bench.spool = await SessionSpool.open(join(root, 'spool'), 'alice', SESSION);
     bench.spool.beginTerm(1);
-    onTestFinished(() => bench.spool.cutJournal().catch(() => {}));
+    onTestFinished(async () => {
+      await bench.recording.abandon();
+      await bench.spool.cutJournal().catch(() => {});
+    });
     const timeline = new Timeline(0, bench.clock.now() - bench.clock.monotonic());
     bench.recording = new SessionRecording({
       spool: bench.spool,
