@@ -170,8 +170,8 @@ export async function finishSession(handle: string, session: string, deps: RoomD
     await term.leave();
     throw error;
   }
-  const ended = open.earlier.entries.findLast((entry) => entry.type === 'end');
-  return term.seal(ended?.endCause ?? 'interrupted');
+  const { manifest } = foldSession(open.earlier.entries, 0);
+  return term.seal(manifest.endCause ?? 'interrupted');
 }
 
 interface Term {
@@ -229,7 +229,8 @@ async function beginTerm(
   const startedAt = before ? before.room.startedAt : found?.look.room.startedAt;
   const accountedMs = (before?.gaps ?? []).map(({ to }) => Date.parse(to)).concat(lastEndMs ?? []);
   const headFromMs = startedAt ? Date.parse(startedAt) : foundAtMs;
-  const timeline = new Timeline(Math.max(now - foundAtMs, last?.lastDtsMs ?? 0), now - clock.monotonic());
+  const utcMs = clock.now() - clock.monotonic();
+  const timeline = new Timeline(Math.max(now - foundAtMs, last?.lastDtsMs ?? 0), utcMs);
   const recording = new SessionRecording({
     spool,
     timeline,

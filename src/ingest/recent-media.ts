@@ -18,6 +18,8 @@ const PACKETS_MOST = 10_000;
 const SKEW_MS = 3_000;
 /** Media that is sent again lies as it lay, to a frame or two. */
 const SAME_PLACE_MS = 60;
+/** A clock that was mended may have moved a packet by so much. */
+const ROUNDING_MS = 10;
 /** So many different frames of sound are no silence. */
 const FRAMES_THAT_PROVE = 4;
 /** More than this between two frames of sound: something is missing there, and the rest can't be compared. */
@@ -125,7 +127,8 @@ export class RecentMedia {
 
   /** Whether a picture was recorded at this place of the line, lately. */
   hasPictureAt(atMs: number): boolean {
-    return this.#pictures.dtsMs.some((dtsMs) => Math.abs(dtsMs - atMs) <= SAME_PLACE_MS);
+    // Not one frame before: a hole begins behind a picture.
+    return this.#pictures.dtsMs.some((dtsMs) => dtsMs >= atMs - ROUNDING_MS && dtsMs <= atMs + SAME_PLACE_MS);
   }
 
   /** What to add to the timestamps of these packets so that their sound lies where the same sound was recorded. */

@@ -93,7 +93,9 @@ type Place =
   /** At a keyframe of the line, by a clock that is known: another quality of what was recorded last. */
   | ({ kind: 'back' } & TakeOver)
   /** After the end of the line, by a clock that nobody knows. */
-  | { kind: 'unknown' };
+  | { kind: 'unknown' }
+  /** Made before the end of the line, for certain, and nothing tells where: left alone. */
+  | { kind: 'before' };
 
 export class Timeline {
   readonly #firstDtsMs: number;
@@ -149,7 +151,8 @@ export class Timeline {
   /** The source says that media is missing before the next units, or that their timestamps are others. */
   interrupt(cause: GapCause): TimelineItem[] {
     const items = this.finish();
-    this.#join = { kind: 'connection', cause, otherQuality: false };
+    // A connection of which nothing was put on the line stays what it is.
+    if (this.#join?.kind !== 'connection') this.#join = { kind: 'connection', cause, otherQuality: false };
     return items;
   }
 
@@ -330,7 +333,16 @@ export class Timeline {
     const after = packets.slice(packets.indexOf(lead));
     const watched = now || isFull || watchedMs >= EDGE_WATCH_MS;
     const place = this.#placeOf(join, after, watched, now || isFull);
-    if (place) this.#put(join, place.kind === 'back' ? after.slice(after.indexOf(place.lead)) : after, place);
+    if (place?.kind === 'before') this.#leaveOut();
+    else if (place)
+      this.#put(join, place.kind === 'back' ? after.slice(after.indexOf(place.lead)) : after, place);
+  }
+
+  #leaveOut(): void {
+    for (const { unit } of this.#held.take()) {
+      if (isConfig(unit)) this.#takeConfig(unit);
+      else this.#droppedAgain += 1;
+    }
   }
 
   /** The packet that decides where the others go; undefined: not there yet. */
@@ -365,6 +377,8 @@ export class Timeline {
     if (join.kind === 'connection') {
       const older = this.#olderThanRecorded(packets);
       if (older) return older;
+      // Durations in a playlist may be rounded: what is dropped for them must be older than that.
+      if (now && this.#isBeforeEnd(packets, this.#clock.jitterMs)) return { kind: 'before' };
       if (!now && this.#isBeforeEnd(packets)) return undefined;
     }
     const offsetMs = this.#clock.knownFor(packets);
@@ -384,11 +398,11 @@ export class Timeline {
   }
 
   /** All that came so far was made before the end of the line: what it overlaps with is still to come. */
-  #isBeforeEnd(packets: readonly Arrived[]): boolean {
+  #isBeforeEnd(packets: readonly Arrived[], byMs = 0): boolean {
     const last = packets.at(-1);
     const { endDtsMs } = this;
     if (!last || endDtsMs === null || this.#clock.jitterMs === 0) return false;
-    return this.#clock.wall.lateMs(endDtsMs, last.arrivedAtMs) < 0;
+    return this.#clock.wall.lateMs(endDtsMs, last.arrivedAtMs) < -byMs;
   }
 
   #takeOver(packets: readonly Arrived[], offsetsMs: readonly number[], now: boolean): Place | undefined {
@@ -475,7 +489,7 @@ export class Timeline {
   }
 
   /** Puts the held units on the line, the first of these packets deciding where. */
-  #put(join: Join, packets: readonly Arrived[], place: Place): void {
+  #put(join: Join, packets: readonly Arrived[], place: Exclude<Place, { kind: 'before' }>): void {
     const [lead] = packets;
     if (!lead) return;
     const configs = this.#held.configsAt(lead.packet, this.#configs);
@@ -503,7 +517,13 @@ export class Timeline {
   }
 
   /** Sets the clock; true when an epoch must begin at the lead. */
-  #moveTo(join: Join, lead: Arrived, place: Place, packets: readonly Arrived[], configs: Configs): boolean {
+  #moveTo(
+    join: Join,
+    lead: Arrived,
+    place: Exclude<Place, { kind: 'before' }>,
+    packets: readonly Arrived[],
+    configs: Configs,
+  ): boolean {
     const { dtsMs } = lead.packet;
     const isCut = this.#isCut(lead.packet, configs);
     const isConnection = join.kind === 'connection';

@@ -13,7 +13,7 @@ export interface LiveStateDeps {
 export class LiveState {
   readonly #deps: LiveStateDeps;
   #state: SessionState;
-  #waiters: (() => void)[] = [];
+  readonly #waiters = new Set<() => void>();
 
   constructor(deps: LiveStateDeps) {
     this.#deps = deps;
@@ -46,17 +46,17 @@ export class LiveState {
         resolve();
         return;
       }
-      const cancel = withinMs === Infinity ? () => {} : this.#deps.clock.after(withinMs, resolve);
-      this.#waiters.push(() => {
+      const wake = (): void => {
         cancel();
+        this.#waiters.delete(wake);
         resolve();
-      });
+      };
+      const cancel = withinMs === Infinity ? () => {} : this.#deps.clock.after(withinMs, wake);
+      this.#waiters.add(wake);
     });
   }
 
   wake(): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const wake of waiters) wake();
+    for (const wake of [...this.#waiters]) wake();
   }
 }

@@ -5,6 +5,7 @@
 import { defaultMediaFolder } from '../../src/sandbox/media/folder.ts';
 import { LOOP_PICTURES } from '../../src/sandbox/media/grid.ts';
 import type { MediaName } from '../../src/sandbox/media/recipes.ts';
+import { prepareMedia } from '../../src/sandbox/media/prepare.ts';
 import { loadTrack } from '../../src/sandbox/media/track.ts';
 
 export interface DecodeOrder {
@@ -21,6 +22,7 @@ export function decodeOrderOf(media: MediaName): Promise<DecodeOrder> {
 }
 
 async function read(media: MediaName): Promise<DecodeOrder> {
+  await prepareMedia({ folder: defaultMediaFolder(), names: [media] });
   const track = await loadTrack(defaultMediaFolder(), media, 'legacy');
   const pictures = track.tags.filter(({ kind }) => kind === 'video').map(({ number }) => number);
   const places = new Map(pictures.map((picture, place) => [picture, place]));

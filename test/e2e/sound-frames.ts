@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { parseAdtsHeader } from '../../src/media/aac.ts';
 import { defaultMediaFolder } from '../../src/sandbox/media/folder.ts';
+import { prepareMedia } from '../../src/sandbox/media/prepare.ts';
 import { loadTrack } from '../../src/sandbox/media/track.ts';
 import { decode, packetTimesMs, type MediaSource } from '../support/media-source.ts';
 
@@ -41,6 +42,7 @@ export async function soundFrames(source: MediaSource): Promise<SoundFrame[]> {
 }
 
 async function numbersByDigest(): Promise<Map<string, number>> {
+  await prepareMedia({ folder: defaultMediaFolder(), names: ['sound'] });
   const track = await loadTrack(defaultMediaFolder(), 'sound', 'legacy');
   return new Map(
     track.tags.map(({ from, end, number }) => [

@@ -578,6 +578,52 @@ describe('HLS, which comes a segment at a time', () => {
     },
   );
 
+  /** A connection by FLV up to this time, and then a playlist, of which each segment of 2 s comes at its age. */
+  function failedOver(toMs: number, lastsMs: number, otherQuality = false): Broadcast {
+    const broadcast = new Broadcast({ gopPictures: 30 });
+    broadcast.nowMs = toMs - lastsMs;
+    broadcast.connect('found-late');
+    broadcast.run(lastsMs).end();
+    broadcast.items.push(...broadcast.timeline.connect('stall', 'hls', otherQuality));
+    return broadcast;
+  }
+
+  function listed(broadcast: Broadcast, fromMs: number, toMs: number, edgeMs: number): void {
+    for (let atMs = fromMs; atMs < toMs; atMs += 2_000) {
+      const listedBehindMs = Math.max(0, edgeMs - atMs - 2_000);
+      broadcast.nowMs = Math.max(edgeMs, atMs + 2_000) - listedBehindMs;
+      broadcast.skipTo(atMs).burst(Math.min(toMs, atMs + 2_000));
+    }
+  }
+
+  test('that breaks off in what is older than anything known: left alone, and the gap is what is missing', () => {
+    const broadcast = failedOver(100_000, 40_000);
+    broadcast.shiftMs = 900_000_000;
+    broadcast.headers();
+    listed(broadcast, 70_000, 73_000, 100_000);
+    broadcast.items.push(...broadcast.timeline.finish());
+    broadcast.nowMs = 101_000;
+    broadcast.shiftMs = 0;
+    broadcast.connect('connection-lost');
+    const outcome = broadcast.run(10_000).end();
+    expect(outcome.repeats.video).toEqual([]);
+    expect(outcome.gaps.map(({ ms, cause }) => [Math.round(ms / 100), cause])).toEqual([
+      [10, 'connection-lost'],
+    ]);
+  });
+
+  test('of another quality takes over at a keyframe, though it begins with a discontinuity', () => {
+    const broadcast = failedOver(91_100, 31_100, true);
+    broadcast.items.push(...broadcast.timeline.interrupt('source-skip'));
+    broadcast.pictureQuality = ' sd';
+    broadcast.video = videoConfig('sd', 360);
+    broadcast.headers();
+    listed(broadcast, 80_000, 104_000, 94_000);
+    const outcome = broadcast.end();
+    expect(outcome.events).toContain('taken-back');
+    expect(outcome.repeats.video).toEqual([]);
+  });
+
   test('with a segment missing: exactly that is a gap', () => {
     const broadcast = joined();
     broadcast.items.push(...broadcast.timeline.interrupt('segment-missing'));
