@@ -57,6 +57,6 @@ export class LiveState {
   }
 
   wake(): void {
-    for (const wake of [...this.#waiters]) wake();
+    for (const wake of this.#waiters) wake();
   }
 }
