@@ -241,8 +241,11 @@ export class Timeline {
       track.lastDtsMs = unit.dtsMs;
       track.lastSourceMs = unit.dtsMs - state.offsetMs;
       if (!leads && !(isLead && unit.dtsMs > closedDtsMs)) continue;
-      const hole = leads && isLead && endMs !== null && unit.dtsMs - endMs > JUMP_MS;
-      if (hole) this.#gap(this.wallOf(endMs), unit.dtsMs - endMs, 'connection-lost');
+      // Of what is closed the tail may lack the end, as of what is not the beginning.
+      const fromMs = leads ? endMs : Math.max(endMs ?? -Infinity, closedDtsMs + track.frameMs);
+      const hole = isLead && fromMs !== null && unit.dtsMs - fromMs > JUMP_MS && Number.isFinite(fromMs);
+      if (hole)
+        this.#gap(this.wallOf(fromMs), unit.dtsMs - fromMs, leads ? 'connection-lost' : 'recorder-down');
       if (!leads || hole || (isLead && this.#configChanged())) this.#beginEpoch();
       leads = true;
       // In the tail times are whole milliseconds.
