@@ -90,10 +90,8 @@ export class TailWriter {
 
   /** The media up to `lastDtsMs` of the leading track is in closed segments. */
   async closedUpTo(lastDtsMs: number): Promise<void> {
-    const newest = this.#gops.at(-1);
-    const keptFromMs = (newest?.firstDtsMs ?? 0) - KEPT_MS;
-    const isOld = (gop: Gop): boolean => gop.lastDtsMs <= lastDtsMs && gop.lastDtsMs < keptFromMs;
-    await this.#remove(this.#gops.filter((gop) => isOld(gop) && gop !== newest));
+    const keptFromMs = (this.#gops.at(-1)?.firstDtsMs ?? 0) - KEPT_MS;
+    await this.#remove(this.#gops.filter((gop) => gop.lastDtsMs <= lastDtsMs && gop.lastDtsMs < keptFromMs));
   }
 
   /** What an epoch has from this picture on is not wanted any more. */

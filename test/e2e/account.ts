@@ -221,7 +221,8 @@ function holesOf(
   }));
 }
 
-async function untrueObjects(folder: string, manifest: Manifest): Promise<string[]> {
+/** Objects that are missing, or of another size or hash than the manifest says. */
+export async function untrueObjects(folder: string, manifest: Manifest): Promise<string[]> {
   const inits = manifest.epochs.flatMap(({ init, initBytes, initSha256 }) =>
     init === null ? [] : [{ key: init, bytes: initBytes, sha256: initSha256 }],
   );

@@ -2,7 +2,6 @@
  * Accounts for every picture of a creator's broadcasts: it is in the archive, or a gap says that it is not, and why, or
  * nobody offered it after the last picture that came. What it finds wrong it says in words, as a list.
  */
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeManifest } from '../../src/layout/manifest.ts';
@@ -12,6 +11,7 @@ import type { Epoch, Gap, Manifest, Segment } from '../../src/model/manifest.ts'
 import type { SandboxEvent, Truth } from '../../src/sandbox/ledger.ts';
 import { GOP_MS, LOOP_PICTURES, pictureMs, PICTURES_PER_SECOND } from '../../src/sandbox/media/grid.ts';
 import { RangeSet, type Range } from '../../src/sandbox/ranges.ts';
+import { segmentsOf, untrueObjects } from '../e2e/account.ts';
 import type { ArchiveCopy } from '../e2e/archive-copy.ts';
 import { decodeOrderOf, type DecodeOrder } from '../e2e/decode-order.ts';
 import { GARBLED, readPictures } from '../support/pictures.ts';
@@ -166,14 +166,12 @@ async function readSession(folder: string, path: string, aired: readonly Aired[]
   const { session } = manifest;
   const problems: string[] = [];
   if (manifest.sealedAt === null) problems.push(`${session} is not sealed`);
-  problems.push(...(await untrue(folder, manifest)).map((what) => `${session}: ${what}`));
+  problems.push(...(await untrueObjects(folder, manifest)).map((what) => `${session}: ${what}`));
   const order = await decodeOrderOf(manifest.container === 'fmp4' ? 'hevc' : 'small');
   const places = new RangeSet();
   let repeats = 0;
   for (const epoch of manifest.epochs) {
-    const segments = manifest.segments.filter(
-      (each) => each.term === epoch.term && each.epoch === epoch.epoch,
-    );
+    const segments = segmentsOf(manifest, epoch);
     const { pictures, errors } = await readPictures(pathsOf(folder, epoch, segments));
     // Pictures that overlap at a cut: raw output can't say so, players show one after the other.
     const damage = errors.filter((error) => !error.includes('non monotonically increasing dts to muxer'));
@@ -212,18 +210,6 @@ function numberNear(aired: readonly Aired[], wallMs: number): number {
   if (!broadcast) return 0;
   const [first] = broadcast.places;
   return first + Math.round(((wallMs - broadcast.wallMs(first)) * PICTURES_PER_SECOND) / 1_000);
-}
-
-async function untrue(folder: string, manifest: Manifest): Promise<string[]> {
-  const found: string[] = [];
-  for (const { key, bytes, sha256 } of [...manifest.segments, ...manifest.files]) {
-    const content = await readFile(join(folder, key)).catch(() => undefined);
-    if (content === undefined) found.push(`${key} is missing`);
-    else if (content.length !== bytes || createHash('sha256').update(content).digest('hex') !== sha256) {
-      found.push(`${key} is not what the manifest says`);
-    }
-  }
-  return found;
 }
 
 function placesOf(pictures: readonly Range[], order: DecodeOrder): RangeSet {
