@@ -4,6 +4,7 @@ import type { FaultInput } from '../../src/sandbox/faults.ts';
 import { GARBLES, type Garble } from '../../src/sandbox/cdn/garble.ts';
 import { interruptAfterTheEnd } from './cut.ts';
 import { expectFaithful, expectFaithfulSession, expectNothingLeft } from './faithful.ts';
+import { inTwoQualities, recordThrough } from './failover.ts';
 import { World, WORLD_TIMEOUT_MS } from './world.ts';
 
 vi.setConfig({ testTimeout: WORLD_TIMEOUT_MS });
@@ -93,19 +94,11 @@ describe('an HLS playlist', () => {
     'stands still: another quality takes over, whose window reaches back',
     { tags: ['playlist-frozen', 'variant-lost'] },
     async () => {
-      await using world = await World.open({
-        alice: {
-          durationMs: 36_000,
-          variants: [
-            { media: 'small-landscape', qualityKey: 'origin', protocols: ['hls'] },
-            { media: 'small', qualityKey: 'hd', protocols: ['hls'] },
-          ],
-          faults: [{ type: 'hls-frozen', forMs: 60_000, atMs: 9_000, target: { qualityKey: 'origin' } }],
-        },
-      });
-      const run = await world.record();
-      await interruptAfterTheEnd(world, run);
-      expect(world.sandbox.fired('alice', 'hls-frozen').length).toBeGreaterThan(2);
+      const fault: FaultInput = { type: 'hls-frozen', forMs: 60_000, atMs: 9_000 };
+      await using world = await World.open(
+        inTwoQualities({ durationMs: 36_000, fault, origin: ['hls'], hd: ['hls'] }),
+      );
+      const run = await recordThrough(world, fault.type, 2);
       const session = await world.session();
       const qualities = session.manifest.epochs.map(({ variant }) => variant.qualityKey);
       expect(qualities).toEqual(['origin', 'hd']);
@@ -124,19 +117,11 @@ describe('an HLS playlist', () => {
     'answers 404 while the other quality lives',
     { tags: ['variant-lost', 'refused'] },
     async () => {
-      await using world = await World.open({
-        alice: {
-          durationMs: 30_000,
-          variants: [
-            { media: 'small-landscape', qualityKey: 'origin', protocols: ['hls'] },
-            { media: 'small', qualityKey: 'hd', protocols: ['hls'] },
-          ],
-          faults: [{ type: 'refuse', forMs: 90_000, atMs: 10_000, target: { qualityKey: 'origin' } }],
-        },
-      });
-      const run = await world.record();
-      await interruptAfterTheEnd(world, run);
-      expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(1);
+      const fault: FaultInput = { type: 'refuse', forMs: 90_000, atMs: 10_000 };
+      await using world = await World.open(
+        inTwoQualities({ durationMs: 30_000, fault, origin: ['hls'], hd: ['hls'] }),
+      );
+      await recordThrough(world, fault.type, 1);
       const { manifest } = await expectFaithfulSession(world, {
         endCause: 'stopped',
         epochs: ['h264 640x360', 'h264 360x640'],

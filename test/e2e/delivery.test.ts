@@ -1,8 +1,10 @@
 /** How the media comes: protocols, codecs, refusals, addresses that expire, proxies, hosts that must not be asked. */
 import { describe, expect, test, vi } from 'vitest';
+import type { FaultInput } from '../../src/sandbox/faults.ts';
 import { interruptAfterTheEnd } from './cut.ts';
 import { expectFaithful, expectFaithfulSession, expectNothingLeft } from './faithful.ts';
 import { startProxy } from './connect-proxy.ts';
+import { inTwoQualities, recordThrough } from './failover.ts';
 import { World, WORLD_TIMEOUT_MS } from './world.ts';
 
 vi.setConfig({ testTimeout: WORLD_TIMEOUT_MS });
@@ -106,19 +108,9 @@ describe('what a CDN answers instead of media', () => {
     'the variant in use dies: the next one takes over in the same session',
     { tags: ['variant-lost', 'refused'] },
     async () => {
-      await using world = await World.open({
-        alice: {
-          durationMs: 14_000,
-          variants: [
-            { media: 'small-landscape', qualityKey: 'origin' },
-            { media: 'small', qualityKey: 'hd' },
-          ],
-          faults: [{ type: 'refuse', forMs: 60_000, atMs: 5_100, target: { qualityKey: 'origin' } }],
-        },
-      });
-      const run = await world.record();
-      await interruptAfterTheEnd(world, run);
-      expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(1);
+      const fault: FaultInput = { type: 'refuse', forMs: 60_000, atMs: 5_100 };
+      await using world = await World.open(inTwoQualities({ durationMs: 14_000, fault }));
+      const run = await recordThrough(world, fault.type, 1);
       const { manifest } = await expectFaithfulSession(world, {
         endCause: 'stopped',
         epochs: ['h264 640x360', 'h264 360x640'],
@@ -132,19 +124,9 @@ describe('what a CDN answers instead of media', () => {
     'the variant in use dies, and the next one is HLS, whose window reaches back',
     { tags: 'variant-lost' },
     async () => {
-      await using world = await World.open({
-        alice: {
-          durationMs: 24_000,
-          variants: [
-            { media: 'small-landscape', qualityKey: 'origin' },
-            { media: 'small', qualityKey: 'hd', protocols: ['hls'] },
-          ],
-          faults: [{ type: 'refuse', forMs: 60_000, atMs: 11_100, target: { qualityKey: 'origin' } }],
-        },
-      });
-      const run = await world.record();
-      await interruptAfterTheEnd(world, run);
-      expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(1);
+      const fault: FaultInput = { type: 'refuse', forMs: 60_000, atMs: 11_100 };
+      await using world = await World.open(inTwoQualities({ durationMs: 24_000, fault, hd: ['hls'] }));
+      await recordThrough(world, fault.type, 1);
       const { manifest } = await expectFaithfulSession(world, {
         endCause: 'stopped',
         epochs: ['h264 640x360', 'h264 360x640'],
@@ -157,19 +139,9 @@ describe('what a CDN answers instead of media', () => {
     'the better variant comes back: it takes over again, and no picture is lost or twice',
     { tags: ['variant-back', 'variant-lost'] },
     async () => {
-      await using world = await World.open({
-        alice: {
-          durationMs: 40_000,
-          variants: [
-            { media: 'small-landscape', qualityKey: 'origin' },
-            { media: 'small', qualityKey: 'hd' },
-          ],
-          faults: [{ type: 'refuse', forMs: 6_000, atMs: 5_100, target: { qualityKey: 'origin' } }],
-        },
-      });
-      const run = await world.record();
-      await interruptAfterTheEnd(world, run);
-      expect(world.sandbox.fired('alice', 'refuse').length).toBeGreaterThan(1);
+      const fault: FaultInput = { type: 'refuse', forMs: 6_000, atMs: 5_100 };
+      await using world = await World.open(inTwoQualities({ durationMs: 40_000, fault }));
+      const run = await recordThrough(world, fault.type, 1);
       const { manifest } = await expectFaithfulSession(world, {
         endCause: 'stopped',
         epochs: ['h264 640x360', 'h264 360x640', 'h264 640x360'],
