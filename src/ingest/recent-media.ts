@@ -128,7 +128,8 @@ export class RecentMedia {
   /** Whether a picture was recorded at this place of the line, lately. */
   hasPictureAt(atMs: number): boolean {
     // Not one frame before: a hole begins behind a picture.
-    return this.#pictures.dtsMs.some((dtsMs) => dtsMs >= atMs - ROUNDING_MS && dtsMs <= atMs + SAME_PLACE_MS);
+    const dtsMs = this.#pictures.dtsMs[this.#pictures.firstFrom(atMs - ROUNDING_MS)];
+    return dtsMs !== undefined && dtsMs <= atMs + SAME_PLACE_MS;
   }
 
   /** What to add to the timestamps of these packets so that their sound lies where the same sound was recorded. */

@@ -96,6 +96,7 @@ type Place =
   | { kind: 'unknown' }
   /** Made before the end of the line, for certain, and nothing tells where: left alone. */
   | { kind: 'before' };
+type PlaceOnLine = Exclude<Place, { kind: 'before' }>;
 
 export class Timeline {
   readonly #firstDtsMs: number;
@@ -336,15 +337,16 @@ export class Timeline {
     const after = packets.slice(packets.indexOf(lead));
     const watched = now || isFull || watchedMs >= EDGE_WATCH_MS;
     const place = this.#placeOf(join, after, watched, now || isFull);
-    if (place?.kind === 'before') this.#leaveOut();
+    if (place?.kind === 'before') this.#letGo(() => (this.#droppedAgain += 1));
     else if (place)
       this.#put(join, place.kind === 'back' ? after.slice(after.indexOf(place.lead)) : after, place);
   }
 
-  #leaveOut(): void {
+  /** What is held comes to nothing, but for its configurations. */
+  #letGo(count: (packet: MediaPacket) => void): void {
     for (const { unit } of this.#held.take()) {
       if (isConfig(unit)) this.#takeConfig(unit);
-      else this.#droppedAgain += 1;
+      else count(unit);
     }
   }
 
@@ -381,8 +383,8 @@ export class Timeline {
       const older = this.#olderThanRecorded(packets);
       if (older) return older;
       // Durations in a playlist may be rounded: what is dropped for them must be older than that.
-      if (now && this.#isBeforeEnd(packets, this.#clock.jitterMs)) return { kind: 'before' };
-      if (!now && this.#isBeforeEnd(packets)) return undefined;
+      if (this.#isBeforeEnd(packets, now ? this.#clock.jitterMs : 0))
+        return now ? { kind: 'before' } : undefined;
     }
     const offsetMs = this.#clock.knownFor(packets);
     if (offsetMs !== undefined) return { kind: 'clock', offsetMs };
@@ -401,7 +403,7 @@ export class Timeline {
   }
 
   /** All that came so far was made before the end of the line: what it overlaps with is still to come. */
-  #isBeforeEnd(packets: readonly Arrived[], byMs = 0): boolean {
+  #isBeforeEnd(packets: readonly Arrived[], byMs: number): boolean {
     const last = packets.at(-1);
     const { endDtsMs } = this;
     if (!last || endDtsMs === null || this.#clock.jitterMs === 0) return false;
@@ -478,10 +480,7 @@ export class Timeline {
 
   /** The connection is over, or goes on for ever, and nothing of what is held can be decoded. */
   #dropHeld(): void {
-    for (const { unit } of this.#held.take()) {
-      if (isConfig(unit)) this.#takeConfig(unit);
-      else this.#droppedHead[unit.kind === 'video' ? 'pictures' : 'sound'] += 1;
-    }
+    this.#letGo(({ kind }) => (this.#droppedHead[kind === 'video' ? 'pictures' : 'sound'] += 1));
     this.#noteHead();
   }
 
@@ -492,7 +491,7 @@ export class Timeline {
   }
 
   /** Puts the held units on the line, the first of these packets deciding where. */
-  #put(join: Join, packets: readonly Arrived[], place: Exclude<Place, { kind: 'before' }>): void {
+  #put(join: Join, packets: readonly Arrived[], place: PlaceOnLine): void {
     const [lead] = packets;
     if (!lead) return;
     const configs = this.#held.configsAt(lead.packet, this.#configs);
@@ -523,7 +522,7 @@ export class Timeline {
   #moveTo(
     join: Join,
     lead: Arrived,
-    place: Exclude<Place, { kind: 'before' }>,
+    place: PlaceOnLine,
     packets: readonly Arrived[],
     configs: Configs,
   ): boolean {
