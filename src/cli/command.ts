@@ -1,5 +1,7 @@
 /** How every command is made, so that they look and behave alike. */
 import type { Command } from 'commander';
+import { parseDurationMs } from '../kernel/duration.ts';
+import { LivestowError } from '../kernel/errors.ts';
 import { requireHandle } from '../model/handle.ts';
 import type { CliContext } from './context.ts';
 import type { ExitCode } from './exit-codes.ts';
@@ -25,6 +27,15 @@ export const handleArgument = (text: string): string => requireHandle(text);
 export const HANDLE_HELP = 'the creator, with or without @';
 
 export const JSON_OPTION = ['--json', 'print JSON instead of text'] as const;
+
+/** What a flag says, in milliseconds: more than none. Throws USAGE. */
+export function durationFlag(flag: string, text: string, such: string): number {
+  const ms = parseDurationMs(text);
+  if (ms !== undefined && ms > 0) return ms;
+  throw new LivestowError('USAGE', `${flag}: not a duration: ${JSON.stringify(text)}`, {
+    hint: `give a number and a unit, such as ${such}`,
+  });
+}
 
 /** Lines for the end of a command's help. */
 export const examples = (...lines: string[]): string =>

@@ -4,11 +4,17 @@ import { composeRecorder } from '../../daemon/compose.ts';
 import { recordCreator, type CreatorOutcome } from '../../daemon/record-creator.ts';
 import type { LiveSession } from '../../daemon/record-room.ts';
 import type { Config } from '../../config/schema.ts';
-import { parseDurationMs } from '../../kernel/duration.ts';
 import { LivestowError } from '../../kernel/errors.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import { defaultCadence, fixedCadence } from '../../watch/cadence.ts';
-import { action, examples, HANDLE_HELP, handleArgument, type CommandFactory } from '../command.ts';
+import {
+  action,
+  durationFlag,
+  examples,
+  HANDLE_HELP,
+  handleArgument,
+  type CommandFactory,
+} from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { statusLine } from '../status-line.ts';
 import { livestowVersion } from '../version.ts';
@@ -42,7 +48,10 @@ the next start ships it.`,
     .action(
       action(async (handle: string, flags: RecordFlags, command: Command): Promise<ExitCode> => {
         const { config } = await context.loadConfig(command);
-        const maxDurationMs = maxDurationOf(flags);
+        const maxDurationMs =
+          flags.maxDuration === undefined
+            ? null
+            : durationFlag('--max-duration', flags.maxDuration, '90s, 30m, 2h or 1h30m');
         requireKey(config);
         const stop = context.stopSignal();
         const status = statusLine(context);
@@ -111,15 +120,6 @@ function requireKey({ apiKey }: Config): void {
   if (apiKey !== undefined) return;
   throw new LivestowError('CONFIG', 'there is no key for the lookup API', {
     hint: 'set LIVESTOW_API_KEY to a Social Fetch key (sfk_...)',
-  });
-}
-
-function maxDurationOf({ maxDuration }: RecordFlags): number | null {
-  if (maxDuration === undefined) return null;
-  const ms = parseDurationMs(maxDuration);
-  if (ms !== undefined && ms > 0) return ms;
-  throw new LivestowError('USAGE', `--max-duration: not a duration: ${JSON.stringify(maxDuration)}`, {
-    hint: 'give a number and a unit, such as 90s, 30m, 2h or 1h30m',
   });
 }
 

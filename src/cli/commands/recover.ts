@@ -2,11 +2,12 @@
 import { Command } from 'commander';
 import { composeRecorder } from '../../daemon/compose.ts';
 import { recoverSpool } from '../../daemon/recover.ts';
-import { parseDurationMs } from '../../kernel/duration.ts';
-import { isLivestowError, LivestowError, messageOf } from '../../kernel/errors.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { isLivestowError, messageOf } from '../../kernel/errors.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import { answering } from '../../store/answering.ts';
-import { action, JSON_OPTION, type CommandFactory } from '../command.ts';
+import type { Store } from '../../store/store.ts';
+import { action, durationFlag, JSON_OPTION, type CommandFactory } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { livestowVersion } from '../version.ts';
 
@@ -25,31 +26,18 @@ export const recoverCommand: CommandFactory = (context) =>
     .action(
       action(
         async ({ json, timeout }: { json?: true; timeout: string }, command: Command): Promise<ExitCode> => {
-          const patienceMs = parseTimeout(timeout);
+          const patienceMs = durationFlag('--timeout', timeout, '30s, 2m or 1h');
           const { config } = await context.loadConfig(command);
           const { clock, out } = context;
           const stop = context.stopSignal();
           const log = context.createLogger(config);
           const recorder = await composeRecorder({ config, clock, log, version: livestowVersion() });
-          let lastAnswerMs = clock.monotonic();
-          let cancelPatience = (): void => {};
-          // One timer, not one for each answer.
-          const waitOn = (ms: number): void => {
-            cancelPatience = clock.after(ms, () => {
-              const leftMs = lastAnswerMs + patienceMs - clock.monotonic();
-              if (leftMs > 0) waitOn(leftMs);
-              else recorder.giveUp();
-            });
-          };
-          waitOn(patienceMs);
-          const store = answering(recorder.store, () => {
-            lastAnswerMs = clock.monotonic();
-          });
+          const asked = whileItAnswers(recorder.store, clock, patienceMs, recorder.giveUp);
           stop.addEventListener('abort', recorder.giveUp);
           let left = 0;
           let others = 0;
           try {
-            for await (const found of recoverSpool({ ...recorder.deps, store }, stop)) {
+            for await (const found of recoverSpool({ ...recorder.deps, store: asked.store }, stop)) {
               if (found.outcome === 'left') left += 1;
               else others += 1;
               const { handle, session, outcome } = found;
@@ -65,7 +53,7 @@ export const recoverCommand: CommandFactory = (context) =>
           } catch (error) {
             if (!stop.aborted) throw error;
           } finally {
-            cancelPatience();
+            asked.cancel();
             await recorder.close();
           }
           if (!json && !stop.aborted && others + left === 0)
@@ -76,12 +64,28 @@ export const recoverCommand: CommandFactory = (context) =>
       ),
     );
 
-function parseTimeout(timeout: string): number {
-  const ms = parseDurationMs(timeout);
-  if (ms !== undefined && ms > 0) return ms;
-  throw new LivestowError('USAGE', `--timeout: not a duration: ${JSON.stringify(timeout)}`, {
-    hint: 'give a number and a unit, such as 30s, 2m or 1h',
+/** Calls back when the store has not answered for so long, until it is cancelled. */
+function whileItAnswers(
+  store: Store,
+  clock: Clock,
+  patienceMs: number,
+  giveUp: () => void,
+): { store: Store; cancel: () => void } {
+  let lastAnswerMs = clock.awake();
+  let cancel = (): void => {};
+  // One timer, not one for each answer.
+  const waitOn = (ms: number): void => {
+    cancel = clock.after(ms, () => {
+      const leftMs = lastAnswerMs + patienceMs - clock.awake();
+      if (leftMs > 0) waitOn(leftMs);
+      else giveUp();
+    });
+  };
+  waitOn(patienceMs);
+  const told = answering(store, () => {
+    lastAnswerMs = clock.awake();
   });
+  return { store: told, cancel: () => cancel() };
 }
 
 const reasonOf = (error: unknown): string =>
