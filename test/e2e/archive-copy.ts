@@ -52,6 +52,11 @@ export async function filesIn(folder: string): Promise<string[]> {
     .sort();
 }
 
+/** What is left in a spool beside locks. */
+export async function leftInSpool(spool: string): Promise<string[]> {
+  return (await filesIn(spool)).filter((path) => !/(^|\/)lock\.sqlite/.test(path));
+}
+
 /** Files below a folder in which one of the words stands, as `path: word`. */
 export async function filesThatSay(folder: string, words: readonly string[]): Promise<string[]> {
   const found: string[] = [];

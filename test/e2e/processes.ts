@@ -23,6 +23,14 @@ export async function runningProcesses(): Promise<RunningProcess[]> {
   });
 }
 
+/** Those that are one of these, or begun by one, or work in this folder. */
+export async function processesOf(pids: Iterable<number>, folder: string): Promise<RunningProcess[]> {
+  const own = new Set(pids);
+  return (await runningProcesses()).filter(
+    ({ pid, parent, args }) => own.has(pid) || own.has(parent) || args.includes(folder),
+  );
+}
+
 /** Rejects when the process goes on for long. */
 export async function hasEnded(pid: number): Promise<void> {
   const limit = AbortSignal.timeout(10_000);

@@ -13,9 +13,9 @@ import type { SandboxEvent } from '../../src/sandbox/ledger.ts';
 import type { ScenarioInput } from '../../src/sandbox/scenario.ts';
 import type { S3Bucket } from '../support/s3-servers.ts';
 import { accountSession, type SessionAccount } from './account.ts';
-import { copyOfBucket, copyOfFolder, filesIn, filesThatSay, type ArchiveCopy } from './archive-copy.ts';
+import { copyOfBucket, copyOfFolder, filesThatSay, leftInSpool, type ArchiveCopy } from './archive-copy.ts';
 import { LivestowProcess } from './livestow-process.ts';
-import { runningProcesses, type RunningProcess } from './processes.ts';
+import { processesOf, type RunningProcess } from './processes.ts';
 
 /** A broadcast, what it takes to be sure that it is over, and the accounting, on a machine with other work. */
 export const WORLD_TIMEOUT_MS = 150_000;
@@ -206,14 +206,14 @@ export class World implements AsyncDisposable {
 
   /** What is left in the spool beside locks. */
   async leftInSpool(): Promise<string[]> {
-    return (await filesIn(this.spool)).filter((path) => !/(^|\/)lock\.sqlite/.test(path));
+    return leftInSpool(this.spool);
   }
 
   /** Processes that have to do with this world. */
   async leftRunning(): Promise<RunningProcess[]> {
-    const pids = new Set(this.runs.map(({ pid }) => pid));
-    return (await runningProcesses()).filter(
-      ({ pid, parent, args }) => pids.has(pid) || pids.has(parent) || args.includes(this.folder),
+    return processesOf(
+      this.runs.map(({ pid }) => pid),
+      this.folder,
     );
   }
 

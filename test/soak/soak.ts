@@ -9,9 +9,9 @@ import { setTimeout as after } from 'node:timers/promises';
 import type { S3Server } from '../../bench/s3.ts';
 import type { GapCause } from '../../src/model/causes.ts';
 import { createSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
-import { copyOfBucket, filesIn, filesThatSay } from '../e2e/archive-copy.ts';
+import { copyOfBucket, filesThatSay, leftInSpool } from '../e2e/archive-copy.ts';
 import { LivestowProcess } from '../e2e/livestow-process.ts';
-import { runningProcesses } from '../e2e/processes.ts';
+import { processesOf } from '../e2e/processes.ts';
 import { FaultyLink } from '../store/faulty-link.ts';
 import { growthOf } from './growth.ts';
 import { Recorder } from './recorder.ts';
@@ -145,9 +145,9 @@ class SoakWorld implements AsyncDisposable {
     }
     const still = await this.#leftInSpool();
     if (still.length > 0) problems.push(`left in the spool: ${still.slice(0, 5).join(', ')}`);
-    const pids = new Set(this.#processes.map(({ pid }) => pid));
-    const running = (await runningProcesses()).filter(
-      ({ pid, parent, args }) => pids.has(pid) || pids.has(parent) || args.includes(this.#folder),
+    const running = await processesOf(
+      this.#processes.map(({ pid }) => pid),
+      this.#folder,
     );
     problems.push(...running.map(({ pid, args }) => `still running: ${pid} ${args}`));
     return problems;
@@ -307,9 +307,8 @@ class SoakWorld implements AsyncDisposable {
     return run;
   }
 
-  async #leftInSpool(): Promise<string[]> {
-    const files = await filesIn(join(this.#folder, 'spool'));
-    return files.filter((path) => !/(^|\/)lock\.sqlite/.test(path));
+  #leftInSpool(): Promise<string[]> {
+    return leftInSpool(join(this.#folder, 'spool'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
