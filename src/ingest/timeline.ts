@@ -4,8 +4,9 @@
  * where the codec configuration really changes or where media is missing, and says how much is missing and why.
  *
  * Invariants:
- * - no packet that a source gave is dropped, but for: one that was recorded already, pictures that no keyframe of their
- *   connection precedes, and sound that no epoch has a configuration for (each noted as an event);
+ * - no packet that a source gave is dropped, but for: one that was recorded already, what a playlist's window holds from
+ *   before the end of the line, pictures that no keyframe of their connection precedes, and sound that no epoch has a
+ *   configuration for (each noted as an event);
  * - an epoch begins with a keyframe (or is audio alone) and has one configuration;
  * - audio and video of one source are always shifted together.
  *
