@@ -50,3 +50,7 @@ export function segmentEntry(segment: Segment, { soundUpToMs }: ClosedSegment, a
   const sound = soundUpToMs === undefined ? {} : { soundUpToMs: Math.round(soundUpToMs) };
   return { type: 'segment', at, segment, ...sound };
 }
+
+/** Of its duration, what pictures that were fed and are not in it are. */
+export const lostMsOf = ({ durationMs, pictures, fedPictures }: ClosedSegment): number =>
+  pictures < fedPictures ? Math.round((Math.round(durationMs) * (fedPictures - pictures)) / fedPictures) : 0;

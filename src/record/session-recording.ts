@@ -9,7 +9,7 @@ import type { Logger } from '../kernel/logger.ts';
 import type { EpochItem, GapItem, Timeline, TimelineItem } from '../ingest/timeline.ts';
 import type { MediaPacket } from '../media/packet.ts';
 import type { GapCause } from '../model/causes.ts';
-import type { Container, Epoch, JournalEntry } from '../model/manifest.ts';
+import type { Container, Epoch, Gap, JournalEntry } from '../model/manifest.ts';
 import type { VariantLabel } from '../model/variant.ts';
 import type { SessionSpool } from '../spool/session-spool.ts';
 import { KEPT_MS, removeTail } from '../spool/tail.ts';
@@ -17,12 +17,14 @@ import { TailWriter } from '../spool/tail-writer.ts';
 import type { ClosedInit, ClosedSegment, Engine, EpochSpec } from './engine.ts';
 import { EpochRecorder } from './epoch-recorder.ts';
 import { nothingRecorded, type RecordingProgress } from './recording-progress.ts';
-import { epochOf, segmentEntry, segmentOf } from './journal-entries.ts';
+import { epochOf, lostMsOf, segmentEntry, segmentOf } from './journal-entries.ts';
 import { TermGaps } from './term-gaps.ts';
 
 const SPOOL_RETRY_MS = 1_000;
 /** Each has a process of its own: a stream that changes with every picture must not have them by the hundred. */
 const EPOCHS_ENDING_MOST = 3;
+/** Times are rounded on the way; less than a picture lasts. */
+const ROUNDING_MS = 5;
 
 export interface SessionRecordingDeps {
   spool: SessionSpool;
@@ -75,15 +77,7 @@ export class SessionRecording {
   constructor(deps: SessionRecordingDeps) {
     this.#deps = deps;
     this.#container = deps.container;
-    this.#gaps = new TermGaps({
-      mediaDueSinceMs: deps.mediaDueSinceMs,
-      lastSegmentKey: deps.lastSegmentKey,
-      onGap: async (gap) => {
-        this.progress.gaps += 1;
-        deps.log.warn({ gap }, `${(gap.ms / 1000).toFixed(1)} s are missing: ${gap.cause}`);
-        await this.#append({ type: 'gap', at: this.#now(), gap });
-      },
-    });
+    this.#gaps = new TermGaps(deps);
     this.#tail = new TailWriter(deps.spool.tailFolder, deps.term, (error) => {
       deps.log.error(
         { err: error },
@@ -137,7 +131,7 @@ export class SessionRecording {
           break;
         case 'gap':
           if (this.#epoch) this.#epoch.gaps.push(item);
-          else this.#then(() => this.#gaps.note(item.fromMs, item.toMs, item.cause));
+          else this.#then(() => this.#noteGaps(this.#gaps.between(item.fromMs, item.toMs, item.cause)));
           break;
         case 'event':
           this.event(item.event, item.detail);
@@ -173,7 +167,9 @@ export class SessionRecording {
    */
   async end(withheldUntilMs: number | null = null): Promise<void> {
     void this.#endEpoch((recorder) => recorder.end());
-    this.#then(() => this.#gaps.noteEnd(this.#deps.clock.now(), withheldUntilMs, this.#lastPictureMs));
+    this.#then(() =>
+      this.#noteGaps(this.#gaps.end(this.#deps.clock.now(), withheldUntilMs, this.#lastPictureMs)),
+    );
     await this.#finish();
   }
 
@@ -264,24 +260,35 @@ export class SessionRecording {
     this.#then(async () => {
       await ended;
       await ending.chain;
-      await this.#flushGaps(ending, Infinity);
+      await this.#noteGaps(
+        ending.gaps.flatMap(({ fromMs, toMs, cause }) => this.#gaps.between(fromMs, toMs, cause)),
+      );
       await this.#persist(() => this.#deps.spool.cutJournal());
     });
     await ended;
   }
 
-  async #flushGaps(current: CurrentEpoch, upToMs: number): Promise<void> {
-    while (current.gaps[0] && current.gaps[0].fromMs <= upToMs) {
-      const gap = current.gaps.shift();
-      if (gap) await this.#gaps.note(gap.fromMs, gap.toMs, gap.cause);
-    }
-  }
-
   /** No engine survived this media. */
   async #noteLost(current: CurrentEpoch, fromDtsMs: number, toDtsMs: number, cause: GapCause): Promise<void> {
     const fromMs = this.#deps.timeline.wallOf(fromDtsMs);
-    await this.#gaps.noteHead(fromMs, current.epoch.variant.protocol);
-    await this.#gaps.note(fromMs, fromMs + toDtsMs - fromDtsMs, cause);
+    const head = this.#gaps.head(fromMs, current.epoch.variant.protocol);
+    await this.#noteGaps([...head, ...this.#gaps.between(fromMs, fromMs + toDtsMs - fromDtsMs, cause)]);
+  }
+
+  async #noteGaps(gaps: readonly Gap[]): Promise<void> {
+    if (gaps.length === 0) return;
+    await this.#append(...this.#entriesOf(gaps));
+    this.#tell(gaps);
+  }
+
+  #entriesOf(gaps: readonly Gap[]): JournalEntry[] {
+    return gaps.map((gap) => ({ type: 'gap', at: this.#now(), gap }));
+  }
+
+  #tell(gaps: readonly Gap[]): void {
+    this.progress.gaps += gaps.length;
+    for (const gap of gaps)
+      this.#deps.log.warn({ gap }, `${(gap.ms / 1000).toFixed(1)} s are missing: ${gap.cause}`);
   }
 
   async #addInit(current: CurrentEpoch, init: ClosedInit): Promise<void> {
@@ -306,39 +313,38 @@ export class SessionRecording {
       );
   }
 
+  /** What is missing before a segment, within it or at its end is journaled with it: no crash comes in between. */
   async #addSegment(current: CurrentEpoch, closed: ClosedSegment, lossCause: GapCause): Promise<void> {
     const { term, timeline, spool } = this.#deps;
     await this.#announce(current, null);
     const startsAtMs = timeline.wallOf(closed.firstDtsMs);
-    await this.#gaps.noteHead(startsAtMs, current.epoch.variant.protocol);
     const place = { term, epoch: current.epoch.epoch, container: this.#container ?? 'mpegts' } as const;
     const segment = segmentOf(closed, place, startsAtMs);
     const { key } = segment;
-    const entry = segmentEntry(segment, closed, this.#now());
-    const added = await this.#persist(() => spool.addObject(closed.path, segment, entry));
-    this.#lastPictureMs = startsAtMs + segment.durationMs;
-    if (!added) {
-      await this.#gaps.note(startsAtMs, this.#lastPictureMs, 'lost-locally');
+    const endsAtMs = startsAtMs + segment.durationMs;
+    this.#lastPictureMs = endsAtMs;
+    const head = this.#gaps.head(startsAtMs, current.epoch.variant.protocol);
+    const within = current.gaps.filter(({ fromMs }) => fromMs <= endsAtMs + ROUNDING_MS);
+    const behind = within.flatMap(({ fromMs, toMs, cause }) => this.#gaps.between(fromMs, toMs, cause, key));
+    const entries = [...this.#entriesOf(head), segmentEntry(segment, closed, this.#now())];
+    const lostMs = lostMsOf(closed);
+    if (lostMs > 0) {
+      const detail = { key, fed: closed.fedPictures, written: closed.pictures };
+      entries.push({ type: 'event', at: this.#now(), event: 'engine-lost', detail });
+      const cause = (await hasNoRoom(spool.folder)) ? 'disk-full' : lossCause;
+      behind.unshift(...this.#gaps.between(endsAtMs - lostMs, endsAtMs, cause, key));
+    }
+    entries.push(...this.#entriesOf(behind));
+    if (!(await this.#persist(() => spool.addObject(closed.path, segment, ...entries)))) {
+      await this.#noteGaps([...head, ...this.#gaps.between(startsAtMs, endsAtMs, 'lost-locally')]);
       return;
     }
+    this.#tell([...head, ...behind]);
+    current.gaps = current.gaps.filter((gap) => !within.includes(gap));
     this.#gaps.segmentClosed(key);
     this.progress.recordedMs += segment.durationMs;
     this.progress.bytes += segment.bytes;
     this.progress.segments += 1;
-    if (closed.pictures < closed.fedPictures) {
-      const lostMs = Math.round(
-        (segment.durationMs * (closed.fedPictures - closed.pictures)) / closed.fedPictures,
-      );
-      await this.#append({
-        type: 'event',
-        at: this.#now(),
-        event: 'engine-lost',
-        detail: { key, fed: closed.fedPictures, written: closed.pictures },
-      });
-      const cause = (await hasNoRoom(spool.folder)) ? 'disk-full' : lossCause;
-      await this.#gaps.note(this.#lastPictureMs - lostMs, this.#lastPictureMs, cause);
-    }
-    await this.#flushGaps(current, this.#lastPictureMs);
     // The first segment makes the session visible in the store; later ones wait for the journal's own rhythm.
     if (this.progress.segments === 1) await this.#persist(() => spool.cutJournal());
     await this.#tail.closedUpTo(closed.lastDtsMs);
@@ -357,8 +363,8 @@ export class SessionRecording {
     this.#then(() => this.#append(entry));
   }
 
-  async #append(entry: JournalEntry): Promise<void> {
-    await this.#persist(() => this.#deps.spool.append(entry));
+  async #append(...entries: readonly JournalEntry[]): Promise<void> {
+    await this.#persist(() => this.#deps.spool.append(...entries));
   }
 
   #then(step: () => Promise<void>): void {

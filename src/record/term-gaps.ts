@@ -1,4 +1,4 @@
-/** The gaps of one term, as the journal has them: where each stands, and the one at the term's head. */
+/** The gaps of one term, as the journal has them: where each stands, and those at the term's head and end. */
 import { isoUtc } from '../kernel/clock.ts';
 import type { GapCause } from '../model/causes.ts';
 import type { Gap } from '../model/manifest.ts';
@@ -11,8 +11,6 @@ export interface TermGapsOptions {
   mediaDueSinceMs: number | null;
   /** Key of the earlier terms' last segment. */
   lastSegmentKey: string | null;
-  /** Journals it. */
-  onGap: (gap: Gap) => Promise<void>;
 }
 
 export class TermGaps {
@@ -37,22 +35,21 @@ export class TermGaps {
     this.#lastKey = key;
   }
 
-  async note(fromMs: number, toMs: number, cause: GapCause): Promise<void> {
+  /** Empty: there is nothing in between. */
+  between(fromMs: number, toMs: number, cause: GapCause, after = this.#lastKey): Gap[] {
     const ms = Math.round(toMs - fromMs);
-    if (ms <= 0) return;
-    const [from, to] = [isoUtc(fromMs), isoUtc(fromMs + ms)];
-    await this.#options.onGap({ after: this.#lastKey, from, to, ms, cause });
+    return ms > 0 ? [{ after, from: isoUtc(fromMs), to: isoUtc(fromMs + ms), ms, cause }] : [];
   }
 
-  /** The head gap reaches back to the room's start, or to where the term before stopped. */
-  async noteHead(firstPictureMs: number, protocol: keyof typeof HEAD_TOLERANCE_MS): Promise<void> {
-    if (this.#headNoted) return;
+  /** Before the term's first picture, once: back to the room's start, or to where the term before stopped. */
+  head(firstPictureMs: number, protocol: keyof typeof HEAD_TOLERANCE_MS): Gap[] {
+    if (this.#headNoted) return [];
     this.#headNoted = true;
     const { mediaDueSinceMs, lastSegmentKey } = this.#options;
     const goesOn = lastSegmentKey !== null && this.#goesOn;
     const toleranceMs = lastSegmentKey === null ? HEAD_TOLERANCE_MS[protocol] : 0;
-    if (mediaDueSinceMs === null || goesOn || firstPictureMs - mediaDueSinceMs < toleranceMs) return;
-    await this.#noteSince(
+    if (mediaDueSinceMs === null || goesOn || firstPictureMs - mediaDueSinceMs < toleranceMs) return [];
+    return this.#since(
       mediaDueSinceMs,
       firstPictureMs,
       lastSegmentKey === null ? 'found-late' : 'recorder-down',
@@ -69,26 +66,22 @@ export class TermGaps {
    * @param withheldUntilMs to when there was media, for which the disk had no room; null: it had, or there was none
    * @param lastPictureMs the end of what this term recorded
    */
-  async noteEnd(nowMs: number, withheldUntilMs: number | null, lastPictureMs: number | null): Promise<void> {
+  end(nowMs: number, withheldUntilMs: number | null, lastPictureMs: number | null): Gap[] {
     const dueSinceMs = this.#options.mediaDueSinceMs;
-    if (withheldUntilMs !== null && lastPictureMs !== null) {
-      await this.note(lastPictureMs, withheldUntilMs, 'disk-full');
-    } else if (withheldUntilMs !== null && dueSinceMs !== null && !this.#headNoted) {
-      await this.#noteSince(
-        dueSinceMs,
-        withheldUntilMs,
-        this.#lastKey === null ? 'found-late' : 'recorder-down',
-      );
-    } else if (this.#lastKey === null && !this.#headNoted && dueSinceMs !== null) {
-      // Nothing was ever recorded of this session.
-      await this.note(dueSinceMs, nowMs, 'no-media');
+    if (withheldUntilMs !== null && lastPictureMs !== null)
+      return this.between(lastPictureMs, withheldUntilMs, 'disk-full');
+    if (this.#headNoted || dueSinceMs === null) return [];
+    if (withheldUntilMs !== null) {
+      const cause = this.#lastKey === null ? 'found-late' : 'recorder-down';
+      return this.#since(dueSinceMs, withheldUntilMs, cause);
     }
+    // Nothing was ever recorded of this session.
+    return this.#lastKey === null ? this.between(dueSinceMs, nowMs, 'no-media') : [];
   }
 
   /** For this cause up to where the disk had no room, and then for that. */
-  async #noteSince(fromMs: number, toMs: number, cause: GapCause): Promise<void> {
+  #since(fromMs: number, toMs: number, cause: GapCause): Gap[] {
     const turnMs = Math.max(fromMs, Math.min(toMs, this.#withheldSinceMs ?? Infinity));
-    await this.note(fromMs, turnMs, cause);
-    await this.note(turnMs, toMs, 'disk-full');
+    return [...this.between(fromMs, turnMs, cause), ...this.between(turnMs, toMs, 'disk-full')];
   }
 }

@@ -107,10 +107,14 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
   }
 
   /**
-   * Takes over a closed file of an engine and journals it; false when the file is gone. A try that failed (a full disk)
-   * may be made again.
+   * Takes over a closed file of an engine and journals it, with what is to be told beside it; false when the file is gone,
+   * and nothing was journaled then. A try that failed (a full disk) may be made again.
    */
-  async addObject(enginePath: string, object: SpooledObject, entry: JournalEntry): Promise<boolean> {
+  async addObject(
+    enginePath: string,
+    object: SpooledObject,
+    ...entries: readonly JournalEntry[]
+  ): Promise<boolean> {
     const { key, bytes, sha256 } = object;
     // A try that failed half-way may have moved it already.
     if ((await this.sizeOf(key)) === undefined) {
@@ -123,7 +127,7 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
       await rename(enginePath, this.pathOf(key));
     }
     await syncFolder(join(this.folder, 'segments'));
-    await this.append(entry);
+    await this.append(...entries);
     this.emit('object', { key, bytes, sha256 });
     return true;
   }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -110,6 +111,21 @@ describe('the journal', () => {
       'gap of 7.0 s after nothing: found-late',
       'segment 1-000001: 0-960',
     ]);
+  });
+
+  test('has what is missing beside a segment as soon as it has the segment: a crash leaves both or none', async () => {
+    const { spool, take, give, timeline, recording } = await bench({ dueBeforeMs: 7_000 });
+    const withEach: Record<string, string[]> = {};
+    spool.on('object', ({ key }) => {
+      const lines = readFileSync(join(spool.folder, 'journal', '0001-000001.ndjson'), 'utf8').split('\n');
+      const entries = lines.flatMap((line) => (line === '' ? [] : [JSON.parse(line) as JournalEntry]));
+      withEach[key] = entries.flatMap((entry) => (entry.type === 'gap' ? [entry.gap.cause] : []));
+    });
+    await take(0, 1_500);
+    await give(timeline.connect('connection-lost'));
+    await take(6_000, 9_000);
+    await recording.end();
+    expect(withEach['segments/0001-0001-000001.ts']).toEqual(['found-late', 'connection-lost']);
   });
 
   test('says that there was no media when there was none, but not of a term that others follow', async () => {
