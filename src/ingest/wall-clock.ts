@@ -13,9 +13,15 @@ const WINDOW_MS = 60_000;
 /** What is asked about lies in the last segments. */
 const STEPS_KEPT = 256;
 
+/** From a place of the line on: arrivals at the edge minus dts, UTC minus arrivals. */
+interface Step {
+  fromDtsMs: number;
+  lagMs: number;
+  utcMs: number;
+}
+
 export class WallClock {
-  /** From each place of the line on: arrivals at the edge minus dts, UTC minus arrivals. */
-  #steps: { fromDtsMs: number; lagMs: number; utcMs: number }[] = [];
+  #steps: Step[] = [];
   #utcMs: number;
   #windowEndsMs = -Infinity;
   #edgeMs = Infinity;
@@ -44,7 +50,7 @@ export class WallClock {
   set(fromDtsMs: number, utcMs: number): void {
     this.#utcMs = utcMs;
     const last = this.#steps.at(-1);
-    if (last && utcMs > last.utcMs) this.#steps.push({ fromDtsMs, lagMs: last.lagMs, utcMs });
+    if (last && utcMs > last.utcMs) this.#step({ fromDtsMs, lagMs: last.lagMs, utcMs });
   }
 
   /** A packet arrived that stands here on the line. */
@@ -81,13 +87,17 @@ export class WallClock {
   /** From this place on, the line stands `byMs` later in real time than it did. */
   shift(fromDtsMs: number, byMs: number): void {
     const last = this.#steps.at(-1);
-    this.#steps.push({
+    this.#step({
       fromDtsMs,
       lagMs: (last?.lagMs ?? -this.#utcMs) + byMs,
       utcMs: last?.utcMs ?? this.#utcMs,
     });
-    if (this.#steps.length > STEPS_KEPT) this.#steps.shift();
     this.#edgeMs += byMs;
     this.#previousEdgeMs += byMs;
+  }
+
+  #step(step: Step): void {
+    this.#steps.push(step);
+    if (this.#steps.length > STEPS_KEPT) this.#steps.shift();
   }
 }
