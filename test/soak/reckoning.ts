@@ -32,6 +32,8 @@ export interface Deed {
   causes: readonly GapCause[];
   /** The CDN sends old media as if it were live: nobody can know of it when it was. */
   mistimed?: boolean;
+  /** What had come may be lost, too, if a gap says so. */
+  losesReceived?: boolean;
 }
 
 export interface CreatorFacts {
@@ -44,6 +46,8 @@ export interface CreatorFacts {
   /** Wall clock of each kill and freeze: what had come and was not read yet may be lost. */
   cutsMs: readonly Deed[];
   lateMs: number;
+  /** How far the recorder's wall clock may have been off. */
+  clockOffMs: number;
 }
 
 export interface CreatorReckoning {
@@ -87,8 +91,9 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
   const byFlv = facts.truth.transfers.filter(({ protocol }) => protocol === 'flv');
   const sentByFlv = placesOf(new RangeSet(byFlv.flatMap(({ pictures }) => pictures)).runs, order);
   const tolerance = TOLERANCE_MS + facts.lateMs;
+  const toldTolerance = tolerance + facts.clockOffMs;
   const gaps = sessions.flatMap(({ manifest }) =>
-    manifest.gaps.map((gap): TelledGap => ({ gap, tolerance: toleranceOf(manifest, tolerance) })),
+    manifest.gaps.map((gap): TelledGap => ({ gap, tolerance: toleranceOf(manifest, toldTolerance) })),
   );
 
   for (const run of new RangeSet(sent.runs).minus(present)) {
@@ -96,11 +101,18 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
     const isCut = facts.cutsMs.some(
       (cut) => fromMs >= cut.fromMs - KILL_LOSS_MS - facts.lateMs && toMs <= cut.toMs + tolerance,
     );
+    const isTold = undeclared([fromMs, toMs], gaps).length === 0;
+    const isLost =
+      isTold &&
+      facts.deeds.some(
+        (deed) =>
+          deed.losesReceived === true &&
+          fromMs >= deed.fromMs - GOP_MS - tolerance &&
+          toMs <= deed.toMs + tolerance,
+      );
     // A playlist still lists what is in a gap by then.
-    const isLate =
-      sum(new RangeSet([run]).minus(sentByFlv)) === sum([run]) &&
-      undeclared([fromMs, toMs], gaps).length === 0;
-    if (!isCut && !isLate && run[1] - run[0] >= REORDERED) {
+    const isLate = isTold && sum(new RangeSet([run]).minus(sentByFlv)) === sum([run]);
+    if (!isCut && !isLost && !isLate && run[1] - run[0] >= REORDERED) {
       problems.push(`was sent and is not archived: ${tell(facts, run, fromMs, toMs)}`);
     }
   }
@@ -117,7 +129,7 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
         declared += length;
       } else if (holes.every((hole) => isMistimed(facts, hole, tolerance))) {
         declared += length;
-      } else if (holes.every(([from]) => isAfterTheEnd(sessions, from, tolerance))) {
+      } else if (holes.every(([from]) => isAfterTheEnd(sessions, from, toldTolerance))) {
         unoffered += length;
       } else {
         problems.push(`is missing and no gap says so: ${tell(facts, run, fromMs, toMs)}`);
@@ -125,7 +137,7 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
     }
   }
   for (const session of sessions) {
-    problems.push(...falseGaps(session, aired, facts, toleranceOf(session.manifest, tolerance)));
+    problems.push(...falseGaps(session, aired, facts, toleranceOf(session.manifest, toldTolerance)));
   }
 
   const byCause: Partial<Record<GapCause, number>> = {};

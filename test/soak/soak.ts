@@ -2,21 +2,25 @@
  * A soak: creators of the sandbox broadcast, a livestow process each records them into one bucket of a real S3 server,
  * and a storm goes over all of them. When it is over, every picture is accounted for, and nothing may be left behind.
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as after } from 'node:timers/promises';
 import type { S3Server } from '../../bench/s3.ts';
 import type { GapCause } from '../../src/model/causes.ts';
+import { isMissing } from '../../src/kernel/files.ts';
 import { createSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
 import { copyOfBucket, filesThatSay, leftInSpool } from '../e2e/archive-copy.ts';
-import { LivestowProcess } from '../e2e/livestow-process.ts';
+import { LivestowProcess, type LogEntry } from '../e2e/livestow-process.ts';
 import { processesOf } from '../e2e/processes.ts';
-import { FaultyLink } from '../store/faulty-link.ts';
+import { SettableClock } from '../e2e/settable-clock.ts';
+import { CannotMount } from '../support/small-disk.ts';
 import { growthOf } from './growth.ts';
 import { Recorder } from './recorder.ts';
 import { reckon, type CreatorReckoning, type Deed } from './reckoning.ts';
-import type { StormAction, StormPlan } from './storm.ts';
+import { SpoolDisk, type DiskTrouble } from './spool-disk.ts';
+import { CLOCK_OFF_MS, kindOf, nameOf, type StormAction, type StormPlan } from './storm.ts';
+import { TroubledStore } from './troubled-store.ts';
 
 /** What must never be written anywhere. */
 const API_KEY = 'sfk_canary_soak_8d1e';
@@ -36,6 +40,15 @@ const WHILE_FROZEN: readonly GapCause[] = [
   'segment-missing',
 ];
 
+/** What may be missing for want of room; where lower variants are taken, nothing is. */
+const OF_THE_DISK: Record<DiskTrouble, Pick<Deed, 'causes' | 'losesReceived'>> = {
+  lower: { causes: [] },
+  out: { causes: ['disk-full'], losesReceived: true },
+  full: { causes: ['disk-full'], losesReceived: true },
+};
+/** For room to be found again. */
+const ROOM_SEEN_MS = 5_000;
+
 export interface SoakReport {
   seed: number;
   creators: CreatorReckoning[];
@@ -52,7 +65,7 @@ export async function soak(
   folder: string,
   tell: (line: string) => void,
 ): Promise<SoakReport> {
-  await using world = await SoakWorld.open(plan, s3, folder);
+  await using world = await SoakWorld.open(plan, s3, folder, tell);
   await world.weather(tell);
   tell('the storm is over; shipping and sealing');
   const problems = await world.settle();
@@ -60,12 +73,23 @@ export async function soak(
   return await world.report(problems);
 }
 
+interface SoakParts {
+  plan: StormPlan;
+  folder: string;
+  sandbox: Sandbox;
+  store: TroubledStore;
+  disk: SpoolDisk | null;
+  clocks: ReadonlyMap<string, SettableClock>;
+}
+
 class SoakWorld implements AsyncDisposable {
   readonly #plan: StormPlan;
-  readonly #sandbox: Sandbox;
-  readonly #link: FaultyLink;
   readonly #folder: string;
-  readonly #bucket: Awaited<ReturnType<S3Server['newBucket']>>;
+  readonly #sandbox: Sandbox;
+  readonly #store: TroubledStore;
+  readonly #disk: SpoolDisk | null;
+  /** Of those that have one of their own. */
+  readonly #clocks: ReadonlyMap<string, SettableClock>;
   readonly #recorders = new Map<string, Recorder>();
   readonly #processes: LivestowProcess[] = [];
   readonly #deeds = new Map<string, Deed[]>();
@@ -74,30 +98,39 @@ class SoakWorld implements AsyncDisposable {
   readonly #beganAtMs: number;
   readonly #lateness = monitorEventLoopDelay({ resolution: 10 });
   #lateMs = 0;
-  #storeTroubles: Promise<unknown> = Promise.resolve();
 
-  private constructor(about: {
-    plan: StormPlan;
-    sandbox: Sandbox;
-    link: FaultyLink;
-    folder: string;
-    bucket: Awaited<ReturnType<S3Server['newBucket']>>;
-  }) {
-    this.#plan = about.plan;
-    this.#sandbox = about.sandbox;
-    this.#link = about.link;
-    this.#folder = about.folder;
-    this.#bucket = about.bucket;
-    this.#beganAtMs = Date.now() - about.sandbox.state().nowMs;
+  private constructor({ plan, folder, sandbox, store, disk, clocks }: SoakParts) {
+    this.#plan = plan;
+    this.#folder = folder;
+    this.#sandbox = sandbox;
+    this.#store = store;
+    this.#disk = disk;
+    this.#clocks = clocks;
+    this.#beganAtMs = Date.now() - sandbox.state().nowMs;
     this.#lateness.enable();
   }
 
-  static async open(plan: StormPlan, s3: S3Server, folder: string): Promise<SoakWorld> {
+  static async open(
+    plan: StormPlan,
+    s3: S3Server,
+    folder: string,
+    tell: (line: string) => void,
+  ): Promise<SoakWorld> {
     await mkdir(folder, { recursive: true });
     const creators = Object.fromEntries(plan.creators.map(({ handle, scenario }) => [handle, scenario]));
     const sandbox = await createSandbox({ scenario: { apiKey: API_KEY, creators } });
-    const link = await FaultyLink.to(s3.port);
-    return new SoakWorld({ plan, sandbox, link, folder, bucket: await s3.newBucket(link.url) });
+    const store = await TroubledStore.on(s3);
+    const disk = await SpoolDisk.mount(folder, plan.creators.length).catch((error: unknown) => {
+      if (!(error instanceof CannotMount)) throw error;
+      tell(`without disk troubles: nothing can be mounted here: ${error.message}`);
+      return null;
+    });
+    const clocks = await clocksOf(plan).catch((error: unknown) => {
+      if (!isMissing(error)) throw error;
+      tell('without clocks of their own: there is no faketime here');
+      return new Map<string, SettableClock>();
+    });
+    return new SoakWorld({ plan, folder, sandbox, store, disk, clocks });
   }
 
   /** Lets the storm go over all creators. Resolves when every broadcast is over. */
@@ -105,7 +138,7 @@ class SoakWorld implements AsyncDisposable {
     const beganAtMs = Date.now();
     for (const { handle, engine } of this.#plan.creators) {
       const args = ['record', handle, '--engine', engine];
-      this.#recorders.set(handle, new Recorder(() => this.#livestow(args)));
+      this.#recorders.set(handle, new Recorder(() => this.#livestow(args, this.#clocks.get(handle)?.env)));
     }
     const samples = setInterval(() => this.#sampleSteady(), SAMPLE_MS);
     const doing: Promise<void>[] = [];
@@ -116,7 +149,6 @@ class SoakWorld implements AsyncDisposable {
         doing.push(this.#do(action));
       }
       await Promise.all(doing);
-      await this.#storeTroubles;
     } finally {
       clearInterval(samples);
     }
@@ -157,7 +189,7 @@ class SoakWorld implements AsyncDisposable {
     const fetched = join(this.#folder, 'fetched');
     await rm(fetched, { recursive: true, force: true });
     await mkdir(fetched);
-    const { location: url, env } = this.#bucket;
+    const { location: url, env } = this.#store.bucket;
     const credentials = { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY };
     const archive = await copyOfBucket({ url, env, credentials }, fetched);
     const secrets = [API_KEY, 'sign=', credentials.secretAccessKey];
@@ -166,6 +198,7 @@ class SoakWorld implements AsyncDisposable {
       ...secrets.filter((secret) => said.includes(secret)).map((secret) => `said: ${secret}`),
       ...(await filesThatSay(fetched, secrets)),
     ];
+    await this.#keepLogs();
     const creators: CreatorReckoning[] = [];
     for (const { handle } of this.#plan.creators) {
       creators.push(
@@ -177,6 +210,7 @@ class SoakWorld implements AsyncDisposable {
           deeds: this.#deeds.get(handle) ?? [],
           cutsMs: this.#cuts.get(handle) ?? [],
           lateMs: this.#lateMs,
+          clockOffMs: this.#clocks.has(handle) ? CLOCK_OFF_MS : 0,
         }),
       );
     }
@@ -240,18 +274,31 @@ class SoakWorld implements AsyncDisposable {
         this.#note(action.handle, { what: nameOf(action), fromMs: from, toMs, causes: WHILE_FROZEN });
         break;
       }
+      case 'clock': {
+        const clock = this.#clocks.get(action.handle);
+        if (!clock) return;
+        await clock.set(action.aheadMs / 1_000);
+        break;
+      }
       case 'store':
-        this.#storeTroubles = this.#storeTroubles.then(() => this.#troubleStore(action));
-        return;
+        if (!(await this.#store.trouble(action.how, action.forMs))) return;
+        break;
+      case 'disk':
+        if (!(await this.#troubleDisk(action))) return;
+        break;
     }
     this.#count(kindOf(action));
   }
 
-  async #troubleStore({ how, forMs }: Extract<StormAction, { kind: 'store' }>): Promise<void> {
-    this.#link.fault = { direction: 'up', afterBytes: how === 'flip' ? 3_000 : 0, act: how };
-    await after(forMs);
-    if (this.#link.fired > 0) this.#count(`store ${how}`);
-    this.#link.fault = undefined;
+  /** Told of everybody's: it is the disk of all. */
+  async #troubleDisk({ how, forMs }: Extract<StormAction, { kind: 'disk' }>): Promise<boolean> {
+    if (!this.#disk) return false;
+    const { fromMs, toMs } = await this.#disk.leave(how, forMs);
+    const deed = { what: `disk ${how}`, fromMs, toMs: toMs + ROOM_SEEN_MS, ...OF_THE_DISK[how] };
+    for (const { handle } of this.#plan.creators) this.#note(handle, deed);
+    return this.#processes.some(({ entries }) =>
+      entries.some((entry) => Date.parse(entry.time) >= fromMs && isOfTheDisk(how, entry)),
+    );
   }
 
   #note(handle: string, deed: Deed): void {
@@ -283,7 +330,7 @@ class SoakWorld implements AsyncDisposable {
     }
   }
 
-  #livestow(args: readonly string[]): LivestowProcess {
+  #livestow(args: readonly string[], clock: Record<string, string> = {}): LivestowProcess {
     const { PATH, HOME } = process.env;
     const run = new LivestowProcess([...args], {
       cwd: this.#folder,
@@ -294,46 +341,58 @@ class SoakWorld implements AsyncDisposable {
         NODE_OPTIONS: '--inspect=127.0.0.1:0',
         LIVESTOW_API_KEY: API_KEY,
         LIVESTOW_API_URL: this.#sandbox.apiUrl,
-        LIVESTOW_STORE: this.#bucket.location,
-        LIVESTOW_SPOOL: join(this.#folder, 'spool'),
+        LIVESTOW_STORE: this.#store.bucket.location,
+        LIVESTOW_SPOOL: this.#spool,
         LIVESTOW_MEDIA_HOSTS: '127.0.0.1',
         LIVESTOW_POLL_INTERVAL: '1s',
         LIVESTOW_SAMPLE_INTERVAL: '20s',
         LIVESTOW_SEGMENT_DURATION: '4s',
-        ...this.#bucket.env,
+        ...this.#disk?.env,
+        ...this.#store.bucket.env,
+        ...clock,
       },
     });
     this.#processes.push(run);
     return run;
   }
 
+  /** For whoever looks into what went wrong. */
+  async #keepLogs(): Promise<void> {
+    const logs = join(this.#folder, 'logs');
+    await mkdir(logs);
+    for (const [i, { stdout, stderr }] of this.#processes.entries()) {
+      await writeFile(join(logs, `${String(i).padStart(3, '0')}.log`), stdout + stderr);
+    }
+  }
+
+  get #spool(): string {
+    return this.#disk?.spool ?? join(this.#folder, 'spool');
+  }
+
   #leftInSpool(): Promise<string[]> {
-    return leftInSpool(join(this.#folder, 'spool'));
+    return leftInSpool(this.#spool);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const run of this.#processes) await run[Symbol.asyncDispose]();
     this.#lateness.disable();
     await this.#sandbox.close();
-    await this.#link[Symbol.asyncDispose]();
+    await this.#store[Symbol.asyncDispose]();
+    await this.#disk?.[Symbol.asyncDispose]();
+    for (const clock of this.#clocks.values()) await clock[Symbol.asyncDispose]();
   }
 }
 
-/** `kill both`, `media stall`. */
-function kindOf(action: StormAction): string {
-  switch (action.kind) {
-    case 'media':
-      return `media ${action.fault.type}`;
-    case 'api':
-      return `api ${action.answer.type}`;
-    case 'kill':
-      return `kill ${action.victim}`;
-    case 'store':
-      return `store ${action.how}`;
-    default:
-      return action.kind;
+async function clocksOf({ creators }: StormPlan): Promise<Map<string, SettableClock>> {
+  const clocks = new Map<string, SettableClock>();
+  for (const { handle, ownClock } of creators) {
+    if (ownClock) clocks.set(handle, await SettableClock.open());
   }
+  return clocks;
 }
 
-const nameOf = (action: StormAction): string =>
-  'handle' in action ? `${kindOf(action)} ${action.handle}` : kindOf(action);
+/** Whether a recorder says what it does about it. */
+const isOfTheDisk = (how: DiskTrouble, entry: LogEntry): boolean =>
+  how === 'full'
+    ? JSON.stringify(entry).includes('ENOSPC')
+    : entry.event === 'disk' && entry['level'] === how;

@@ -51,13 +51,10 @@ export class SmallDisk implements AsyncDisposable {
   /** Somebody else takes all but so much; 0: whatever the disk gives. */
   async fill(leftMiB = 0): Promise<void> {
     const more = Math.floor(((await this.freeMiB()) - leftMiB) * MIB);
-    if (more < 0) {
-      await truncate(this.#filler, Math.max(0, (await stat(this.#filler)).size + more));
-      return;
-    }
-    await appendFile(this.#filler, Buffer.alloc(more)).catch((error: unknown) => {
+    await appendFile(this.#filler, Buffer.alloc(Math.max(0, more))).catch((error: unknown) => {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
     });
+    if (more < 0) await truncate(this.#filler, Math.max(0, (await stat(this.#filler)).size + more));
   }
 
   async clear(): Promise<void> {
