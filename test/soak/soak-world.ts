@@ -18,6 +18,8 @@ import { TroubledStore } from './troubled-store.ts';
 
 /** What must never be written anywhere. */
 const API_KEY = 'sfk_canary_soak_8d1e';
+/** What a segment is to last. */
+export const SEGMENT_MS = 4_000;
 
 interface Parts {
   folder: string;
@@ -87,7 +89,7 @@ export class SoakWorld implements AsyncDisposable {
         LIVESTOW_MEDIA_HOSTS: '127.0.0.1',
         LIVESTOW_POLL_INTERVAL: '1s',
         LIVESTOW_SAMPLE_INTERVAL: '20s',
-        LIVESTOW_SEGMENT_DURATION: '4s',
+        LIVESTOW_SEGMENT_DURATION: `${SEGMENT_MS}ms`,
         ...this.disk?.env,
         ...this.store.bucket.env,
         ...clock,

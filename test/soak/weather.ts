@@ -2,10 +2,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as after } from 'node:timers/promises';
 import type { GapCause } from '../../src/model/causes.ts';
+import { GOP_MS } from '../../src/sandbox/media/grid.ts';
 import type { LogEntry } from '../e2e/livestow-process.ts';
 import { Recorder } from './recorder.ts';
 import type { Deed } from './reckoning.ts';
-import type { SoakWorld } from './soak-world.ts';
+import { SEGMENT_MS, type SoakWorld } from './soak-world.ts';
 import type { DiskTrouble } from './spool-disk.ts';
 import { kindOf, nameOf, type StormAction, type StormPlan } from './storm.ts';
 
@@ -23,11 +24,13 @@ const WHILE_FROZEN: readonly GapCause[] = [
   'segment-missing',
 ];
 
+/** The longest that a segment is open: it ends at a keyframe. */
+const OPEN_MS = SEGMENT_MS + GOP_MS;
 /** What may be missing for want of room; where lower variants are taken, nothing is. */
-const OF_THE_DISK: Record<DiskTrouble, Pick<Deed, 'causes' | 'losesReceived'>> = {
+const OF_THE_DISK: Record<DiskTrouble, Pick<Deed, 'causes' | 'losesReceivedMs'>> = {
   lower: { causes: [] },
-  out: { causes: ['disk-full'], losesReceived: true },
-  full: { causes: ['disk-full'], losesReceived: true },
+  out: { causes: ['disk-full'], losesReceivedMs: OPEN_MS },
+  full: { causes: ['disk-full'], losesReceivedMs: OPEN_MS },
 };
 /** For room to be found again. */
 const ROOM_SEEN_MS = 5_000;
