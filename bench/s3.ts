@@ -10,7 +10,8 @@ export interface Bucket {
   env: { AWS_ACCESS_KEY_ID: string; AWS_SECRET_ACCESS_KEY: string; AWS_REGION: string };
 }
 
-interface Told {
+/** How to reach it, and as whom. */
+interface Access {
   endpoint: string;
   region: string;
   accessKeyId: string;
@@ -19,11 +20,11 @@ interface Told {
 
 export class S3Server {
   readonly #child: TalkingChild;
-  readonly #told: Told;
+  readonly #access: Access;
 
-  private constructor(child: TalkingChild, told: Told) {
+  private constructor(child: TalkingChild, access: Access) {
     this.#child = child;
-    this.#told = told;
+    this.#access = access;
   }
 
   /** Throws where it cannot be started; the script says why. */
@@ -33,13 +34,13 @@ export class S3Server {
     return new S3Server(child, await child.hear());
   }
 
-  get port(): number {
-    return Number(new URL(this.#told.endpoint).port);
+  get access(): Readonly<Access> {
+    return this.#access;
   }
 
-  /** @param through another address of the server: a link that makes faults */
-  async newBucket(through = this.#told.endpoint): Promise<Bucket> {
-    const { endpoint, region, accessKeyId, secretAccessKey } = this.#told;
+  /** @param through another address of the server: something between that makes faults */
+  async newBucket(through = this.#access.endpoint): Promise<Bucket> {
+    const { endpoint, region, accessKeyId, secretAccessKey } = this.#access;
     const credentials = { accessKeyId, secretAccessKey };
     const client = new S3Client({ endpoint, region, forcePathStyle: true, credentials });
     const bucket = `bench-${randomUUID()}`;

@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, onTestFinished, test, type TestContext } from 'vitest';
-import { readOnlyFolder, SmallDisk } from '../support/small-disk.ts';
+import { readOnlyFolder, smallDisk } from '../support/disks.ts';
 import { CliFolder } from './run.ts';
 
 async function lookupApi() {
@@ -25,7 +25,7 @@ async function lookupApi() {
 
 /** What a run before had recorded, on a disk that came back read-only, as one does after an error. */
 async function spoolThatBecameReadOnly(context: TestContext): Promise<string> {
-  const disk = await SmallDisk.mount(context, 1);
+  const disk = await smallDisk(context, 1);
   const spool = join(disk.folder, 'spool');
   await mkdir(join(spool, 'alice', '20261122T000000Z-7300000000000000001', 'segments'), { recursive: true });
   await execa('mount', ['-o', 'remount,ro', disk.folder]);
@@ -65,7 +65,7 @@ test('doctor says it too', { tags: 'disk-read-only' }, async (context) => {
 
 test('doctor: a disk with no room but the reserve fails', { tags: 'disk-reserve' }, async (context) => {
   await using folder = await CliFolder.make();
-  const disk = await SmallDisk.mount(context, 300);
+  const disk = await smallDisk(context, 300);
   const run = (reserve: string) =>
     folder.run(['doctor', '--quick', '--spool', disk.folder, '--disk-reserve', reserve]);
   expect((await run('400MiB')).stdout).toMatch(/fail +spool +300\.0 MiB free, 400\.0 MiB of it in reserve/);

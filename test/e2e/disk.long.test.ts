@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
-import { HangingDisk, SmallDisk } from '../support/small-disk.ts';
+import { HangingDisk, smallDisk } from '../support/disks.ts';
 import { momentAfterGop, recordToTheEnd } from './cut.ts';
 import { expectFaithfulSession } from './faithful.ts';
 import type { LivestowProcess } from './livestow-process.ts';
@@ -29,7 +29,7 @@ describe('a reserve', () => {
     'that is reached stops %s cleanly, and recording goes on when there is room',
     { tags: ['disk-reserve', 'disk-full'] },
     async (engine, context) => {
-      const disk = await SmallDisk.mount(context, 24);
+      const disk = await smallDisk(context, 24);
       await using world = await World.open({
         spool: join(disk.folder, 'spool'),
         env: { LIVESTOW_DISK_RESERVE: '6MiB', LIVESTOW_ENGINE: engine },
@@ -68,7 +68,7 @@ describe('a reserve', () => {
     'that nears: a lower variant is recorded meanwhile, and not a picture is lost',
     { tags: 'disk-reserve' },
     async (context) => {
-      const disk = await SmallDisk.mount(context, 32);
+      const disk = await smallDisk(context, 32);
       await using world = await World.open({
         spool: join(disk.folder, 'spool'),
         env: { LIVESTOW_DISK_RESERVE: '8MiB' },
@@ -103,7 +103,7 @@ describe('a reserve', () => {
     'that is reached before she goes live: she is recorded as soon as there is room',
     { tags: 'disk-reserve' },
     async (context) => {
-      const disk = await SmallDisk.mount(context, 24);
+      const disk = await smallDisk(context, 24);
       await disk.fill(5);
       await using world = await World.open({
         spool: join(disk.folder, 'spool'),
@@ -124,7 +124,7 @@ describe('a reserve', () => {
     'that is reached when the broadcast ends: sealed, and the end of it is told as missing',
     { tags: 'disk-reserve' },
     async (context) => {
-      const disk = await SmallDisk.mount(context, 24);
+      const disk = await smallDisk(context, 24);
       await using world = await World.open({
         spool: join(disk.folder, 'spool'),
         env: { LIVESTOW_DISK_RESERVE: '6MiB' },
@@ -148,7 +148,7 @@ describe('a disk that is full to the last byte', () => {
     'is survived by %s: what is missing stands in the manifest, the rest is whole',
     { tags: 'disk-full' },
     async (engine, context) => {
-      const disk = await SmallDisk.mount(context, 14);
+      const disk = await smallDisk(context, 14);
       await using world = await World.open({
         spool: join(disk.folder, 'spool'),
         env: { LIVESTOW_DISK_RESERVE: '0', LIVESTOW_ENGINE: engine },
@@ -175,7 +175,7 @@ describe('a disk that is full to the last byte', () => {
     'while the session is sealed: it waits for room, and seals',
     { tags: 'disk-full' },
     async (context) => {
-      const disk = await SmallDisk.mount(context, 14);
+      const disk = await smallDisk(context, 14);
       await using world = await World.open({
         spool: join(disk.folder, 'spool'),
         env: { LIVESTOW_DISK_RESERVE: '0' },
@@ -213,7 +213,7 @@ describe('a disk that is full to the last byte', () => {
     'of the store: recording goes on, and what waited is shipped later',
     { tags: 'disk-full' },
     async (context) => {
-      const disk = await SmallDisk.mount(context, 14);
+      const disk = await smallDisk(context, 14);
       await using world = await World.open({ store: join(disk.folder, 'archive') });
       const run = await world.record();
       await momentAfterGop(world, 1, 700);

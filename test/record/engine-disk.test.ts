@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
 import { makeMp4, type Units, unitsOfMp4 } from '../media/made.ts';
-import { SmallDisk } from '../support/small-disk.ts';
+import { smallDisk } from '../support/disks.ts';
 import { beginRecording, decodedPictures, engineError, feed } from './recording.ts';
 
 const START_MS = 60_000;
@@ -35,7 +35,7 @@ test.for(ENGINES.flatMap(([by, container]) => MOMENTS.map((when) => ({ by, conta
   '$by, $container, $moment',
   { tags: 'disk-full' },
   async ({ by, container, fromMs, toMs }, context) => {
-    const disk = await SmallDisk.mount(context, 8);
+    const disk = await smallDisk(context, 8);
     const recording = await beginRecording(units, { by, container, folder: disk.folder });
     const between = (beginMs: number, endMs: number) =>
       units.packets.filter(({ dtsMs }) => dtsMs >= START_MS + beginMs && dtsMs < START_MS + endMs);

@@ -10,7 +10,7 @@ import { TailWriter } from '../../src/spool/tail-writer.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { audio, media, state, variant, video } from '../spool/numbered-media.ts';
 import { scratchFolder } from '../spool/scratch.ts';
-import { SmallDisk } from '../support/small-disk.ts';
+import { smallDisk } from '../support/disks.ts';
 import { PlainEngine } from './plain-engine.ts';
 
 const SEGMENT_MS = 2_000;
@@ -201,7 +201,7 @@ describe('an engine that dies', () => {
 describe('an engine that dies after the disk was full for a moment', () => {
   /** The tail lacks 2.4 s to 3.0 s. */
   async function torn(context: TestContext, diesAtMs: number): Promise<Bench> {
-    const disk = await SmallDisk.mount(context, 2);
+    const disk = await smallDisk(context, 2);
     const b = await bench({ on: disk.folder });
     b.engine.diesAt = ({ dtsMs }, opened) => opened === 1 && dtsMs >= 60_000 + diesAtMs;
     await feed(b, media(0, 2_400));

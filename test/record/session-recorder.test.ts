@@ -14,7 +14,7 @@ import {
   followed,
   variant,
 } from './recorder-bench.ts';
-import { SmallDisk } from '../support/small-disk.ts';
+import { smallDisk } from '../support/disks.ts';
 
 /** Nothing of the recorder goes on. */
 function expectQuiet(bench: RecorderBench): void {
@@ -349,7 +349,7 @@ describe('a disk that nears its reserve', () => {
   });
 
   async function onSmallDisk(context: TestContext, options: BenchOptions = {}, leftMiB = 32) {
-    const disk = await SmallDisk.mount(context, 32);
+    const disk = await smallDisk(context, 32);
     await disk.fill(leftMiB);
     const bench = await RecorderBench.open({
       scripts: [flows(Infinity)],
@@ -455,7 +455,7 @@ describe('a disk that nears its reserve', () => {
     'and ends without a picture: all of it is missing for the disk',
     { tags: 'disk-reserve' },
     async (context) => {
-      const disk = await SmallDisk.mount(context, 32);
+      const disk = await smallDisk(context, 32);
       await disk.fill(7);
       const bench = await RecorderBench.open({ disk: { folder: disk.folder, reserveBytes: 8 * MIB } });
       await bench.run(60_000);

@@ -32,6 +32,8 @@ export interface Deed {
   causes: readonly GapCause[];
   /** The CDN sends old media as if it were live: nobody can know of it when it was. */
   mistimed?: boolean;
+  /** So much of what had come may be lost with it, if a gap says so; no earlier, that is. */
+  losesReceivedMs?: number;
 }
 
 export interface CreatorFacts {
@@ -44,6 +46,8 @@ export interface CreatorFacts {
   /** Wall clock of each kill and freeze: what had come and was not read yet may be lost. */
   cutsMs: readonly Deed[];
   lateMs: number;
+  /** How far the recorder's wall clock may have been off. */
+  clockOffMs: number;
 }
 
 export interface CreatorReckoning {
@@ -87,8 +91,13 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
   const byFlv = facts.truth.transfers.filter(({ protocol }) => protocol === 'flv');
   const sentByFlv = placesOf(new RangeSet(byFlv.flatMap(({ pictures }) => pictures)).runs, order);
   const tolerance = TOLERANCE_MS + facts.lateMs;
+  const toldTolerance = tolerance + facts.clockOffMs;
   const gaps = sessions.flatMap(({ manifest }) =>
-    manifest.gaps.map((gap): TelledGap => ({ gap, tolerance: toleranceOf(manifest, tolerance) })),
+    manifest.gaps.map((gap): TelledGap => ({ gap, tolerance: toleranceOf(manifest, toldTolerance) })),
+  );
+
+  const holes = sessions.flatMap(({ manifest }) =>
+    manifest.gaps.map((gap) => holeOf(gap, manifest, toleranceOf(manifest, toldTolerance))),
   );
 
   for (const run of new RangeSet(sent.runs).minus(present)) {
@@ -96,11 +105,11 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
     const isCut = facts.cutsMs.some(
       (cut) => fromMs >= cut.fromMs - KILL_LOSS_MS - facts.lateMs && toMs <= cut.toMs + tolerance,
     );
+    const isTold = undeclared([fromMs, toMs], gaps).length === 0;
+    const isLost = isTold && wasLost(facts, [fromMs, toMs], holes, tolerance);
     // A playlist still lists what is in a gap by then.
-    const isLate =
-      sum(new RangeSet([run]).minus(sentByFlv)) === sum([run]) &&
-      undeclared([fromMs, toMs], gaps).length === 0;
-    if (!isCut && !isLate && run[1] - run[0] >= REORDERED) {
+    const isLate = isTold && sum(new RangeSet([run]).minus(sentByFlv)) === sum([run]);
+    if (!isCut && !isLost && !isLate && run[1] - run[0] >= REORDERED) {
       problems.push(`was sent and is not archived: ${tell(facts, run, fromMs, toMs)}`);
     }
   }
@@ -117,7 +126,7 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
         declared += length;
       } else if (holes.every((hole) => isMistimed(facts, hole, tolerance))) {
         declared += length;
-      } else if (holes.every(([from]) => isAfterTheEnd(sessions, from, tolerance))) {
+      } else if (holes.every(([from]) => isAfterTheEnd(sessions, from, toldTolerance))) {
         unoffered += length;
       } else {
         problems.push(`is missing and no gap says so: ${tell(facts, run, fromMs, toMs)}`);
@@ -125,7 +134,7 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
     }
   }
   for (const session of sessions) {
-    problems.push(...falseGaps(session, aired, facts, toleranceOf(session.manifest, tolerance)));
+    problems.push(...falseGaps(session, aired, facts, toleranceOf(session.manifest, toldTolerance)));
   }
 
   const byCause: Partial<Record<GapCause, number>> = {};
@@ -267,24 +276,44 @@ function falseGaps(
       const there = new RangeSet([inner]).size - sum(new RangeSet([inner]).minus(places));
       if (there > REORDERED) found.push(`${said}, and ${there} pictures of it are there`);
     }
-    if (!explains(gap, facts, fromMs, toMs, tolerance))
-      found.push(`${said}: nothing that was done explains it`);
+    if (!explains(gap, manifest, facts, tolerance)) found.push(`${said}: nothing that was done explains it`);
     return found;
   });
 }
 
-function explains(
-  gap: Gap,
-  { deeds }: CreatorFacts,
-  fromMs: number,
-  toMs: number,
-  tolerance: number,
-): boolean {
+function explains(gap: Gap, manifest: Manifest, { deeds }: CreatorFacts, tolerance: number): boolean {
+  const own: Range = [Date.parse(gap.from) - tolerance, Date.parse(gap.to) + tolerance];
+  const hole = holeOf(gap, manifest, tolerance);
   return deeds.some(
-    (deed) =>
-      deed.causes.includes(gap.cause) && deed.fromMs - tolerance <= toMs && fromMs <= deed.toMs + tolerance,
+    (deed) => deed.causes.includes(gap.cause) && meets(deed, deed.losesReceivedMs === undefined ? own : hole),
   );
 }
+
+/** From the segment before a gap to the one behind it: what was received and lost is told apart from what never came. */
+function holeOf({ after }: Gap, { gaps }: Manifest, tolerance: number): Range {
+  const all = gaps.filter((gap) => gap.after === after);
+  return [
+    Math.min(...all.map(({ from }) => Date.parse(from))) - tolerance,
+    Math.max(...all.map(({ to }) => Date.parse(to))) + tolerance,
+  ];
+}
+
+/** Of these pictures, those that had come before a deed are no more than may be lost with it. */
+const wasLost = (
+  { deeds }: CreatorFacts,
+  [fromMs, toMs]: Range,
+  holes: readonly Range[],
+  tolerance: number,
+): boolean =>
+  deeds.some(
+    (deed) =>
+      deed.losesReceivedMs !== undefined &&
+      Math.min(toMs, deed.fromMs) - fromMs <= deed.losesReceivedMs + tolerance &&
+      toMs <= deed.toMs + tolerance &&
+      holes.some((hole) => hole[0] <= fromMs && toMs <= hole[1] && meets(deed, hole)),
+  );
+
+const meets = (deed: Deed, [fromMs, toMs]: Range): boolean => deed.fromMs <= toMs && fromMs <= deed.toMs;
 
 /** What a playlist still lists of a broadcast that is over was made nobody knows when. */
 const isOver = (aired: readonly Aired[], atMs: number): boolean =>

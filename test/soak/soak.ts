@@ -2,39 +2,16 @@
  * A soak: creators of the sandbox broadcast, a livestow process each records them into one bucket of a real S3 server,
  * and a storm goes over all of them. When it is over, every picture is accounted for, and nothing may be left behind.
  */
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as after } from 'node:timers/promises';
 import type { S3Server } from '../../bench/s3.ts';
-import type { GapCause } from '../../src/model/causes.ts';
-import { createSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
-import { copyOfBucket, filesThatSay, leftInSpool } from '../e2e/archive-copy.ts';
-import { LivestowProcess } from '../e2e/livestow-process.ts';
-import { processesOf } from '../e2e/processes.ts';
-import { FaultyLink } from '../store/faulty-link.ts';
 import { growthOf } from './growth.ts';
-import { Recorder } from './recorder.ts';
-import { reckon, type CreatorReckoning, type Deed } from './reckoning.ts';
-import type { StormAction, StormPlan } from './storm.ts';
+import { reckon, type CreatorReckoning } from './reckoning.ts';
+import { SoakWorld } from './soak-world.ts';
+import { CLOCK_OFF_MS, type StormPlan } from './storm.ts';
+import { Weather } from './weather.ts';
 
-/** What must never be written anywhere. */
-const API_KEY = 'sfk_canary_soak_8d1e';
-const SAMPLE_MS = 15_000;
 /** For everything to be shipped and sealed when all broadcasts are over. */
 const SEALING_MS = 180_000;
-/** For a trouble to be found out and mended. */
-const RECOVERY_MS = 20_000;
-
-const WITHOUT_RECORDER: readonly GapCause[] = ['recorder-down', 'found-late'];
-const WITHOUT_LOOKS: readonly GapCause[] = ['found-late', 'connection-lost', 'refused', 'no-media', 'stall'];
-const WHILE_FROZEN: readonly GapCause[] = [
-  'recorder-down',
-  'connection-lost',
-  'stall',
-  'source-skip',
-  'segment-missing',
-];
 
 export interface SoakReport {
   seed: number;
@@ -52,288 +29,72 @@ export async function soak(
   folder: string,
   tell: (line: string) => void,
 ): Promise<SoakReport> {
-  await using world = await SoakWorld.open(plan, s3, folder);
-  await world.weather(tell);
+  await using world = await SoakWorld.open(plan, s3, folder, tell);
+  const weather = new Weather(plan, world);
+  await weather.passOver(tell);
   tell('the storm is over; shipping and sealing');
-  const problems = await world.settle();
+  const problems = await settle(world, weather);
   tell('accounting for every picture');
-  return await world.report(problems);
+  return await report(plan, world, weather, problems);
 }
 
-class SoakWorld implements AsyncDisposable {
-  readonly #plan: StormPlan;
-  readonly #sandbox: Sandbox;
-  readonly #link: FaultyLink;
-  readonly #folder: string;
-  readonly #bucket: Awaited<ReturnType<S3Server['newBucket']>>;
-  readonly #recorders = new Map<string, Recorder>();
-  readonly #processes: LivestowProcess[] = [];
-  readonly #deeds = new Map<string, Deed[]>();
-  readonly #cuts = new Map<string, Deed[]>();
-  readonly #done: Record<string, number> = {};
-  readonly #beganAtMs: number;
-  readonly #lateness = monitorEventLoopDelay({ resolution: 10 });
-  #lateMs = 0;
-  #storeTroubles: Promise<unknown> = Promise.resolve();
-
-  private constructor(about: {
-    plan: StormPlan;
-    sandbox: Sandbox;
-    link: FaultyLink;
-    folder: string;
-    bucket: Awaited<ReturnType<S3Server['newBucket']>>;
-  }) {
-    this.#plan = about.plan;
-    this.#sandbox = about.sandbox;
-    this.#link = about.link;
-    this.#folder = about.folder;
-    this.#bucket = about.bucket;
-    this.#beganAtMs = Date.now() - about.sandbox.state().nowMs;
-    this.#lateness.enable();
+/** Waits until everything is sealed, ends all recorders, and says what went wrong with that. */
+async function settle(world: SoakWorld, weather: Weather): Promise<string[]> {
+  const problems: string[] = [];
+  const limit = AbortSignal.timeout(SEALING_MS);
+  while ((await world.leftInSpool()).length > 0 && !limit.aborted) await after(500);
+  const left = await world.leftInSpool();
+  if (left.length > 0) {
+    problems.push(`not sealed after ${SEALING_MS / 1_000} s: ${left.slice(0, 5).join(', ')}`);
   }
-
-  static async open(plan: StormPlan, s3: S3Server, folder: string): Promise<SoakWorld> {
-    await mkdir(folder, { recursive: true });
-    const creators = Object.fromEntries(plan.creators.map(({ handle, scenario }) => [handle, scenario]));
-    const sandbox = await createSandbox({ scenario: { apiKey: API_KEY, creators } });
-    const link = await FaultyLink.to(s3.port);
-    return new SoakWorld({ plan, sandbox, link, folder, bucket: await s3.newBucket(link.url) });
+  for (const [handle, recorder] of weather.recorders) {
+    await recorder.sample().catch(() => {});
+    await recorder.finish();
+    problems.push(...recorder.surprises.map((surprise) => `${handle}: ${surprise}`));
   }
-
-  /** Lets the storm go over all creators. Resolves when every broadcast is over. */
-  async weather(tell: (line: string) => void): Promise<void> {
-    const beganAtMs = Date.now();
-    for (const { handle, engine } of this.#plan.creators) {
-      const args = ['record', handle, '--engine', engine];
-      this.#recorders.set(handle, new Recorder(() => this.#livestow(args)));
-    }
-    const samples = setInterval(() => this.#sampleSteady(), SAMPLE_MS);
-    const doing: Promise<void>[] = [];
-    try {
-      for (const action of this.#plan.actions) {
-        await after(Math.max(0, beganAtMs + action.atMs - Date.now()));
-        tell(`${(action.atMs / 1_000).toFixed(1)} s ${nameOf(action)}`);
-        doing.push(this.#do(action));
-      }
-      await Promise.all(doing);
-      await this.#storeTroubles;
-    } finally {
-      clearInterval(samples);
-    }
-    this.#lateMs = this.#lateness.max / 1e6;
-    this.#lateness.disable();
+  for (const command of ['recover', 'verify']) {
+    const run = world.livestow([command]);
+    const { code } = await run.exited;
+    if (code !== 0) problems.push(`${command} ended with ${code}: ${run.tellAll()}`);
   }
+  const still = await world.leftInSpool();
+  if (still.length > 0) problems.push(`left in the spool: ${still.slice(0, 5).join(', ')}`);
+  const running = await world.leftRunning();
+  problems.push(...running.map(({ pid, args }) => `still running: ${pid} ${args}`));
+  return problems;
+}
 
-  /** Waits until everything is sealed, ends all recorders, and says what went wrong with that. */
-  async settle(): Promise<string[]> {
-    const problems: string[] = [];
-    const limit = AbortSignal.timeout(SEALING_MS);
-    while ((await this.#leftInSpool()).length > 0 && !limit.aborted) await after(500);
-    const left = await this.#leftInSpool();
-    if (left.length > 0) {
-      problems.push(`not sealed after ${SEALING_MS / 1_000} s: ${left.slice(0, 5).join(', ')}`);
-    }
-    for (const [handle, recorder] of this.#recorders) {
-      await recorder.sample().catch(() => {});
-      await recorder.finish();
-      problems.push(...recorder.surprises.map((surprise) => `${handle}: ${surprise}`));
-    }
-    for (const command of ['recover', 'verify']) {
-      const run = this.#livestow([command]);
-      const { code } = await run.exited;
-      if (code !== 0) problems.push(`${command} ended with ${code}: ${run.tellAll()}`);
-    }
-    const still = await this.#leftInSpool();
-    if (still.length > 0) problems.push(`left in the spool: ${still.slice(0, 5).join(', ')}`);
-    const running = await processesOf(
-      this.#processes.map(({ pid }) => pid),
-      this.#folder,
+async function report(
+  plan: StormPlan,
+  world: SoakWorld,
+  { recorders, deeds, cuts, done, lateMs }: Weather,
+  before: readonly string[],
+): Promise<SoakReport> {
+  await world.keepLogs();
+  const archive = await world.fetchArchive();
+  const creators: CreatorReckoning[] = [];
+  for (const { handle } of plan.creators) {
+    creators.push(
+      await reckon(archive, {
+        handle,
+        truth: world.sandbox.truth(handle),
+        events: world.sandbox.events,
+        beganAtMs: world.beganAtMs,
+        deeds: deeds.get(handle) ?? [],
+        cutsMs: cuts.get(handle) ?? [],
+        lateMs,
+        clockOffMs: world.clocks.has(handle) ? CLOCK_OFF_MS : 0,
+      }),
     );
-    problems.push(...running.map(({ pid, args }) => `still running: ${pid} ${args}`));
-    return problems;
   }
-
-  async report(before: readonly string[]): Promise<SoakReport> {
-    const fetched = join(this.#folder, 'fetched');
-    await rm(fetched, { recursive: true, force: true });
-    await mkdir(fetched);
-    const { location: url, env } = this.#bucket;
-    const credentials = { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY };
-    const archive = await copyOfBucket({ url, env, credentials }, fetched);
-    const secrets = [API_KEY, 'sign=', credentials.secretAccessKey];
-    const said = this.#processes.map(({ stdout, stderr }) => stdout + stderr).join('\n');
-    const leaks = [
-      ...secrets.filter((secret) => said.includes(secret)).map((secret) => `said: ${secret}`),
-      ...(await filesThatSay(fetched, secrets)),
-    ];
-    const creators: CreatorReckoning[] = [];
-    for (const { handle } of this.#plan.creators) {
-      creators.push(
-        await reckon(archive, {
-          handle,
-          truth: this.#sandbox.truth(handle),
-          events: this.#sandbox.events,
-          beganAtMs: this.#beganAtMs,
-          deeds: this.#deeds.get(handle) ?? [],
-          cutsMs: this.#cuts.get(handle) ?? [],
-          lateMs: this.#lateMs,
-        }),
-      );
-    }
-    const growth = this.#plan.creators
-      .filter(({ steady }) => steady)
-      .map(({ handle }) => growthOf(handle, this.#recorders.get(handle)?.samples ?? []));
-    const problems = [
-      ...before,
-      ...leaks,
-      ...creators.flatMap((creator) => creator.problems),
-      ...growth.flatMap((each) => each.problems),
-    ];
-    return { seed: this.#plan.seed, creators, done: this.#done, growth, lateMs: this.#lateMs, problems };
-  }
-
-  async #do(action: StormAction): Promise<void> {
-    const sandbox = this.#sandbox;
-    const fromMs = Date.now();
-    switch (action.kind) {
-      case 'live':
-        sandbox.goLive(action.handle);
-        this.#note(action.handle, {
-          what: 'live',
-          fromMs,
-          toMs: fromMs + RECOVERY_MS,
-          causes: ['found-late'],
-        });
-        break;
-      case 'end':
-        sandbox.end(action.handle, action.media);
-        break;
-      case 'media': {
-        const { handle, fault, causes, lastsMs } = action;
-        const mistimed = fault.type === 'loop';
-        this.#note(handle, { what: nameOf(action), fromMs, toMs: fromMs + lastsMs, causes, mistimed });
-        await sandbox.inject(handle, fault);
-        break;
-      }
-      case 'api': {
-        const { handle, forMs, answer } = action;
-        const nowMs = sandbox.state().nowMs;
-        sandbox.answer({ fromMs: nowMs, toMs: nowMs + forMs, handle, answer });
-        const toMs = fromMs + forMs + RECOVERY_MS;
-        this.#note(handle, { what: nameOf(action), fromMs, toMs, causes: WITHOUT_LOOKS });
-        break;
-      }
-      case 'kill': {
-        const { handle, victim, downMs } = action;
-        const done = await this.#recorders.get(handle)!.kill(victim, downMs);
-        if (victim !== 'ffmpeg') this.#cut(handle, nameOf(action), done, WITHOUT_RECORDER);
-        break;
-      }
-      case 'drain': {
-        const done = await this.#recorders.get(action.handle)!.drain(action.downMs);
-        this.#cut(action.handle, nameOf(action), done, WITHOUT_RECORDER);
-        break;
-      }
-      case 'freeze': {
-        const { fromMs: from, toMs: to } = await this.#recorders.get(action.handle)!.freeze(action.forMs);
-        const toMs = to + RECOVERY_MS;
-        this.#note(action.handle, { what: nameOf(action), fromMs: from, toMs, causes: WHILE_FROZEN });
-        break;
-      }
-      case 'store':
-        this.#storeTroubles = this.#storeTroubles.then(() => this.#troubleStore(action));
-        return;
-    }
-    this.#count(kindOf(action));
-  }
-
-  async #troubleStore({ how, forMs }: Extract<StormAction, { kind: 'store' }>): Promise<void> {
-    this.#link.fault = { direction: 'up', afterBytes: how === 'flip' ? 3_000 : 0, act: how };
-    await after(forMs);
-    if (this.#link.fired > 0) this.#count(`store ${how}`);
-    this.#link.fault = undefined;
-  }
-
-  #note(handle: string, deed: Deed): void {
-    this.#deeds.set(handle, [...(this.#deeds.get(handle) ?? []), deed]);
-  }
-
-  /** A recorder that was gone for a while. */
-  #cut(
-    handle: string,
-    what: string,
-    { fromMs, toMs }: { fromMs: number; toMs: number },
-    causes: readonly GapCause[],
-  ): void {
-    this.#note(handle, { what, fromMs, toMs: toMs + RECOVERY_MS, causes });
-    this.#cuts.set(handle, [...(this.#cuts.get(handle) ?? []), { what, fromMs, toMs, causes }]);
-  }
-
-  #count(what: string): void {
-    this.#done[what] = (this.#done[what] ?? 0) + 1;
-  }
-
-  #sampleSteady(): void {
-    for (const { handle, steady } of this.#plan.creators) {
-      if (steady)
-        void this.#recorders
-          .get(handle)
-          ?.sample()
-          .catch(() => {});
-    }
-  }
-
-  #livestow(args: readonly string[]): LivestowProcess {
-    const { PATH, HOME } = process.env;
-    const run = new LivestowProcess([...args], {
-      cwd: this.#folder,
-      patienceMs: 24 * 3_600_000,
-      env: {
-        PATH,
-        HOME,
-        NODE_OPTIONS: '--inspect=127.0.0.1:0',
-        LIVESTOW_API_KEY: API_KEY,
-        LIVESTOW_API_URL: this.#sandbox.apiUrl,
-        LIVESTOW_STORE: this.#bucket.location,
-        LIVESTOW_SPOOL: join(this.#folder, 'spool'),
-        LIVESTOW_MEDIA_HOSTS: '127.0.0.1',
-        LIVESTOW_POLL_INTERVAL: '1s',
-        LIVESTOW_SAMPLE_INTERVAL: '20s',
-        LIVESTOW_SEGMENT_DURATION: '4s',
-        ...this.#bucket.env,
-      },
-    });
-    this.#processes.push(run);
-    return run;
-  }
-
-  #leftInSpool(): Promise<string[]> {
-    return leftInSpool(join(this.#folder, 'spool'));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const run of this.#processes) await run[Symbol.asyncDispose]();
-    this.#lateness.disable();
-    await this.#sandbox.close();
-    await this.#link[Symbol.asyncDispose]();
-  }
+  const growth = plan.creators
+    .filter(({ steady }) => steady)
+    .map(({ handle }) => growthOf(handle, recorders.get(handle)?.samples ?? []));
+  const problems = [
+    ...before,
+    ...(await world.leaks(archive)),
+    ...creators.flatMap((creator) => creator.problems),
+    ...growth.flatMap((each) => each.problems),
+  ];
+  return { seed: plan.seed, creators, done, growth, lateMs, problems };
 }
-
-/** `kill both`, `media stall`. */
-function kindOf(action: StormAction): string {
-  switch (action.kind) {
-    case 'media':
-      return `media ${action.fault.type}`;
-    case 'api':
-      return `api ${action.answer.type}`;
-    case 'kill':
-      return `kill ${action.victim}`;
-    case 'store':
-      return `store ${action.how}`;
-    default:
-      return action.kind;
-  }
-}
-
-const nameOf = (action: StormAction): string =>
-  'handle' in action ? `${kindOf(action)} ${action.handle}` : kindOf(action);

@@ -6,7 +6,10 @@ import type { GapCause } from '../../src/model/causes.ts';
 import type { ApiRuleInput } from '../../src/sandbox/api-rules.ts';
 import type { FaultInput } from '../../src/sandbox/faults.ts';
 import type { ScenarioInput } from '../../src/sandbox/scenario.ts';
-import { randomFrom } from '../support/random.ts';
+import { pick, randomFrom, span } from '../support/random.ts';
+import { mediaTrouble } from './media-troubles.ts';
+import { DISK_TROUBLES, type DiskTrouble } from './spool-disk.ts';
+import { STORE_TROUBLES, type StoreTrouble } from './troubled-store.ts';
 
 export interface StormPlan {
   seed: number;
@@ -22,6 +25,8 @@ export interface StormCreator {
   engine: 'auto' | 'builtin';
   /** Never stopped, killed or frozen: its process shows whether anything leaks. */
   steady: boolean;
+  /** Has a wall clock of its own, which the storm sets. */
+  ownClock: boolean;
 }
 
 /** `atMs` since the storm began. */
@@ -33,21 +38,18 @@ export type StormAction = { atMs: number } & (
   | { kind: 'kill'; handle: string; victim: 'livestow' | 'ffmpeg' | 'both'; downMs: number }
   | { kind: 'drain'; handle: string; downMs: number }
   | { kind: 'freeze'; handle: string; forMs: number }
+  | { kind: 'clock'; handle: string; aheadMs: number }
   | { kind: 'store'; how: StoreTrouble; forMs: number }
+  | { kind: 'disk'; how: DiskTrouble; forMs: number }
 );
 
-/** What the link to the store does: it cuts connections, carries nothing, or turns over a bit of what is sent. */
-const STORE_TROUBLES = ['reset', 'stall', 'flip'] as const;
-export type StoreTrouble = (typeof STORE_TROUBLES)[number];
+/** So far a clock is set from the right time: big steps would hide what is accounted for. */
+export const CLOCK_OFF_MS = 1_500;
 
 /** Broadcasts begin behind this, when every recorder has looked once. */
 const FIRST_LIVE_MS = 3_000;
 /** The last ones end so long before the storm does. */
 const CALM_MS = 3_000;
-
-const span = (random: () => number, least: number, most: number): number =>
-  Math.round(least + random() * (most - least));
-const pick = <T>(random: () => number, from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
 
 type Variants = NonNullable<StormCreator['scenario']['variants']>;
 const small = (about: Partial<Variants[number]> = {}): Variants[number] => ({ media: 'small', ...about });
@@ -76,11 +78,16 @@ const OFFERS: readonly { variants: Variants; engine: StormCreator['engine'] }[] 
 export function planStorm(seed: number, creators: number, durationMs: number): StormPlan {
   const cast = Array.from({ length: creators }, (_, i): StormCreator => {
     const { variants, engine } = OFFERS[i % OFFERS.length]!;
-    return { handle: `creator${i + 1}`, scenario: { variants }, engine, steady: i % 4 === 0 };
+    const [steady, ownClock] = [i % 4 === 0, i % 4 === 1];
+    return { handle: `creator${i + 1}`, scenario: { variants }, engine, steady, ownClock };
   });
   const own = cast.flatMap((creator, i) => actionsOf(creator, randomFrom(seed * 1_000 + i), durationMs));
-  const actions = [...own, ...storeTroubles(randomFrom(seed * 1_000 + 999), durationMs)];
-  return { seed, durationMs, creators: cast, actions: actions.sort((a, b) => a.atMs - b.atMs) };
+  const shared = [
+    ...storeTroubles(randomFrom(seed * 1_000 + 999), durationMs),
+    ...diskTroubles(randomFrom(seed * 1_000 + 998), durationMs),
+  ];
+  const actions = [...own, ...shared].sort((a, b) => a.atMs - b.atMs);
+  return { seed, durationMs, creators: cast, actions };
 }
 
 function actionsOf(creator: StormCreator, random: () => number, durationMs: number): StormAction[] {
@@ -111,7 +118,7 @@ type Trouble = StormAction extends infer Each
   : never;
 
 function trouble(creator: StormCreator, random: () => number): Trouble {
-  const { handle, steady } = creator;
+  const { handle, steady, ownClock, scenario } = creator;
   const dice = random();
   if (dice < 0.1) {
     return { kind: 'api', handle, forMs: span(random, 3_000, 20_000), answer: pick(random, API_TROUBLES) };
@@ -125,7 +132,10 @@ function trouble(creator: StormCreator, random: () => number): Trouble {
     if (kind === 'drain') return { kind, handle, downMs };
     return { kind, handle, forMs: span(random, 500, 9_000) };
   }
-  return { kind: 'media', handle, ...mediaTrouble(creator, random) };
+  if (dice < 0.42 && ownClock) {
+    return { kind: 'clock', handle, aheadMs: span(random, -CLOCK_OFF_MS, CLOCK_OFF_MS) };
+  }
+  return { kind: 'media', handle, ...mediaTrouble(scenario.variants?.[0]?.media ?? 'small', random) };
 }
 
 const API_TROUBLES: readonly NonNullable<ApiRuleInput['answer']>[] = [
@@ -141,83 +151,6 @@ const API_TROUBLES: readonly NonNullable<ApiRuleInput['answer']>[] = [
   { type: 'extra-fields' },
 ];
 
-interface MediaTrouble {
-  fault: FaultInput;
-  /** Why media may be missing because of it. */
-  causes: readonly GapCause[];
-  /** How long it may go on to cost media. */
-  lastsMs: number;
-}
-
-/** A connection that is no use any more, whichever way that is found out. */
-const BROKEN: readonly GapCause[] = [
-  'stall',
-  'connection-lost',
-  'refused',
-  'not-media',
-  'no-media',
-  'found-late',
-];
-/** Of the playlist, the segments that went by meanwhile. */
-const SKIPPED: readonly GapCause[] = [...BROKEN, 'source-skip', 'segment-missing'];
-const NOTHING: readonly GapCause[] = [];
-/** To find out, and for the next connection or playlist to bring media. */
-const RECOVERY_MS = 20_000;
-
-function mediaTrouble({ scenario }: StormCreator, random: () => number): MediaTrouble {
-  const media = scenario.variants?.[0]?.media ?? 'small';
-  const forMs = span(random, 2_000, 9_000);
-  const breaking = (fault: FaultInput, lastsMs = 0): MediaTrouble => ({
-    fault,
-    causes: SKIPPED,
-    lastsMs: lastsMs + RECOVERY_MS,
-  });
-  const harmless = (fault: FaultInput): MediaTrouble => ({ fault, causes: NOTHING, lastsMs: 0 });
-  const makes: readonly (() => MediaTrouble)[] = [
-    () => breaking({ type: 'drop', reset: random() < 0.5 }),
-    () => breaking({ type: 'close' }),
-    () =>
-      breaking(
-        { type: 'stall', forMs, afterwards: pick(random, ['resume', 'catch-up', 'drop', 'close']) },
-        forMs,
-      ),
-    () => breaking({ type: 'stall', forMs, scope: 'source', afterwards: 'resume' }, forMs),
-    () => breaking({ type: 'refuse', forMs, status: pick(random, [403, 404, 500, 503]) }, forMs),
-    () => breaking({ type: 'html', forMs }, forMs),
-    () => breaking({ type: 'no-media', forMs, how: pick(random, ['empty', 'headers', 'no-streams']) }, forMs),
-    () =>
-      breaking({
-        type: 'join',
-        forMs: 20_000,
-        gops: span(random, 1, 3),
-        timestamps: pick(random, ['same', 'restart']),
-      }),
-    () => breaking({ type: 'expire', cut: random() < 0.5 }),
-    () => breaking({ type: 'offline', forMs, media: pick(random, ['goes-on', 'stops']) }, forMs),
-    () => breaking({ type: 'loop', gops: 1, forMs }, forMs),
-    () => breaking({ type: 'jump', byMs: pick(random, [3_600_000, -5_000, 900, 60_000]) }),
-    () => breaking({ type: 'reset' }),
-    () => breaking({ type: 'hls-frozen', forMs }, forMs),
-    () => breaking({ type: 'hls-missing', forMs: 2_000 }, 2_000),
-    () => breaking({ type: 'room', media: pick(random, ['goes-on', 'breaks']) }),
-    () =>
-      harmless({ type: 'replay', gops: span(random, 1, 2), timestamps: pick(random, ['same', 'onward']) }),
-    () => harmless({ type: 'repeat-headers', forMs }),
-    () => harmless({ type: 'late-audio-header', byMs: 500, frames: 'sent', forMs: 10_000 }),
-    ...(media === 'small'
-      ? [
-          () =>
-            harmless({
-              type: 'media',
-              media: pick(random, ['small', 'small-landscape']),
-              replaces: 'small',
-            } as const),
-        ]
-      : []),
-  ];
-  return pick(random, makes)();
-}
-
 function storeTroubles(random: () => number, durationMs: number): StormAction[] {
   const actions: StormAction[] = [];
   for (let atMs = span(random, 8_000, 30_000); ; atMs += span(random, 25_000, 70_000)) {
@@ -226,3 +159,34 @@ function storeTroubles(random: () => number, durationMs: number): StormAction[] 
     actions.push({ kind: 'store', how: pick(random, STORE_TROUBLES), forMs, atMs });
   }
 }
+
+function diskTroubles(random: () => number, durationMs: number): StormAction[] {
+  const actions: StormAction[] = [];
+  for (let atMs = span(random, 15_000, 35_000); ;) {
+    const forMs = span(random, 4_000, 12_000);
+    if (atMs + forMs > durationMs - CALM_MS) return actions;
+    actions.push({ kind: 'disk', how: pick(random, DISK_TROUBLES), forMs, atMs });
+    // Behind it there is time in which all is well.
+    atMs += forMs + span(random, 20_000, 60_000);
+  }
+}
+
+/** `kill both`, `media stall`. */
+export function kindOf(action: StormAction): string {
+  switch (action.kind) {
+    case 'media':
+      return `media ${action.fault.type}`;
+    case 'api':
+      return `api ${action.answer.type}`;
+    case 'kill':
+      return `kill ${action.victim}`;
+    case 'store':
+    case 'disk':
+      return `${action.kind} ${action.how}`;
+    default:
+      return action.kind;
+  }
+}
+
+export const nameOf = (action: StormAction): string =>
+  'handle' in action ? `${kindOf(action)} ${action.handle}` : kindOf(action);

@@ -3,13 +3,13 @@ import { silentLogger } from '../../src/kernel/logger.ts';
 import { DiskGuard, type DiskLevel, type DiskShare } from '../../src/spool/disk-guard.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { diskAtRest } from '../record/disk-at-rest.ts';
-import { SmallDisk } from '../support/small-disk.ts';
+import { smallDisk } from '../support/disks.ts';
 
 const MIB = 1024 * 1024;
 
 /** A guard of a disk of 40 MiB, 8 of which are its reserve. */
 async function guarded(context: TestContext, reserveMiB = 8) {
-  const disk = await SmallDisk.mount(context, 40);
+  const disk = await smallDisk(context, 40);
   const clock = new ManualClock();
   const guard = new DiskGuard({
     folder: disk.folder,

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { requireWritableSpool } from '../../src/spool/writable-spool.ts';
-import { readOnlyFolder, SmallDisk } from '../support/small-disk.ts';
+import { readOnlyFolder, smallDisk } from '../support/disks.ts';
 import { scratchFolder } from './scratch.ts';
 
 test('makes the folder, and leaves nothing in it', async () => {
@@ -28,7 +28,7 @@ test('a file system that takes no files is refused', { tags: 'disk-read-only' },
 });
 
 test('a full disk is not: it will have room again', { tags: 'disk-full' }, async (context) => {
-  const disk = await SmallDisk.mount(context, 1);
+  const disk = await smallDisk(context, 1);
   await disk.fill();
   await requireWritableSpool(disk.folder);
   expect(await readdir(disk.folder)).toEqual(['filler']);
