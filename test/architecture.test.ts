@@ -26,6 +26,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 
   lookup: [...GROUND, 'net'],
   watch: [...GROUND],
+  schedule: ['kernel'],
   variant: [...GROUND],
   ingest: [...GROUND, 'media', 'net'],
   // What is recorded is written down at once, so the spool is its ground too.
