@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
 import { LivestowError } from '../kernel/errors.ts';
 import { scrub } from '../kernel/redact.ts';
+import { inconsistencies } from './creators.ts';
 import { originText, type Origin, type Problem } from './origin.ts';
 import {
   aboutSetting,
@@ -62,6 +63,7 @@ export async function loadConfig(inputs: ConfigInputs): Promise<LoadedConfig> {
     settings[key] = parsed[0] ?? settingsSchema.shape[key].safeParse(undefined).data;
     given[key] = layers[0] ?? { raw: settingJson(key).default, origin: { kind: 'default' } };
   }
+  problems.push(...contradictions(settings as z.output<typeof settingsSchema>, file));
   if (problems.length > 0) throw configError(problems);
 
   const complete = given as Record<SettingKey, Given>;
@@ -77,6 +79,19 @@ export async function loadConfig(inputs: ConfigInputs): Promise<LoadedConfig> {
       ...shownSecrets(complete),
     ],
   };
+}
+
+/** What is wrong between settings that are right each by itself. They are all of the file's: no flag has them. */
+function contradictions(
+  { creators, groups }: z.output<typeof settingsSchema>,
+  file: ConfigFile | undefined,
+): Problem[] {
+  if (!file) return [];
+  return inconsistencies(creators ?? [], groups ?? {}).map(({ path, message }) => ({
+    path: pathText(path),
+    origin: { kind: 'file', path: file.path, line: file.lineOf(path) },
+    message,
+  }));
 }
 
 /** Everybody on the machine may read a command line. */

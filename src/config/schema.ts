@@ -6,10 +6,11 @@
  */
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
-import { parseByteSize } from '../kernel/byte-size.ts';
-import { parseDurationMs } from '../kernel/duration.ts';
 import { LOG_LEVELS, type LogLevel } from '../kernel/logger.ts';
+import { timeZoneSchema } from '../schedule/time-zone.ts';
 import { preferencesSchema, type Preferences } from '../variant/preferences.ts';
+import { creatorsSchema, groupsSchema, type CreatorEntry, type CreatorSettings } from './creators.ts';
+import { byteSize, duration, DURATION_FORM, hosts, url, wholeNumber } from './forms.ts';
 import { Secret } from './secret.ts';
 
 export interface SettingAbout {
@@ -29,45 +30,6 @@ export interface SettingAbout {
 }
 
 const about = z.registry<SettingAbout>();
-
-const duration = (leastMs: number) =>
-  z
-    .string()
-    .meta({ examples: ['500ms', '6s', '30m', '2h', '1h30m'] })
-    .transform((text, context) => {
-      const ms = parseDurationMs(text);
-      if (ms !== undefined && ms >= leastMs) return ms;
-      context.addIssue({
-        code: 'custom',
-        message: ms === undefined ? 'not a duration' : `too short: at least ${leastMs} ms`,
-      });
-      return z.NEVER;
-    });
-
-const DURATION_FORM = 'a duration: a number and a unit, such as 500ms, 6s, 30m, 2h or 1h30m';
-
-/** Text, or a bare 0 from YAML. */
-const byteSize = z
-  .union([z.literal(0), z.string().meta({ examples: ['512MiB', '2GB'] })])
-  .transform((given, context) => {
-    const bytes = parseByteSize(String(given));
-    if (bytes !== undefined) return bytes;
-    context.addIssue({ code: 'custom', message: 'not a size' });
-    return z.NEVER;
-  });
-
-const url = (...protocols: string[]) =>
-  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol.slice(0, -1)));
-
-const hosts = z
-  .union([z.string(), z.array(z.string())])
-  .transform((given) =>
-    (typeof given === 'string' ? given.split(',') : given).map((host) => host.trim()).filter(Boolean),
-  );
-
-/** Text from a flag or a variable, a number from YAML. */
-const wholeNumber = (least: number, most: number) =>
-  z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]).pipe(z.int().min(least).max(most));
 
 export const settingsSchema = z.strictObject({
   apiKey: z
@@ -182,6 +144,40 @@ export const settingsSchema = z.strictObject({
     description: 'Which of the offered streams is recorded; livestow variants shows the outcome.',
     form: 'a map of preferences',
   }),
+  timeZone: timeZoneSchema.prefault('UTC').register(about, {
+    description: 'Time zone of windows and schedules that name none of their own.',
+    form: 'an IANA time zone, such as UTC or Europe/Berlin',
+    env: 'LIVESTOW_TIME_ZONE',
+    flag: '--time-zone',
+    value: 'zone',
+  }),
+  creators: creatorsSchema.prefault([]).register(about, {
+    description:
+      'Whom `livestow serve` records: handles, or maps of a handle and what is its own: group, store, ranking, windows, priority, maxDuration, pollInterval, sampleInterval, maxHold, paused, note.',
+    form: 'a list of handles, or of maps with a handle and its own settings',
+  }),
+  groups: groupsSchema.prefault({}).register(about, {
+    description: 'Settings that creators share, by the name that they give as their group.',
+    form: 'a map from a name to settings of creators',
+  }),
+  creditsPerDay: wholeNumber(1, 1_000_000_000).optional().register(about, {
+    description:
+      'Credits that looks may cost in a day (UTC); what is there is spent where a broadcast is most likely. Without it creators are looked at about once a minute.',
+    form: 'a whole number of at least 1',
+    env: 'LIVESTOW_CREDITS_PER_DAY',
+    flag: '--credits-per-day',
+    value: 'n',
+    example: '20000',
+  }),
+  recordings: wholeNumber(1, 10_000).optional().register(about, {
+    description:
+      'How many broadcasts are recorded at once; others wait, those of the highest priority first. Without it there is no limit.',
+    form: 'a whole number of at least 1',
+    env: 'LIVESTOW_RECORDINGS',
+    flag: '--recordings',
+    value: 'n',
+    example: '60',
+  }),
   uploads: wholeNumber(1, 64).prefault(8).register(about, {
     description: 'How many objects are sent to the store at once.',
     form: 'a whole number from 1 to 64',
@@ -253,20 +249,29 @@ export interface Config {
   stallTimeoutMs: number;
   engine: 'auto' | 'ffmpeg' | 'builtin';
   ranking: Preferences;
+  timeZone: string;
+  creators: readonly CreatorEntry[];
+  groups: Readonly<Record<string, CreatorSettings>>;
+  /** Null: the day has no limit. */
+  creditsPerDay: number | null;
+  /** At once; null: any number. */
+  recordings: number | null;
   uploads: number;
   logLevel: LogLevel;
 }
 
 /** `baseOf`: the folder that a relative path in this setting is relative to. */
 export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string): Config {
-  const isUrl = /^[a-z][a-z0-9+.-]*:/i.test(settings.store);
-  const path = (key: 'store' | 'spool') =>
-    isAbsolute(settings[key]) ? settings[key] : resolve(baseOf(key), settings[key]);
+  const path = (key: SettingKey, text: string) => (isAbsolute(text) ? text : resolve(baseOf(key), text));
+  const location = (key: SettingKey, text: string) =>
+    /^[a-z][a-z0-9+.-]*:/i.test(text) ? text : path(key, text);
+  const located = <T extends CreatorSettings>(key: SettingKey, creator: T): T =>
+    creator.store === undefined ? creator : { ...creator, store: location(key, creator.store) };
   return {
     apiKey: settings.apiKey ?? null,
     apiUrl: settings.apiUrl,
-    store: isUrl ? settings.store : path('store'),
-    spool: path('spool'),
+    store: location('store', settings.store),
+    spool: path('spool', settings.spool),
     diskReserveBytes: settings.diskReserve,
     mediaHosts: settings.mediaHosts,
     proxy: settings.proxy ?? null,
@@ -277,6 +282,13 @@ export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string
     stallTimeoutMs: settings.stallTimeout,
     engine: settings.engine,
     ranking: settings.ranking,
+    timeZone: settings.timeZone,
+    creators: settings.creators.map((creator) => located('creators', creator)),
+    groups: Object.fromEntries(
+      Object.entries(settings.groups).map(([name, group]) => [name, located('groups', group)]),
+    ),
+    creditsPerDay: settings.creditsPerDay ?? null,
+    recordings: settings.recordings ?? null,
     uploads: settings.uploads,
     logLevel: settings.logLevel,
   };

@@ -1,0 +1,43 @@
+/** The forms that values of settings have, whoever's they are: text from a flag or a variable, or what YAML says better. */
+import { z } from 'zod';
+import { parseByteSize } from '../kernel/byte-size.ts';
+import { parseDurationMs } from '../kernel/duration.ts';
+
+export const duration = (leastMs: number) =>
+  z
+    .string()
+    .meta({ examples: ['500ms', '6s', '30m', '2h', '1h30m'] })
+    .transform((text, context) => {
+      const ms = parseDurationMs(text);
+      if (ms !== undefined && ms >= leastMs) return ms;
+      context.addIssue({
+        code: 'custom',
+        message: ms === undefined ? 'not a duration' : `too short: at least ${leastMs} ms`,
+      });
+      return z.NEVER;
+    });
+
+export const DURATION_FORM = 'a duration: a number and a unit, such as 500ms, 6s, 30m, 2h or 1h30m';
+
+/** Text, or a bare 0 from YAML. */
+export const byteSize = z
+  .union([z.literal(0), z.string().meta({ examples: ['512MiB', '2GB'] })])
+  .transform((given, context) => {
+    const bytes = parseByteSize(String(given));
+    if (bytes !== undefined) return bytes;
+    context.addIssue({ code: 'custom', message: 'not a size' });
+    return z.NEVER;
+  });
+
+export const url = (...protocols: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol.slice(0, -1)));
+
+export const hosts = z
+  .union([z.string(), z.array(z.string())])
+  .transform((given) =>
+    (typeof given === 'string' ? given.split(',') : given).map((host) => host.trim()).filter(Boolean),
+  );
+
+/** Text from a flag or a variable, a number from YAML. */
+export const wholeNumber = (least: number, most: number) =>
+  z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]).pipe(z.int().min(least).max(most));
