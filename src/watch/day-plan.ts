@@ -29,8 +29,8 @@ export interface DayPlan {
 export const lookRate = ({ factor, leastRate, mostRate }: DayPlan, worth: number): number =>
   Math.min(mostRate, Math.max(leastRate, factor * worth));
 
-/** Halvings of the factor's range: to a millionth of what the hour of least worth needs for the floor. */
-const HALVINGS = 40;
+/** Halvings of the factor's range, which is that of all worths: enough to spend all but a millionth of a look. */
+const HALVINGS = 50;
 
 export function planDay(time: OpenTime, looks: number, { floorMs, ceilingMs }: IntervalLimits): DayPlan {
   const plan: DayPlan = { factor: 0, leastRate: 1 / ceilingMs, mostRate: 1 / floorMs };

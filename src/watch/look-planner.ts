@@ -9,7 +9,7 @@ import { DAY_MS, DayBudget, dayStartMs } from './day-budget.ts';
 import { lookRate, planDay, type DayPlan, type IntervalLimits } from './day-plan.ts';
 import { HOUR_MS } from './go-live-rate.ts';
 import { openHours, type Span } from './open-spans.ts';
-import { HORIZON_MS, PlannedCadence, type CreatorPlan } from './planned-cadence.ts';
+import { HORIZON_MS, JITTER, PlannedCadence, type CreatorPlan } from './planned-cadence.ts';
 import { WatchedCreator, type CreatorFacts } from './watched-creator.ts';
 
 export interface PlannerOptions extends IntervalLimits {
@@ -39,6 +39,8 @@ export class LookPlanner {
   readonly #creators = new Map<string, { creator: WatchedCreator; cadence: PlannedCadence }>();
   /** By the start of their day. */
   readonly #plans = new Map<number, DayPlan>();
+  /** The plan keeps off floor and ceiling by this factor: what jitter adds to an interval must not be cut off again. */
+  readonly #jitterRoom: number;
   #todayMs: number;
   #plannedAtMs = 0;
 
@@ -50,6 +52,7 @@ export class LookPlanner {
       });
     }
     this.#options = options;
+    this.#jitterRoom = Math.max(1 - JITTER, Math.sqrt(floorMs / ceilingMs));
     this.#todayMs = dayStartMs(clock.now());
     this.#budget = new DayBudget({ clock, perDay: budgetPerDay, spentToday });
   }
@@ -138,7 +141,7 @@ export class LookPlanner {
         this.#keepCurrent();
         return {
           floorMs: this.#options.floorMs,
-          ceilingMs: 1 / this.#planOfDay(this.#todayMs).leastRate,
+          ceilingMs: 1 / this.#planOfDay(this.#todayMs).leastRate / this.#jitterRoom,
         };
       },
       open: (fromMs, untilMs) => creator.open(fromMs, untilMs),
@@ -207,6 +210,9 @@ export class LookPlanner {
         time.openMs.push(openMs * shareAhead);
       }
     }
-    return planDay(time, credits / this.#budget.creditsPerLook - openings, this.#options);
+    return planDay(time, credits / this.#budget.creditsPerLook - openings, {
+      floorMs: this.#options.floorMs / this.#jitterRoom,
+      ceilingMs: this.#options.ceilingMs * this.#jitterRoom,
+    });
   }
 }

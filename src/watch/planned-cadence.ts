@@ -22,7 +22,7 @@ export interface NextLook {
 export interface CreatorPlan {
   /** When the look rate adds up to this many looks; null: beyond the days ahead. */
   whenDueMs(sinceMs: number, looks: number): number | null;
-  /** Of today: the ceiling gives way to a short budget. */
+  /** Of today: a ceiling that the budget does not pay for gives way. */
   limits(): { floorMs: number; ceilingMs: number };
   open: OpenSpans;
   /** Over how long looks are spread that would all come at once. */
@@ -37,11 +37,10 @@ export interface CreatorPlan {
 
 /** How far ahead windows are looked for. */
 export const HORIZON_MS = 8 * 86_400_000;
-const JITTER = 0.1;
+/** Of each interval, either way. */
+export const JITTER = 0.1;
 /** Long waits are cut, for plans and windows change. The last part never is, so that what was spread stays spread. */
 const ASK_AGAIN_MS = 5 * 60_000;
-/** A look that comes so late was held up by something that may have held up others. */
-const LATE_MS = 10_000;
 
 export class PlannedCadence implements Cadence {
   readonly #plan: CreatorPlan;
@@ -68,12 +67,13 @@ export class PlannedCadence implements Cadence {
     this.#plan.release();
     const { nowMs } = state;
     const due = this.#due(state);
+    // What held this creator up has held up others.
+    const inStep = due.inStep || (this.#next !== null && this.#next.why !== 'planned');
     this.#next = this.#allowed(Math.ceil(Math.max(nowMs, due.atMs)));
     const { atMs } = this.#next;
     if (atMs === null) return ASK_AGAIN_MS;
     if (atMs <= nowMs) {
       this.#plan.grant();
-      const inStep = due.inStep || nowMs - due.atMs >= LATE_MS;
       this.#place = this.#random();
       this.#looksDue = inStep ? this.#random() : 1 + JITTER * (2 * this.#random() - 1);
       return 0;
