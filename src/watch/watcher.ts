@@ -81,14 +81,22 @@ export class Watcher {
    * LOOKUP_BAD_REQUEST, anything unexpected), and the signal's reason when it aborts.
    */
   async *rooms(): AsyncGenerator<LiveLook, never, undefined> {
-    const { cadence, clock, signal, ignoreRoom } = this.#options;
+    const { signal, ignoreRoom } = this.#options;
     for (;;) {
-      const waitMs = this.#offered === undefined ? cadence.nextLookInMs(this.#state()) : 0;
-      if (waitMs > 0) await clock.delay(waitMs, signal);
+      await this.#untilDue();
       signal.throwIfAborted();
       const look = this.#offered ?? (await this.lookNow());
       this.#offered = undefined;
       if (look.status === 'live' && ignoreRoom?.(look.room.roomId) !== true) yield look;
+    }
+  }
+
+  async #untilDue(): Promise<void> {
+    const { cadence, clock, signal } = this.#options;
+    while (this.#offered === undefined) {
+      const waitMs = cadence.nextLookInMs(this.#state());
+      if (waitMs <= 0) return;
+      await clock.delay(waitMs, signal);
     }
   }
 
