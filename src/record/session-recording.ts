@@ -40,6 +40,8 @@ export interface SessionRecordingDeps {
   lastSegmentKey: string | null;
   segmentDurationMs: number;
   engineFor: (spec: EpochSpec, variant: VariantLabel) => Engine;
+  /** Told of each gap once it is journaled. */
+  onGap?: (gap: Gap) => void;
   /** Ends the waiting for a disk that cannot be written. */
   signal: AbortSignal;
 }
@@ -287,8 +289,10 @@ export class SessionRecording {
 
   #tell(gaps: readonly Gap[]): void {
     this.progress.gaps += gaps.length;
-    for (const gap of gaps)
+    for (const gap of gaps) {
       this.#deps.log.warn({ gap }, `${(gap.ms / 1000).toFixed(1)} s are missing: ${gap.cause}`);
+      this.#deps.onGap?.(gap);
+    }
   }
 
   async #addInit(current: CurrentEpoch, init: ClosedInit): Promise<void> {

@@ -35,6 +35,8 @@ export class Watcher {
   readonly #options: WatchOptions;
   #offered: Look | undefined;
   #looks = 0;
+  #isHurried = false;
+  #wake = (): void => {};
   /** Monotonic time at which the last answered look was begun. */
   #lookedAtMs: number | null = null;
 
@@ -46,6 +48,17 @@ export class Watcher {
   offer(look: Look): void {
     this.#offered = look;
     this.#lookedAtMs = this.#options.clock.monotonic();
+  }
+
+  /** The cadence says something else now: it is asked again. */
+  reconsider(): void {
+    this.#wake();
+  }
+
+  /** The next look comes at once, whatever the cadence says. */
+  hurry(): void {
+    this.#isHurried = true;
+    this.#wake();
   }
 
   /**
@@ -93,11 +106,19 @@ export class Watcher {
 
   async #untilDue(): Promise<void> {
     const { cadence, clock, signal } = this.#options;
-    while (this.#offered === undefined) {
+    while (this.#offered === undefined && !this.#isHurried) {
       const waitMs = cadence.nextLookInMs(this.#state());
       if (waitMs <= 0) return;
-      await clock.delay(waitMs, signal);
+      const hurry = Promise.withResolvers<void>();
+      this.#wake = hurry.resolve;
+      const over = new AbortController();
+      const wait = clock.delay(waitMs, AbortSignal.any([signal, over.signal])).catch((error: unknown) => {
+        if (!over.signal.aborted) throw error;
+      });
+      await Promise.race([wait, hurry.promise]);
+      over.abort();
     }
+    this.#isHurried = false;
   }
 
   #state() {
