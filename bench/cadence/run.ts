@@ -10,7 +10,7 @@ import { comparisonTable } from './table.ts';
 
 const USAGE = `usage: npm run bench:cadence -- [options]
   --looks 24,96,480    credits a day and creator; several numbers are simulated one after another
-  --creators 20        creators of each habit
+  --creators 10        creators of each habit
   --weeks 8            of measuring
   --learning-weeks 4   before it; 0: from a cold start
   --ceiling-minutes 120, --floor-seconds 30
@@ -21,7 +21,7 @@ const USAGE = `usage: npm run bench:cadence -- [options]
 const { values } = parseArgs({
   options: {
     looks: { type: 'string', default: '24,96,480' },
-    creators: { type: 'string', default: '20' },
+    creators: { type: 'string', default: '10' },
     weeks: { type: 'string', default: '8' },
     'learning-weeks': { type: 'string', default: '4' },
     'ceiling-minutes': { type: 'string', default: '120' },
