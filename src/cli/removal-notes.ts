@@ -1,0 +1,25 @@
+/** What `rm` and `prune` tell beside their results. */
+import { readManifest, type SessionRef } from '../archive/session-reader.ts';
+import type { Store } from '../store/store.ts';
+import type { CliContext } from './context.ts';
+
+export async function tellVersions({ err }: CliContext, store: Store, signal: AbortSignal): Promise<void> {
+  if ((await store.keepsVersions(signal)) !== true) return;
+  err.line(
+    'note: this bucket keeps old versions: what was removed takes its room until a lifecycle rule expires them',
+  );
+}
+
+/** After an interruption or a failure: how the session was left. */
+export async function tellBrokenOff({ err }: CliContext, store: Store, ref: SessionRef): Promise<void> {
+  const isGone = await readManifest(store, ref).then(
+    ({ manifest }) => (manifest ? manifest.deletedAt !== null : undefined),
+    () => undefined,
+  );
+  const name = `@${ref.handle} ${ref.session}`;
+  if (isGone === false) err.line(`${name} is as it was`);
+  else
+    err.line(
+      `${name} is ${isGone ? '' : 'perhaps '}removed in part: the next \`livestow prune\` finishes it`,
+    );
+}
