@@ -51,12 +51,14 @@ async function inIndex(
   handle: string | undefined,
   signal?: AbortSignal,
 ): Promise<SessionRef | undefined> {
+  const found: SessionRef[] = [];
   for await (const { key } of store.list(`${indexPrefix(session)}~`, signal ? { signal } : {})) {
     const ref = parseIndexKey(key);
     if (ref && (handle === undefined || ref.handle === handle) && (await isThere(store, ref, signal)))
-      return ref;
+      found.push(ref);
   }
-  return undefined;
+  // Two creators' of one id: the folders say so.
+  return found.length === 1 ? found[0] : undefined;
 }
 
 /** What was removed makes no id ambiguous, but for so many that asking would take long. */

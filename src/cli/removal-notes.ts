@@ -10,12 +10,22 @@ export async function tellVersions({ err }: CliContext, store: Store, signal: Ab
   );
 }
 
+/** A store that may be away must not keep a command from ending. */
+const PATIENCE_MS = 5_000;
+
 /** After an interruption or a failure: how the session was left. */
-export async function tellBrokenOff({ err }: CliContext, store: Store, ref: SessionRef): Promise<void> {
-  const isGone = await readManifest(store, ref).then(
+export async function tellBrokenOff(
+  { clock, err }: CliContext,
+  store: Store,
+  ref: SessionRef,
+): Promise<void> {
+  const over = new AbortController();
+  const cancel = clock.after(PATIENCE_MS, () => over.abort());
+  const isGone = await readManifest(store, ref, over.signal).then(
     ({ manifest }) => (manifest ? manifest.deletedAt !== null : undefined),
     () => undefined,
   );
+  cancel();
   const name = `@${ref.handle} ${ref.session}`;
   if (isGone === false) err.line(`${name} is as it was`);
   else
