@@ -128,7 +128,14 @@ export async function finishRemoval(
   options: RemoveOptions,
 ): Promise<Removal | undefined> {
   const { signal } = options;
-  const { manifest } = await readManifest(store, ref, signal);
+  let manifest: Manifest | undefined;
+  try {
+    ({ manifest } = await readManifest(store, ref, signal));
+  } catch (error) {
+    if (!isLivestowError(error, 'MANIFEST')) throw error;
+    // A newer livestow's to finish.
+    return { ...named(ref), outcome: 'refused', refusal: { kind: 'unreadable', detail: messageOf(error) } };
+  }
   if (manifest && isUnfinished(manifest)) {
     return { ...named(ref), outcome: 'finished', ...(await finish(store, ref, manifest, options)) };
   }

@@ -172,6 +172,7 @@ describe('hold', () => {
     expect(await livestow('hold', `alice/${old.session}`, '--reason', 'asked for')).toMatchObject({
       exitCode: 0,
     });
+    expect((await livestow('show', `alice/${old.session}`)).stdout).toMatch(/^held since 2.*: asked for$/m);
     expect(await livestow('rm', `alice/${old.session}`, '--yes')).toMatchObject({
       exitCode: 1,
       stderr: expect.stringMatching(/held since 2.*: asked for[^]*--release/),

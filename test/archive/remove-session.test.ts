@@ -17,7 +17,7 @@ import { verifySession } from '../../src/archive/verify.ts';
 import { reindex } from '../../src/daemon/reindex.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { isLivestowError } from '../../src/kernel/errors.ts';
-import { parseJournalKey } from '../../src/layout/keys.ts';
+import { parseJournalKey, removalKey } from '../../src/layout/keys.ts';
 import { DirectoryStore } from '../../src/store/directory-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { BreakingStore } from './breaking-store.ts';
@@ -207,6 +207,18 @@ test('what lost its note too is found by reindex', { tags: 'removal-broken-off' 
   expect(await notedRemovals(store)).toEqual([{ handle: 'alice', session: old.session }]);
   expect(await removeSession(store, old, options)).toMatchObject({ outcome: 'finished' });
   await isRemovedWhole(store);
+});
+
+test('what a newer livestow began to remove is left to it', async () => {
+  const store = new DirectoryStore(await copyOfArchive());
+  await publish(store, { ...old, manifest: { ...old.manifest, format: 'livestow/2' } });
+  await store.put(removalKey(old.session, 'alice'), { bytes: Buffer.from('{}') });
+  const before = await keysIn(store, '');
+  expect(await finishRemoval(store, old, options)).toMatchObject({
+    outcome: 'refused',
+    refusal: { kind: 'unreadable' },
+  });
+  expect(await keysIn(store, '')).toEqual(before);
 });
 
 describe('refused, with nothing changed', () => {

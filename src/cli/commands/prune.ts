@@ -155,7 +155,8 @@ async function carryOut(
     for (const [index, ref] of plan.unfinished.entries()) {
       await each(ref, index, async (onProgress) => {
         const done = await finishRemoval(store, ref, { reason: 'prune', clock, signal, onProgress });
-        return done && { ...ref, outcome: 'finished' };
+        const detail = done?.outcome === 'refused' ? { detail: done.refusal.detail } : {};
+        return done && { ...ref, outcome: done.outcome, ...detail };
       });
     }
     for (const [index, { reason, bytes, ...ref }] of plan.remove.entries()) {
