@@ -18,6 +18,9 @@ const COMMANDS: Record<string, Record<string, () => Promise<CommandFactory>>> = 
     play: async () => (await import('./commands/play.ts')).playCommand,
     export: async () => (await import('./commands/export.ts')).exportCommand,
     verify: async () => (await import('./commands/verify.ts')).verifyCommand,
+    rm: async () => (await import('./commands/rm.ts')).rmCommand,
+    prune: async () => (await import('./commands/prune.ts')).pruneCommand,
+    hold: async () => (await import('./commands/hold.ts')).holdCommand,
     reindex: async () => (await import('./commands/reindex.ts')).reindexCommand,
   },
   'Setting up:': {

@@ -191,13 +191,19 @@ export async function finishLeftover(
   const manifest = await persistently(deps, giveUp, `asking for ${session}`, () =>
     manifestInStore(store, handle, session, giveUp),
   );
-  if (!manifest || manifest.sealedAt === null) return finishSession(handle, session, deps);
+  const isRemoved = manifest !== undefined && manifest.deletedAt !== null;
+  if (!manifest || (manifest.sealedAt === null && !isRemoved)) return finishSession(handle, session, deps);
   // A crash came between sealing it and removing it here: lists may not know yet.
-  await persistently(deps, giveUp, `sealing ${session}`, () =>
-    new Publisher(store, handle).summarise(manifest, giveUp),
-  );
+  if (!isRemoved) {
+    await persistently(deps, giveUp, `sealing ${session}`, () =>
+      new Publisher(store, handle).summarise(manifest, giveUp),
+    );
+  }
   if (await holdsMore(spool, manifest)) {
-    throw new LivestowError('SPOOL', 'the session was sealed elsewhere without media that lies here', {
+    const what = isRemoved
+      ? 'removed from the archive, and media of it'
+      : 'sealed elsewhere without media that';
+    throw new LivestowError('SPOOL', `the session was ${what} lies here`, {
       hint: `look at ${spool.folder}, and remove it when it is of no use`,
     });
   }
