@@ -1,5 +1,6 @@
 /** How every command is made, so that they look and behave alike. */
 import type { Command } from 'commander';
+import type { Config } from '../config/schema.ts';
 import { parseByteSize } from '../kernel/byte-size.ts';
 import { parseDurationMs } from '../kernel/duration.ts';
 import { LivestowError } from '../kernel/errors.ts';
@@ -76,3 +77,11 @@ export async function agreed(
 /** Lines for the end of a command's help. */
 export const examples = (...lines: string[]): string =>
   `\nExamples:\n${lines.map((line) => `  $ livestow ${line}`).join('\n')}`;
+
+/** Before anything is made or told: without a key nobody can be looked up. */
+export function requireKey({ apiKey }: Config): void {
+  if (apiKey !== null) return;
+  throw new LivestowError('CONFIG', 'there is no key for the lookup API', {
+    hint: 'set LIVESTOW_API_KEY to a Social Fetch key (sfk_...)',
+  });
+}

@@ -30,9 +30,10 @@ export interface CliContext {
   createLogger(config: Config): Logger;
   /**
    * Aborts when the operator asks the command to stop, with a `StopRequest` as its reason (see `stopKind`). The first
-   * call installs the handlers; a command that never calls is ended by the signal itself.
+   * call installs the handlers; a command that never calls is ended by the signal itself. With `onHangup`, SIGHUP asks
+   * for that and not for an end.
    */
-  stopSignal(): AbortSignal;
+  stopSignal(options?: { onHangup: () => void }): AbortSignal;
   /** Asks the person at the terminal, no being what silence says; undefined where there is nobody to ask. */
   confirm(question: string, signal: AbortSignal): Promise<boolean | undefined>;
 }
@@ -72,12 +73,12 @@ export function createContext(process: {
 
     createLogger: (config) => createLogger({ level: config.logLevel, pretty: err.isTerminal }),
 
-    stopSignal() {
+    stopSignal(options) {
       stop ??= listenForStop((kind) => {
         // A terminal has shown ^C: written over.
         const start = err.isTerminal ? '\r' : '';
         if (kind === 'interrupt') err.coloured(`${start}ending cleanly; Ctrl-C again stops at once`);
-      });
+      }, options?.onHangup);
       return stop;
     },
 

@@ -9,6 +9,7 @@ import { livestowVersion } from './version.ts';
 const COMMANDS: Record<string, Record<string, () => Promise<CommandFactory>>> = {
   'Recording:': {
     record: async () => (await import('./commands/record.ts')).recordCommand,
+    serve: async () => (await import('./commands/serve.ts')).serveCommand,
     variants: async () => (await import('./commands/variants.ts')).variantsCommand,
     recover: async () => (await import('./commands/recover.ts')).recoverCommand,
   },

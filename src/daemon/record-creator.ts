@@ -145,10 +145,10 @@ async function watchAndRecord(
     for await (const found of watcher.rooms()) {
       firstLook = false;
       const admission = await options.admit?.(stop);
-      const recordIt = async (look: LiveLook): Promise<RoomOutcome> => {
+      const recordIt = (look: LiveLook): Promise<RoomOutcome> => {
         const end = options.endRoom?.(look.room.roomId);
         const until = end === undefined ? stop : AbortSignal.any([stop, end]);
-        return await recordRoom(handle, look, clock.now(), deps, until, isBusy, options.onSession);
+        return recordRoom(handle, look, clock.now(), deps, until, isBusy, options.onSession);
       };
       let outcome: RoomOutcome;
       try {
