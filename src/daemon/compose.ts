@@ -5,7 +5,7 @@
 import type { CreatorInForce } from '../config/creator-in-force.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { LivestowError } from '../kernel/errors.ts';
+import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { makePoster } from '../ffmpeg/jobs.ts';
 import { Beat } from '../ingest/beat.ts';
@@ -17,6 +17,7 @@ import type { Gap } from '../model/manifest.ts';
 import { createNet } from '../net/net.ts';
 import { Uploads } from '../ship/uploads.ts';
 import { DiskGuard } from '../spool/disk-guard.ts';
+import { answering } from '../store/answering.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { preferringCodec, type Preferences } from '../variant/preferences.ts';
@@ -47,7 +48,11 @@ export interface ComposeOptions {
   log: Logger;
   version: string;
   maxDurationMs?: number | null;
-  onShipped?: (key: string, tookMs: number) => void;
+  onShipped?: (key: string, tookMs: number, bytes: number) => void;
+  /** Told of every look's end. */
+  onLookEnd?: (outcome: Look['status'] | Error) => void;
+  /** Told whenever the store at this location answers. */
+  onAnswer?: (location: string) => void;
   onGap?: (handle: string, session: string, gap: Gap) => void;
 }
 
@@ -68,7 +73,8 @@ export async function composeRecorder({
   const at = (location: string): { store: Store; pictures: SessionPictures } => {
     const known = stores.get(location);
     if (known) return known;
-    const store = openStore(location, { logger: log, clock, putsAtOnce: config.uploads });
+    const adapter = openStore(location, { logger: log, clock, putsAtOnce: config.uploads });
+    const store = answering(adapter, () => options.onAnswer?.(location));
     const opened = { store, pictures: picturesIn(store) };
     stores.set(location, opened);
     return opened;
@@ -84,8 +90,16 @@ export async function composeRecorder({
   const giveUp = new AbortController();
   const rank = (room: LiveRoom, preferences = config.ranking): RankedVariant[] =>
     rankVariants(variantsOf(room.streams), preferences, { canRecord });
-  const look = (handle: string, signal: AbortSignal): Promise<Look> =>
-    lookup.look(handle, { signal, fresh: true });
+  const look = async (handle: string, signal: AbortSignal): Promise<Look> => {
+    try {
+      const seen = await lookup.look(handle, { signal, fresh: true });
+      options.onLookEnd?.(seen.status);
+      return seen;
+    } catch (error) {
+      if (isLivestowError(error)) options.onLookEnd?.(error);
+      throw error;
+    }
+  };
 
   const picturesIn = (store: Store): SessionPictures =>
     new SessionPictures({

@@ -7,7 +7,9 @@ import type { CreatorInForce } from '../config/creator-in-force.ts';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { scrub } from '../kernel/redact.ts';
 import { StopRequest, type StopKind } from '../kernel/stop-request.ts';
+import type { CreatorStatus, TaskProblem } from '../model/creator-status.ts';
 import type { Look } from '../model/look.ts';
 import { recordingWindows, type RecordingWindows } from '../schedule/windows.ts';
 import type { Cadence } from '../watch/cadence.ts';
@@ -17,7 +19,7 @@ import type { EventLog } from './event-log.ts';
 import { recordCreator } from './record-creator.ts';
 import type { LiveSession, RoomDeps } from './record-room.ts';
 import type { Slots } from './slots.ts';
-import { statusOf, type CreatorStatus, type TaskProblem } from './creator-status.ts';
+import { statusOf } from './creator-status.ts';
 
 /** Between runs that fail, in a row. */
 const PAUSES_MS = [10_000, 30_000, 60_000, 5 * 60_000, 15 * 60_000];
@@ -287,7 +289,7 @@ export class CreatorTask {
     const { clock, log, events } = this.#deps;
     const { handle } = this.#creator;
     const code = isLivestowError(error) ? error.code : 'UNEXPECTED';
-    const message = messageOf(error);
+    const message = scrub(messageOf(error));
     const hint = isLivestowError(error) ? (error.hint ?? null) : null;
     this.#problem = { code, message, hint, retryAt: isoUtc(clock.now() + pauseMs) };
     log.error({ err: error, handle, pauseMs }, 'watching failed; it is tried again');

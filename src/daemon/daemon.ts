@@ -7,6 +7,7 @@ import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { StopKind } from '../kernel/stop-request.ts';
+import type { CreatorStatus } from '../model/creator-status.ts';
 import { requireWritableSpool } from '../spool/writable-spool.ts';
 import type { Cadence } from '../watch/cadence.ts';
 import { fixedCadence } from '../watch/cadence.ts';
@@ -22,7 +23,7 @@ import { Habits } from './habits.ts';
 import { recoverSpool } from './recover.ts';
 import { Roster } from './roster.ts';
 import { Slots } from './slots.ts';
-import type { CreatorStatus } from './creator-status.ts';
+import { Vitals } from './vitals.ts';
 
 /** What the daemon takes from its config once; another value waits for the next start. */
 const FIXED = [
@@ -40,6 +41,8 @@ const FIXED = [
   'creditsPerDay',
   'pollFloorMs',
   'pollCeilingMs',
+  'listen',
+  'token',
 ] as const satisfies readonly (keyof Config)[];
 
 export interface DaemonOptions {
@@ -51,6 +54,7 @@ export interface DaemonOptions {
 
 export class Daemon {
   readonly events: EventLog;
+  readonly vitals: Vitals;
   readonly #options: DaemonOptions;
   readonly #recorder: Recorder;
   readonly #roster: Roster;
@@ -62,13 +66,19 @@ export class Daemon {
   readonly #background: Promise<void>[] = [];
   #config: Config;
 
-  private constructor(options: DaemonOptions, recorder: Recorder, roster: Roster, events: EventLog) {
+  private constructor(
+    options: DaemonOptions,
+    recorder: Recorder,
+    roster: Roster,
+    { events, vitals }: { events: EventLog; vitals: Vitals },
+  ) {
     const { config, clock, log } = options;
     this.#options = options;
     this.#config = config;
     this.#recorder = recorder;
     this.#roster = roster;
     this.events = events;
+    this.vitals = vitals;
     this.#habits = new Habits(clock);
     this.#slots = new Slots(config.recordings);
     this.#planner = new LookPlanner({
@@ -98,12 +108,14 @@ export class Daemon {
     await requireWritableSpool(config.spool);
     const roster = await Roster.open(config);
     const events = new EventLog(clock);
+    const vitals = new Vitals(clock);
     const recorder = await composeRecorder({
       ...options,
+      ...vitals.taps,
       onGap: (handle, session, { from, to, ms, cause }) =>
         events.report({ type: 'gap', handle, session, from, to, ms, cause }),
     });
-    const daemon = new Daemon(options, recorder, roster, events);
+    const daemon = new Daemon(options, recorder, roster, { events, vitals });
     daemon.#begin();
     return daemon;
   }
@@ -122,6 +134,15 @@ export class Daemon {
 
   get recorder(): Recorder {
     return this.#recorder;
+  }
+
+  get slots(): Slots {
+    return this.#slots;
+  }
+
+  /** It takes no orders any more. */
+  get isEnding(): boolean {
+    return this.#over.signal.aborted;
   }
 
   get credits(): { spentToday: number; perDay: number | null } {
@@ -150,7 +171,7 @@ export class Daemon {
   reload(config: Config): { change: RosterChange; waiting: string[] } {
     const waiting = FIXED.filter(
       (key) => !isDeepStrictEqual(plain(config[key]), plain(this.#options.config[key])),
-    );
+    ).map((key) => key.replace(/(?:Ms|Bytes)$/, ''));
     const kept = Object.fromEntries(FIXED.map((key) => [key, this.#options.config[key]]));
     this.#config = { ...config, ...kept };
     this.#roster.config = this.#config;
