@@ -60,7 +60,7 @@ describe('without a token', () => {
 describe('with a token', () => {
   test.each([
     ['none', {}],
-    ['another one', { authorization: 'Bearer canary-token-9c1e77aX' }],
+    ['another one', { authorization: `Bearer ${SECRETS.token.slice(0, -1)}X` }],
     ['the beginning of it', { authorization: `Bearer ${SECRETS.token.slice(0, -1)}` }],
     ['it, as something else', { authorization: `Basic ${SECRETS.token}` }],
     ['it in the address', {}, `?token=${SECRETS.token}`],

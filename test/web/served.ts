@@ -12,10 +12,10 @@ import type { LivestowEvent } from '../../src/model/event.ts';
 import { createSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
 import { creatorSchema } from '../../src/web/schemas.ts';
 import { WebServer } from '../../src/web/server.ts';
+import { CANARY } from '../e2e/canary.ts';
 import { scratchFolder } from '../spool/scratch.ts';
 
-/** Ends in what the canary's search knows. */
-export const SECRETS = { apiKey: 'sfk_canary_4f1d0c7b', token: 'canary-token-9c1e77ab' };
+export const SECRETS = { apiKey: `sfk_${CANARY}`, token: `token-${CANARY}` };
 
 const CONFIG = `
 creators:
