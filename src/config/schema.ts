@@ -203,8 +203,8 @@ export const settingsSchema = z.strictObject({
   }),
   listen: z
     .string()
-    .transform((text, context): ListenAddress | null => {
-      if (text === 'off') return null;
+    .transform((text, context): ListenAddress | 'off' => {
+      if (text === 'off') return text;
       const address = parseListenAddress(text);
       if (address !== undefined) return address;
       context.addIssue({ code: 'custom', message: 'not an address' });
@@ -213,7 +213,7 @@ export const settingsSchema = z.strictObject({
     .prefault('127.0.0.1:8470')
     .register(about, {
       description:
-        'Where `livestow serve` answers HTTP (API, metrics, health). An address that other machines can reach needs a token. off turns it off.',
+        'Where `livestow serve` answers HTTP (API, metrics, health), and where `livestow status` and `livestow creators` ask. An address that other machines can reach needs a token. off turns it off.',
       form: 'host:port, such as 127.0.0.1:8470, [::]:8470 or 0.0.0.0:8470, or off',
       env: 'LIVESTOW_LISTEN',
       flag: '--listen',
@@ -343,7 +343,7 @@ export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string
     creditsPerDay: settings.creditsPerDay ?? null,
     recordings: settings.recordings ?? null,
     uploads: settings.uploads,
-    listen: settings.listen,
+    listen: settings.listen === 'off' ? null : settings.listen,
     token: settings.token ?? null,
     logLevel: settings.logLevel,
   };

@@ -50,7 +50,7 @@ export interface ComposeOptions {
   maxDurationMs?: number | null;
   onShipped?: (key: string, tookMs: number, bytes: number) => void;
   /** Told of every look's end. */
-  onLookEnd?: (outcome: Look['status'] | Error) => void;
+  onLookEnd?: (handle: string, outcome: Look | Error) => void;
   /** Told whenever the store at this location answers. */
   onAnswer?: (location: string) => void;
   onGap?: (handle: string, session: string, gap: Gap) => void;
@@ -93,10 +93,10 @@ export async function composeRecorder({
   const look = async (handle: string, signal: AbortSignal): Promise<Look> => {
     try {
       const seen = await lookup.look(handle, { signal, fresh: true });
-      options.onLookEnd?.(seen.status);
+      options.onLookEnd?.(handle, seen);
       return seen;
     } catch (error) {
-      if (isLivestowError(error)) options.onLookEnd?.(error);
+      if (isLivestowError(error)) options.onLookEnd?.(handle, error);
       throw error;
     }
   };

@@ -87,6 +87,7 @@ export class Daemon {
       floorMs: config.pollFloorMs,
       ceilingMs: config.pollCeilingMs,
     });
+    vitals.onCharged = (handle, credits) => this.#planner.spent(handle, credits);
     this.#fleet = new Fleet({
       clock,
       log,
@@ -96,7 +97,6 @@ export class Daemon {
       depsFor: (creator) => recorder.depsFor(creator),
       cadenceFor: (creator, windows) => this.#cadenceFor(creator, windows),
       onLook: (handle, look) => {
-        this.#planner.spent(handle, look.meta.creditsCharged);
         if (look.status === 'live') this.#foundLive(handle, look.room.startedAt);
       },
     });

@@ -20,6 +20,8 @@ import { heldAnswer } from './held-answer.ts';
 
 /** Whoever asks whether all is well asks often, and may be anybody: store and disk are asked this often at most. */
 const HELD_MS = 30_000;
+/** To add up what lies in the spool takes a look at every file there. */
+const SPOOL_HELD_MS = 10_000;
 /** An answer of the store that is younger needs no question. */
 const STORE_RECENT_MS = 60_000;
 const STORE_PATIENCE_MS = 5_000;
@@ -52,7 +54,7 @@ export class WebView implements DaemonView {
     this.#options = options;
     this.#beganMs = clock.monotonic();
     this.#startedAt = isoUtc(clock.now());
-    this.#spoolBytes = heldAnswer(HELD_MS, clock, () => spoolBytes(spool));
+    this.#spoolBytes = heldAnswer(SPOOL_HELD_MS, clock, () => spoolBytes(spool));
     this.#isSpoolWritable = heldAnswer(HELD_MS, clock, () =>
       requireWritableSpool(join(spool, DAEMON_FOLDER)).then(
         () => true,

@@ -85,7 +85,7 @@ export const statusSchema = z
       shippedBytes: z.number(),
     }),
     spool: z.object({
-      bytes: z.number().describe('What lies there; at most half a minute old.'),
+      bytes: z.number().describe('What lies there; at most 10 s old.'),
       freeBytes: z.number().nullable(),
       reserveBytes: z.number(),
     }),

@@ -33,7 +33,7 @@ export interface WebServerOptions {
 /** @throws CONFIG: others than this machine's users could reach it, and nothing keeps them out */
 export function requireToken({ listen, token }: Pick<Config, 'listen' | 'token'>): void {
   if (listen === null || token !== null || isLoopback(listen.host)) return;
-  throw new LivestowError('CONFIG', `other machines reach ${urlOf(listen)}, and there is no token`, {
+  throw new LivestowError('CONFIG', `other machines reach ${listen.host}, and there is no token`, {
     hint: 'set LIVESTOW_TOKEN (openssl rand -hex 24 makes one), or listen on 127.0.0.1',
   });
 }

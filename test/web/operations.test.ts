@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   configSchema,
   creatorListSchema,
@@ -14,8 +14,16 @@ import {
 import { errorOf, SECRETS, Served } from './served.ts';
 
 test('status tells how the daemon is', async () => {
-  const served = await Served.open({ env: { LIVESTOW_CREDITS_PER_DAY: '20000', LIVESTOW_RECORDINGS: '3' } });
+  const served = await Served.open({
+    env: {
+      LIVESTOW_CREDITS_PER_DAY: '20000',
+      LIVESTOW_RECORDINGS: '3',
+      LIVESTOW_SAMPLE_INTERVAL: '300ms',
+    },
+  });
   await served.recordsAlice();
+  // Looks of the recording cost as much as those of the watch.
+  await vi.waitFor(() => expect(served.daemon.vitals.looks.live).toBeGreaterThan(3), { timeout: 10_000 });
   const { status, body } = await served.call('GET', '/status');
   expect(status).toBe(200);
   const told = statusSchema.strict().parse(body);

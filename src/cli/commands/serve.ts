@@ -10,6 +10,9 @@ import { stopKind } from '../../kernel/stop-request.ts';
 import { action, examples, requireKey, type CommandFactory } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { CliContext } from '../context.ts';
+import { overview } from '../creators-table.ts';
+import { liveTable } from '../live-table.ts';
+import { logAbove } from '../log-above.ts';
 import { livestowVersion } from '../version.ts';
 import { WebServer } from '../../web/server.ts';
 
@@ -32,7 +35,9 @@ signal stops at once; nothing recorded is lost then either.`,
       action(async (_flags: unknown, command: Command): Promise<ExitCode> => {
         const loaded = await context.loadConfig(command);
         requireKey(loaded.config);
-        const log = context.createLogger(loaded.config);
+        const log = context.err.isTerminal
+          ? logAbove(context.err, context.createLogger(loaded.config))
+          : context.createLogger(loaded.config);
         let reload = (): void => {};
         const stop = context.stopSignal({ onHangup: () => reload() });
         const { clock } = context;
@@ -44,7 +49,13 @@ signal stops at once; nothing recorded is lost then either.`,
         const daemon = await Daemon.open({ config: loaded.config, clock, log, version });
         ending.defer(() => daemon.close());
         const inForce = { first: loaded, latest: loaded, waiting: [] as string[] };
-        web?.serve(new WebView(daemon, { clock, version, config: () => inForce }));
+        const view = new WebView(daemon, { clock, version, config: () => inForce });
+        web?.serve(view);
+        ending.defer(
+          liveTable(context.err, clock, async (most) =>
+            overview(await view.status(), view.creatorStatuses(), clock.now(), most),
+          ),
+        );
         log.info(
           {
             creators: daemon.roster.all.length,
