@@ -60,6 +60,9 @@ export class CreatorTask {
   /** Looked for by order of the operator, whatever windows say. */
   #isForced = false;
   #problem: TaskProblem | null = null;
+  /** Of the recording there is. */
+  #keepsToWindows = true;
+  #cancelWindow = (): void => {};
   readonly #ignored = new Set<string>();
   #roomId: string | null = null;
   #lastLook: { atMs: number; status: Look['status'] } | null = null;
@@ -108,7 +111,9 @@ export class CreatorTask {
     this.#cadence = this.#deps.cadenceFor(creator, this.#windows);
     if (creator.paused !== wasPaused)
       this.#deps.log.info({ handle: creator.handle }, creator.paused ? 'paused' : 'watched again');
+    this.#keepToWindows();
     this.#settle();
+    this.#wake();
     this.#watcher?.reconsider();
   }
 
@@ -175,6 +180,9 @@ export class CreatorTask {
       } finally {
         this.#isRunning = false;
         this.#watcher = null;
+        this.#cancelWindow();
+        this.#recording = null;
+        this.#session = null;
       }
     }
   }
@@ -249,33 +257,34 @@ export class CreatorTask {
   }
 
   #begin(roomId: string): AbortSignal {
-    this.#recording = new AbortController();
+    const recording = new AbortController();
+    this.#recording = recording;
     this.#roomId = roomId;
-    if (!this.#isForced) this.#endWithWindow(this.#recording);
+    this.#keepsToWindows = !this.#isForced;
     this.#isForced = false;
-    return this.#recording.signal;
+    this.#keepToWindows();
+    return recording.signal;
   }
 
-  /** Asks at each change of the windows, for those themselves may be others by then. */
-  #endWithWindow(recording: AbortController): void {
-    const { clock } = this.#deps;
+  /** Ends the recording with its window, unless it was ordered or may finish. */
+  #keepToWindows(): void {
+    this.#cancelWindow();
     const windows = this.#windows;
+    if (!this.#recording || !this.#keepsToWindows || windows?.atEnd !== 'stop') return;
+    const { clock } = this.#deps;
     const nowMs = clock.now();
-    if (windows !== null && !windows.isOpen(nowMs) && windows.atEnd === 'stop') {
-      recording.abort(new StopRequest('interrupt'));
+    if (!windows.isOpen(nowMs)) {
+      this.#recording.abort(new StopRequest('interrupt'));
       return;
     }
-    const change = windows?.nextChange(nowMs);
-    const inMs = Math.min(change ? change.atMs - nowMs : Infinity, LONGEST_TIMER_MS);
-    const cancel = clock.after(inMs, () => this.#endWithWindow(recording));
-    recording.signal.addEventListener('abort', cancel, { once: true });
+    const inMs = (windows.nextChange(nowMs)?.atMs ?? Infinity) - nowMs;
+    this.#cancelWindow = clock.after(Math.min(inMs, LONGEST_TIMER_MS), () => this.#keepToWindows());
   }
 
   #over(): void {
     const { events } = this.#deps;
     const session = this.#session;
-    // Its timers go with it.
-    this.#recording?.abort(new StopRequest('interrupt'));
+    this.#cancelWindow();
     this.#recording = null;
     this.#session = null;
     if (session)

@@ -10,6 +10,7 @@ import type { StopKind } from '../kernel/stop-request.ts';
 import { requireWritableSpool } from '../spool/writable-spool.ts';
 import type { Cadence } from '../watch/cadence.ts';
 import { fixedCadence } from '../watch/cadence.ts';
+import { withinWindows } from '../watch/within-windows.ts';
 import { LookPlanner } from '../watch/look-planner.ts';
 import type { OpenSpans } from '../watch/open-spans.ts';
 import type { NextLook } from '../watch/planned-cadence.ts';
@@ -254,16 +255,3 @@ const openSpansOf = (windows: RecordingWindows): OpenSpans =>
       startMs = change.open ? change.atMs : null;
     }
   };
-
-function withinWindows(cadence: Cadence, windows: RecordingWindows | null): Cadence {
-  if (windows === null) return cadence;
-  return {
-    nextLookInMs(state) {
-      const inMs = cadence.nextLookInMs(state);
-      const atMs = state.nowMs + inMs;
-      if (windows.isOpen(atMs)) return inMs;
-      const change = windows.nextChange(atMs);
-      return Math.min(change ? change.atMs - state.nowMs : Infinity, 24 * 3_600_000);
-    },
-  };
-}
