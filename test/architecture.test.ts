@@ -106,6 +106,11 @@ function layerViolations(files: readonly SourceFile[]): string[] {
   });
 }
 
+test('nothing hangs on AbortSignal.any, which may forget an abort (kernel/any-signal.ts)', () => {
+  const users = sources.filter(({ text }) => withoutComments(text).includes('AbortSignal.any'));
+  expect(users.map(({ path }) => path)).toEqual([]);
+});
+
 describe('layers', () => {
   test('each folder imports only what the table allows', () => {
     expect(layerViolations(sources)).toEqual([]);
