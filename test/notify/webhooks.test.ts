@@ -1,10 +1,12 @@
 import { createHmac } from 'node:crypto';
+import { getEventListeners } from 'node:events';
 import { Agent } from 'undici';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createLogger, silentLogger } from '../../src/kernel/logger.ts';
 import type { LivestowEvent } from '../../src/model/event.ts';
 import { deliverySchema, webhookStateSchema } from '../../src/notify/delivery.ts';
 import { gapDigestSchema } from '../../src/notify/gap-digest.ts';
+import { post } from '../../src/notify/post.ts';
 import { GIVE_UP_AFTER_MS, MOST_WAITING } from '../../src/notify/webhook-queue.ts';
 import { MOST_DELIVERIES, Webhooks, type WebhooksOptions } from '../../src/notify/webhooks.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -27,10 +29,12 @@ const told = (clock: ManualClock, given: Record<string, unknown>[], more: Partia
   });
 
 const PATIENTLY = { timeout: 10_000, interval: 2 };
-const ended = (webhooks: Webhooks, count: number) =>
-  expect.poll(() => webhooks.deliveries().length, PATIENTLY).toBe(count);
-const failures = (webhooks: Webhooks, count: number, at = 0) =>
-  expect.poll(() => webhooks.states()[at]?.failures, PATIENTLY).toBe(count);
+const ended = async (webhooks: Webhooks, count: number) => {
+  await expect.poll(() => webhooks.deliveries().length, PATIENTLY).toBe(count);
+};
+const failures = async (webhooks: Webhooks, count: number, at = 0) => {
+  await expect.poll(() => webhooks.states()[at]?.failures, PATIENTLY).toBe(count);
+};
 const dataOf = ({ body }: Received) => (JSON.parse(body) as { data: LivestowEvent }).data;
 const undeliveredIn = ({ body }: Received) => (JSON.parse(body) as { undelivered: number }).undelivered;
 /** Who is live, in the order in which it was told. */
@@ -223,6 +227,18 @@ describe('an answer', () => {
   });
 });
 
+test('a try leaves nothing behind: no timer, no listener', async () => {
+  await using server = await receiver(204, 500, 'reset');
+  const clock = new ManualClock();
+  const { signal } = new AbortController();
+  const posting = { url: server.url, headers: {}, body: '{}', dispatcher, clock, signal };
+  const verdicts: string[] = [];
+  for (let i = 0; i < 3; i += 1) verdicts.push((await post(posting)).verdict);
+  expect(verdicts).toEqual(['taken', 'later', 'later']);
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
+  expect(clock.pendingMs).toEqual([]);
+});
+
 describe('a receiver that is away', () => {
   test('is tried ever more rarely, for 6 hours, and is told how much it missed', async () => {
     await using server = await receiver(...Array.from({ length: 60 }, (): Reply => 503));
@@ -265,7 +281,7 @@ describe('a receiver that is away', () => {
     expect(webhooks.states()[0]).toMatchObject({ waiting: MOST_WAITING + 1, undelivered: 7 });
     await clock.advance(2_000);
     await expect.poll(() => webhooks.states()[0]?.waiting, PATIENTLY).toBe(0);
-    const [, first, second, third, ...more] = server.received as Received[];
+    const [, first, second, third, ...more] = server.received;
     expect(handles([first, second, third] as Received[])).toEqual(['first', 'c7', 'c8']);
     expect(more).toHaveLength(MOST_WAITING - 2);
     // The first one's body was made before; told once, it is not told again.
@@ -321,6 +337,7 @@ describe('gaps', () => {
 
     // The minute goes on from there.
     webhooks.tell(gap('s0', 5));
+    expect(webhooks.states()[0]).toMatchObject({ waiting: 0 });
     await clock.advance(60_000);
     await ended(webhooks, 3);
     expect(dataOf(server.received[2] as Received)).toMatchObject({ type: 'gap', ms: 5 });
