@@ -59,6 +59,7 @@ export const FAULTS = [
   'object-altered',
   'object-undecodable',
   'manifest-lost',
+  'removal-broken-off',
   // Who means harm
   'hostile-text',
   'hostile-address',

@@ -5,12 +5,14 @@
 import PQueue from 'p-queue';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
 import { CREATORS, creatorPrefix, isSessionId, sessionKeys } from '../layout/keys.ts';
+import { isUnfinished } from '../layout/tombstone.ts';
 import { decodeSummary, summaryOf } from '../layout/manifest.ts';
-import type { Summary } from '../model/manifest.ts';
+import type { Manifest, Summary } from '../model/manifest.ts';
 import { parseHandle } from '../model/handle.ts';
 import type { Store } from '../store/store.ts';
 import { readText } from './read-text.ts';
-import { hasRecords, keyIn, openSession, type SessionRef } from './session-reader.ts';
+import { notedRemovals } from './remove-session.ts';
+import { hasRecords, keyIn, openSession, readManifest, type SessionRef } from './session-reader.ts';
 
 const READS_AT_ONCE = 16;
 
@@ -33,10 +35,11 @@ const newestFirst = (a: SessionRef, b: SessionRef): number =>
 export async function listSessions(store: Store, options: ListOptions = {}): Promise<CatalogueEntry[]> {
   const { handle, signal } = options;
   const refs = await listRefs(store, signal);
+  const doubtful = await namesOf(notedRemovals(store, signal));
   const queue = new PQueue({ concurrency: READS_AT_ONCE });
-  const entries = await queue.addAll(refs.map((ref) => () => describe(store, ref, signal)));
+  const entries = await queue.addAll(refs.map((ref) => () => describe(store, ref, doubtful, signal)));
   const there = entries.filter((entry) => entry !== undefined);
-  return handle === undefined ? there : there.filter(isOf(handle, there));
+  return handle === undefined ? there : ofCreators(there, [handle]);
 }
 
 /** Every session's folder, newest first. */
@@ -61,25 +64,64 @@ async function refsOf(store: Store, handle: string, signal?: AbortSignal): Promi
   return refs;
 }
 
+/** A session that was removed, or is being removed. */
+export interface RemovedSession extends SessionRef {
+  manifest: Manifest;
+  /** Some of its objects may still be there. */
+  isUnfinished: boolean;
+}
+
+/** Newest first. */
+export async function listRemoved(store: Store, options: ListOptions = {}): Promise<RemovedSession[]> {
+  const { handle, signal } = options;
+  const refs = (await listRefs(store, signal)).filter((ref) => handle === undefined || ref.handle === handle);
+  const doubtful = await namesOf(notedRemovals(store, signal));
+  const queue = new PQueue({ concurrency: READS_AT_ONCE });
+  const found = await queue.addAll(refs.map((ref) => () => describeRemoved(store, ref, doubtful, signal)));
+  return found.filter((entry) => entry !== undefined);
+}
+
+async function describeRemoved(
+  store: Store,
+  ref: SessionRef,
+  doubtful: ReadonlySet<string>,
+  signal?: AbortSignal,
+): Promise<RemovedSession | undefined> {
+  const isListed = (await store.head(keyIn(ref, sessionKeys.summary), signal)) !== undefined;
+  if (isListed && !doubtful.has(nameOf(ref))) return undefined;
+  const { manifest } = await readManifest(store, ref, signal).catch((error: unknown) => {
+    if (isLivestowError(error, 'MANIFEST')) return { manifest: undefined };
+    throw error;
+  });
+  if (manifest === undefined || manifest.deletedAt === null) return undefined;
+  return { ...ref, manifest, isUnfinished: isUnfinished(manifest) };
+}
+
+const nameOf = ({ handle, session }: SessionRef): string => `${handle}/${session}`;
+const namesOf = async (refs: Promise<SessionRef[]>): Promise<Set<string>> =>
+  new Set((await refs).map(nameOf));
+
 /** A handle stands for everybody who was recorded under it, and each of them for all of their handles. */
-function isOf(handle: string, all: readonly CatalogueEntry[]): (entry: CatalogueEntry) => boolean {
+export function ofCreators(all: readonly CatalogueEntry[], handles: readonly string[]): CatalogueEntry[] {
   const bearsIt = (entry: CatalogueEntry): boolean =>
-    entry.handle === handle || entry.summary?.handle === handle;
+    handles.includes(entry.handle) || (entry.summary !== null && handles.includes(entry.summary.handle));
   const accountOf = ({ summary }: CatalogueEntry): string | null => summary?.platformUserId ?? null;
   const accounts = new Set(all.filter(bearsIt).map(accountOf));
   accounts.delete(null);
-  return (entry) => bearsIt(entry) || accounts.has(accountOf(entry));
+  return all.filter((entry) => bearsIt(entry) || accounts.has(accountOf(entry)));
 }
 
 /** Undefined when the session was removed meanwhile or is being removed. */
 async function describe(
   store: Store,
   ref: SessionRef,
+  doubtful: ReadonlySet<string>,
   signal?: AbortSignal,
 ): Promise<CatalogueEntry | undefined> {
   try {
     const summary =
-      (await readSummary(store, ref, signal)) ??
+      // Of a removal that broke off, the summary may not know yet.
+      (doubtful.has(nameOf(ref)) ? undefined : await readSummary(store, ref, signal)) ??
       summaryOf((await openSession(store, ref, { signal })).manifest);
     return summary.deletedAt === null ? { ...ref, summary, problem: null } : undefined;
   } catch (error) {

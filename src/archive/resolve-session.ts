@@ -8,10 +8,11 @@ import { indexPrefix, isSessionId, parseIndexKey } from '../layout/keys.ts';
 import { parseHandle, requireHandle } from '../model/handle.ts';
 import type { Store } from '../store/store.ts';
 import { listRefs, listSessions } from './catalogue.ts';
-import { keyIn, type SessionRef } from './session-reader.ts';
+import { keyIn, readManifest, type SessionRef } from './session-reader.ts';
 
 const ID_BEGINNING = /^[A-Za-z0-9_-]+$/;
 const SHOWN_CANDIDATES = 5;
+const MOST_ASKED = 20;
 
 /** Throws NOT_FOUND, AMBIGUOUS with some of the candidates in its hint, or USAGE for what can be no session. */
 export async function resolveSession(store: Store, text: string, signal?: AbortSignal): Promise<SessionRef> {
@@ -30,7 +31,8 @@ export async function resolveSession(store: Store, text: string, signal?: AbortS
     (ref) => ref.session.startsWith(beginning) && (handle === undefined || ref.handle === handle),
   );
   const exact = fitting.filter((ref) => ref.session === beginning);
-  return theOnly(exact.length > 0 ? exact : fitting, text);
+  const found = exact.length > 0 ? exact : fitting;
+  return theOnly(found.length > 1 ? await unlessRemoved(store, found, signal) : found, text);
 }
 
 async function latestOf(store: Store, handle: string, signal?: AbortSignal): Promise<SessionRef> {
@@ -49,12 +51,29 @@ async function inIndex(
   handle: string | undefined,
   signal?: AbortSignal,
 ): Promise<SessionRef | undefined> {
+  const found: SessionRef[] = [];
   for await (const { key } of store.list(`${indexPrefix(session)}~`, signal ? { signal } : {})) {
     const ref = parseIndexKey(key);
     if (ref && (handle === undefined || ref.handle === handle) && (await isThere(store, ref, signal)))
-      return ref;
+      found.push(ref);
   }
-  return undefined;
+  // Two creators' of one id: the folders say so.
+  return found.length === 1 ? found[0] : undefined;
+}
+
+/** What was removed makes no id ambiguous, but for so many that asking would take long. */
+async function unlessRemoved(
+  store: Store,
+  refs: readonly SessionRef[],
+  signal?: AbortSignal,
+): Promise<readonly SessionRef[]> {
+  if (refs.length > MOST_ASKED) return refs;
+  const manifests = await Promise.all(
+    refs.map((ref) => readManifest(store, ref, signal).catch(() => ({ manifest: undefined }))),
+  );
+  signal?.throwIfAborted();
+  const there = refs.filter((_, index) => !manifests[index]?.manifest?.deletedAt);
+  return there.length > 0 ? there : refs;
 }
 
 async function isThere(store: Store, ref: SessionRef, signal?: AbortSignal): Promise<boolean> {

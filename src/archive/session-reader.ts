@@ -46,7 +46,10 @@ export async function openSession(
   const { signal } = options;
   const { manifest, problem } = await readManifest(store, ref, signal);
   if (manifest?.deletedAt) {
-    throw new LivestowError('NOT_FOUND', `${ref.session} was removed at ${manifest.deletedAt}`);
+    const why = manifest.deletion ? `: ${manifest.deletion.reason}` : '';
+    throw new LivestowError('NOT_FOUND', `${ref.session} was removed at ${manifest.deletedAt}${why}`, {
+      hint: '`livestow ls --deleted` lists what was removed',
+    });
   }
   if (manifest && (manifest.sealedAt !== null || options.quick === true)) {
     return { ref, manifest, source: 'manifest', manifestProblem: null };
@@ -78,7 +81,12 @@ interface ReadManifest {
   problem: string | null;
 }
 
-async function readManifest(store: Store, ref: SessionRef, signal?: AbortSignal): Promise<ReadManifest> {
+/** The manifest as it stands. Throws MANIFEST only for one of a newer format. */
+export async function readManifest(
+  store: Store,
+  ref: SessionRef,
+  signal?: AbortSignal,
+): Promise<ReadManifest> {
   const text = await readText(store, keyIn(ref, sessionKeys.manifest), signal);
   if (text === undefined) return { manifest: undefined, problem: null };
   try {

@@ -200,6 +200,7 @@ function strays(manifest: Manifest, listed: ReadonlyMap<string, number>): Findin
     sessionKeys.manifest,
     sessionKeys.summary,
     sessionKeys.playlist,
+    sessionKeys.hold,
     ...objectsOf(manifest).map(({ key }) => key),
   ]);
   const isUnsealed = manifest.sealedAt === null;

@@ -1,5 +1,7 @@
 /** How every command is made, so that they look and behave alike. */
 import type { Command } from 'commander';
+import type { Config } from '../config/schema.ts';
+import { parseByteSize } from '../kernel/byte-size.ts';
 import { parseDurationMs } from '../kernel/duration.ts';
 import { LivestowError } from '../kernel/errors.ts';
 import { requireHandle } from '../model/handle.ts';
@@ -37,6 +39,49 @@ export function durationFlag(flag: string, text: string, such: string): number {
   });
 }
 
+/** What a flag says, in bytes: more than none. Throws USAGE. */
+export function sizeFlag(flag: string, text: string): number {
+  const bytes = parseByteSize(text);
+  if (bytes !== undefined && bytes > 0) return bytes;
+  throw new LivestowError('USAGE', `${flag}: not a size: ${JSON.stringify(text)}`, {
+    hint: 'give a number and a unit, such as 500GB or 1.5TiB',
+  });
+}
+
+/** What a flag says, a whole number of 1 or more. Throws USAGE. */
+export function countFlag(flag: string, text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new LivestowError('USAGE', `${flag}: not a number of sessions: ${JSON.stringify(text)}`, {
+    hint: 'give a whole number from 1 on',
+  });
+}
+
+/** Whether the person agrees, or had agreed by --yes. Throws USAGE where there is nobody to ask. */
+export async function agreed(
+  context: CliContext,
+  question: string,
+  yes: boolean,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const answer = yes || (await context.confirm(question, signal));
+  if (answer !== undefined) return answer;
+  throw new LivestowError(
+    'USAGE',
+    'nothing is removed unless somebody agrees, and there is no terminal to ask on',
+    {
+      hint: 'give --yes to agree, or --dry-run to see what would be removed',
+    },
+  );
+}
+
 /** Lines for the end of a command's help. */
 export const examples = (...lines: string[]): string =>
   `\nExamples:\n${lines.map((line) => `  $ livestow ${line}`).join('\n')}`;
+
+/** Before anything is made or told: without a key nobody can be looked up. */
+export function requireKey({ apiKey }: Config): void {
+  if (apiKey !== null) return;
+  throw new LivestowError('CONFIG', 'there is no key for the lookup API', {
+    hint: 'set LIVESTOW_API_KEY to a Social Fetch key (sfk_...)',
+  });
+}

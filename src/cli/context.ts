@@ -2,6 +2,8 @@
  * What every command is given instead of reaching for `process`: where to write, what the settings are, how it is
  * asked to stop.
  */
+import { once } from 'node:events';
+import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -28,12 +30,16 @@ export interface CliContext {
   createLogger(config: Config): Logger;
   /**
    * Aborts when the operator asks the command to stop, with a `StopRequest` as its reason (see `stopKind`). The first
-   * call installs the handlers; a command that never calls is ended by the signal itself.
+   * call installs the handlers; a command that never calls is ended by the signal itself. With `onHangup`, SIGHUP asks
+   * for that and not for an end.
    */
-  stopSignal(): AbortSignal;
+  stopSignal(options?: { onHangup: () => void }): AbortSignal;
+  /** Asks the person at the terminal, no being what silence says; undefined where there is nobody to ask. */
+  confirm(question: string, signal: AbortSignal): Promise<boolean | undefined>;
 }
 
 export function createContext(process: {
+  stdin: NodeJS.ReadStream;
   stdout: NodeJS.WriteStream;
   stderr: NodeJS.WriteStream;
   env: NodeJS.ProcessEnv;
@@ -67,13 +73,30 @@ export function createContext(process: {
 
     createLogger: (config) => createLogger({ level: config.logLevel, pretty: err.isTerminal }),
 
-    stopSignal() {
+    stopSignal(options) {
       stop ??= listenForStop((kind) => {
         // A terminal has shown ^C: written over.
         const start = err.isTerminal ? '\r' : '';
         if (kind === 'interrupt') err.coloured(`${start}ending cleanly; Ctrl-C again stops at once`);
-      });
+      }, options?.onHangup);
       return stop;
+    },
+
+    async confirm(question, signal) {
+      if (!process.stdin.isTTY || !err.isTerminal) return undefined;
+      // Not in raw mode: Ctrl-C is a signal here as everywhere.
+      const asking = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
+      try {
+        const ended = once(asking, 'close', { signal }).then(() => '');
+        return /^y(?:es)?$/i.test(
+          (await Promise.race([asking.question(`${question} [y/N] `), ended])).trim(),
+        );
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error;
+      } finally {
+        asking.close();
+      }
     },
   };
 }

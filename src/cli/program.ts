@@ -9,6 +9,7 @@ import { livestowVersion } from './version.ts';
 const COMMANDS: Record<string, Record<string, () => Promise<CommandFactory>>> = {
   'Recording:': {
     record: async () => (await import('./commands/record.ts')).recordCommand,
+    serve: async () => (await import('./commands/serve.ts')).serveCommand,
     variants: async () => (await import('./commands/variants.ts')).variantsCommand,
     recover: async () => (await import('./commands/recover.ts')).recoverCommand,
   },
@@ -18,6 +19,9 @@ const COMMANDS: Record<string, Record<string, () => Promise<CommandFactory>>> = 
     play: async () => (await import('./commands/play.ts')).playCommand,
     export: async () => (await import('./commands/export.ts')).exportCommand,
     verify: async () => (await import('./commands/verify.ts')).verifyCommand,
+    rm: async () => (await import('./commands/rm.ts')).rmCommand,
+    prune: async () => (await import('./commands/prune.ts')).pruneCommand,
+    hold: async () => (await import('./commands/hold.ts')).holdCommand,
     reindex: async () => (await import('./commands/reindex.ts')).reindexCommand,
   },
   'Setting up:': {

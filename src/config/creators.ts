@@ -37,7 +37,7 @@ export const creatorSettingsSchema = z.strictObject({
 });
 export type CreatorSettings = z.output<typeof creatorSettingsSchema>;
 
-const creatorEntrySchema = z.strictObject({
+export const creatorEntrySchema = z.strictObject({
   handle,
   group: z
     .string()

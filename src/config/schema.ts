@@ -110,6 +110,21 @@ export const settingsSchema = z.strictObject({
     value: 'duration',
     example: '1m',
   }),
+  pollFloor: duration(1_000).prefault('1m').register(about, {
+    description: 'Planned looks at one creator are at least this far apart.',
+    form: DURATION_FORM,
+    env: 'LIVESTOW_POLL_FLOOR',
+    flag: '--poll-floor',
+    value: 'duration',
+  }),
+  pollCeiling: duration(1_000).prefault('1h').register(about, {
+    description:
+      'Planned looks at one creator are at most this far apart, while the credits of the day allow it.',
+    form: DURATION_FORM,
+    env: 'LIVESTOW_POLL_CEILING',
+    flag: '--poll-ceiling',
+    value: 'duration',
+  }),
   sampleInterval: duration(100).prefault('5m').register(about, {
     description:
       'How often a room is looked up while it is being recorded (viewers, title, still the same room). Each look costs credits.',
@@ -244,6 +259,8 @@ export interface Config {
   maxHoldMs: number;
   /** Null: the cadence is planned. */
   pollIntervalMs: number | null;
+  pollFloorMs: number;
+  pollCeilingMs: number;
   sampleIntervalMs: number;
   segmentDurationMs: number;
   stallTimeoutMs: number;
@@ -277,6 +294,8 @@ export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string
     proxy: settings.proxy ?? null,
     maxHoldMs: settings.maxHold,
     pollIntervalMs: settings.pollInterval ?? null,
+    pollFloorMs: settings.pollFloor,
+    pollCeilingMs: settings.pollCeiling,
     sampleIntervalMs: settings.sampleInterval,
     segmentDurationMs: settings.segmentDuration,
     stallTimeoutMs: settings.stallTimeout,

@@ -2,6 +2,7 @@
  * The composition root: makes every stage from the settings and hands it what it needs. The only place, with `cli/`, that
  * knows all of them.
  */
+import type { CreatorInForce } from '../config/creator-in-force.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { LivestowError } from '../kernel/errors.ts';
@@ -9,14 +10,16 @@ import type { Logger } from '../kernel/logger.ts';
 import { makePoster } from '../ffmpeg/jobs.ts';
 import { Beat } from '../ingest/beat.ts';
 import { openSource } from '../ingest/open-source.ts';
+import type { CreditLedger } from '../lookup/credit-ledger.ts';
 import { LookupClient } from '../lookup/lookup-client.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
+import type { Gap } from '../model/manifest.ts';
 import { createNet } from '../net/net.ts';
 import { Uploads } from '../ship/uploads.ts';
 import { DiskGuard } from '../spool/disk-guard.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
-import { preferringCodec } from '../variant/preferences.ts';
+import { preferringCodec, type Preferences } from '../variant/preferences.ts';
 import { rankVariants, type RankedVariant } from '../variant/rank.ts';
 import { variantsOf } from '../variant/variants-of.ts';
 import { chooseEngines } from './engine-choice.ts';
@@ -25,6 +28,11 @@ import { SessionPictures } from './session-pictures.ts';
 
 export interface Recorder {
   deps: RoomDeps;
+  /** With what is a creator's own in place of what holds for all. */
+  depsFor(creator: CreatorInForce): RoomDeps;
+  /** One for each location. */
+  storeAt(location: string): Store;
+  ledger: CreditLedger;
   store: Store;
   look: (handle: string, signal: AbortSignal) => Promise<Look>;
   rank: (room: LiveRoom) => RankedVariant[];
@@ -40,6 +48,7 @@ export interface ComposeOptions {
   version: string;
   maxDurationMs?: number | null;
   onShipped?: (key: string, tookMs: number) => void;
+  onGap?: (handle: string, session: string, gap: Gap) => void;
 }
 
 export async function composeRecorder({
@@ -55,7 +64,15 @@ export async function composeRecorder({
     logger: log,
   });
   const net = createNet({ mediaHosts: config.mediaHosts, proxy: config.proxy?.reveal() ?? null });
-  const store = openStore(config.store, { logger: log, clock, putsAtOnce: config.uploads });
+  const stores = new Map<string, { store: Store; pictures: SessionPictures }>();
+  const at = (location: string): { store: Store; pictures: SessionPictures } => {
+    const known = stores.get(location);
+    if (known) return known;
+    const store = openStore(location, { logger: log, clock, putsAtOnce: config.uploads });
+    const opened = { store, pictures: picturesIn(store) };
+    stores.set(location, opened);
+    return opened;
+  };
   const lookup = new LookupClient({
     apiKey: config.apiKey?.reveal(),
     baseUrl: config.apiUrl,
@@ -70,9 +87,27 @@ export async function composeRecorder({
   const look = (handle: string, signal: AbortSignal): Promise<Look> =>
     lookup.look(handle, { signal, fresh: true });
 
+  const picturesIn = (store: Store): SessionPictures =>
+    new SessionPictures({
+      store,
+      clock,
+      read: (url, read) => net.media.read(url, read),
+      makePoster: async (source, out, signal) => {
+        if (ffmpegPath !== undefined) await makePoster(source, out, { ffmpegPath, signal });
+      },
+      signal: giveUp.signal,
+    });
+  const rankBy =
+    (preferences: Preferences): RoomDeps['rank'] =>
+    (room, codec) =>
+      rank(room, codec === null ? preferences : preferringCodec(preferences, codec))
+        .filter(({ verdict }) => verdict === 'ranked')
+        .map(({ variant }) => variant);
+  const { store } = at(config.store);
+
   const deps: RoomDeps = {
     spoolRoot: config.spool,
-    store,
+    ...at(config.store),
     uploads: new Uploads({ atOnce: config.uploads, clock, log }),
     disk: new DiskGuard({ folder: config.spool, reserveBytes: config.diskReserveBytes, clock, log }),
     clock,
@@ -88,27 +123,28 @@ export async function composeRecorder({
     },
     openSource: (variant, signal) => openSource(variant, { media: net.media, clock, beat }, signal),
     look,
-    rank: (room, codec) => {
-      const preferences = codec === null ? config.ranking : preferringCodec(config.ranking, codec);
-      return rank(room, preferences)
-        .filter(({ verdict }) => verdict === 'ranked')
-        .map(({ variant }) => variant);
-    },
+    rank: rankBy(config.ranking),
     engineFor,
-    pictures: new SessionPictures({
-      store,
-      clock,
-      read: (url, read) => net.media.read(url, read),
-      makePoster: async (source, out, signal) => {
-        if (ffmpegPath !== undefined) await makePoster(source, out, { ffmpegPath, signal });
-      },
-      signal: giveUp.signal,
-    }),
     giveUp: giveUp.signal,
     ...(options.onShipped ? { onShipped: options.onShipped } : {}),
+    ...(options.onGap ? { onGap: options.onGap } : {}),
   };
   return {
     deps,
+    depsFor: (creator) => ({
+      ...deps,
+      ...at(creator.store),
+      rank: rankBy(creator.ranking),
+      settings: {
+        ...deps.settings,
+        maxHoldMs: creator.maxHoldMs,
+        sampleIntervalMs: creator.sampleIntervalMs,
+        maxDurationMs: creator.maxDurationMs ?? deps.settings.maxDurationMs,
+        priority: creator.priority,
+      },
+    }),
+    storeAt: (location) => at(location).store,
+    ledger: lookup.ledger,
     store,
     look,
     rank: (room) => rank(room),
@@ -116,7 +152,7 @@ export async function composeRecorder({
     close: async () => {
       giveUp.abort(gaveUp());
       await net.close();
-      store.close();
+      for (const { store: each } of stores.values()) each.close();
     },
   };
 }

@@ -18,6 +18,7 @@ import { manifestInStore } from './open-session.ts';
 import {
   finishSession,
   recordRoom,
+  type LiveLook,
   type LiveSession,
   type RoomDeps,
   type RoomOutcome,
@@ -30,11 +31,24 @@ export interface CreatorOptions {
   /** Gives up when the first look does not find the creator live. */
   noWait: boolean;
   cadence: Cadence;
+  /** Is given the watch, to hurry it. */
+  onWatch?: (watcher: Watcher) => void;
+  /** Rooms that are passed over as if offline. */
+  ignoreRoom?: (roomId: string) => boolean;
+  /** Waits until this creator may be recorded; `hasWaited`: what was seen before may be old. */
+  admit?: (signal: AbortSignal) => Promise<Admission>;
+  /** Ends the recording of this room with a StopRequest, and nothing but that. */
+  endRoom?: (roomId: string) => AbortSignal;
   onLook?: (look: Look) => void;
   onSession?: (session: LiveSession) => void;
   /** A recording is over; shipping and sealing go on. */
   onOver?: () => void;
   onSealed?: (manifest: Manifest) => void;
+}
+
+export interface Admission {
+  hasWaited: boolean;
+  release: () => void;
 }
 
 /** Who does not wait for the creator does not wait for the API either. */
@@ -99,6 +113,7 @@ async function watchAndRecord(
     }
     leftovers = leftovers.filter(goesOn);
   };
+  const isIgnored = (roomId: string): boolean => ignored.has(roomId) || options.ignoreRoom?.(roomId) === true;
   let firstLook = true;
   let known = true;
   const watcher = new Watcher({
@@ -108,7 +123,7 @@ async function watchAndRecord(
     clock,
     signal: stop,
     logger: log,
-    ignoreRoom: (roomId) => ignored.has(roomId),
+    ignoreRoom: (roomId) => isIgnored(roomId),
     onLook: (look) => {
       options.onLook?.(look);
       if (look.status === 'not-found' && known && !options.noWait) {
@@ -120,23 +135,29 @@ async function watchAndRecord(
       finishLeftovers((session) => room !== null && session.endsWith(room));
     },
   });
+  options.onWatch?.(watcher);
   try {
     if (options.noWait) {
       const look = await watcher.lookNow(NO_WAIT_TRIES);
       if (look.status !== 'live') return { kind: look.status === 'not-found' ? 'not-found' : 'not-live' };
       watcher.offer(look);
     }
-    for await (const look of watcher.rooms()) {
+    for await (const found of watcher.rooms()) {
       firstLook = false;
-      const outcome: RoomOutcome = await recordRoom(
-        handle,
-        look,
-        clock.now(),
-        deps,
-        stop,
-        isBusy,
-        options.onSession,
-      );
+      const admission = await options.admit?.(stop);
+      const recordIt = (look: LiveLook): Promise<RoomOutcome> => {
+        const end = options.endRoom?.(look.room.roomId);
+        const until = end === undefined ? stop : AbortSignal.any([stop, end]);
+        return recordRoom(handle, look, clock.now(), deps, until, isBusy, options.onSession);
+      };
+      let outcome: RoomOutcome;
+      try {
+        const look = admission?.hasWaited === true ? await watcher.lookNow() : found;
+        if (look.status !== 'live' || isIgnored(look.room.roomId)) continue;
+        outcome = await recordIt(look);
+      } finally {
+        admission?.release();
+      }
       // The newest session of a room goes on; an older one does not.
       leftovers = leftovers.filter((session) => session !== outcome.session);
       finish(outcome.session, outcome.finished);
@@ -170,13 +191,19 @@ export async function finishLeftover(
   const manifest = await persistently(deps, giveUp, `asking for ${session}`, () =>
     manifestInStore(store, handle, session, giveUp),
   );
-  if (!manifest || manifest.sealedAt === null) return finishSession(handle, session, deps);
+  const isRemoved = manifest !== undefined && manifest.deletedAt !== null;
+  if (!manifest || (manifest.sealedAt === null && !isRemoved)) return finishSession(handle, session, deps);
   // A crash came between sealing it and removing it here: lists may not know yet.
-  await persistently(deps, giveUp, `sealing ${session}`, () =>
-    new Publisher(store, handle).summarise(manifest, giveUp),
-  );
+  if (!isRemoved) {
+    await persistently(deps, giveUp, `sealing ${session}`, () =>
+      new Publisher(store, handle).summarise(manifest, giveUp),
+    );
+  }
   if (await holdsMore(spool, manifest)) {
-    throw new LivestowError('SPOOL', 'the session was sealed elsewhere without media that lies here', {
+    const what = isRemoved
+      ? 'removed from the archive, and media of it'
+      : 'sealed elsewhere without media that';
+    throw new LivestowError('SPOOL', `the session was ${what} lies here`, {
       hint: `look at ${spool.folder}, and remove it when it is of no use`,
     });
   }

@@ -13,7 +13,7 @@ import { sessionKeys } from '../layout/keys.ts';
 import { untoldGaps } from '../layout/untold.ts';
 import type { EndCause } from '../model/causes.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
-import { FORMAT, type JournalEntry, type Manifest } from '../model/manifest.ts';
+import { FORMAT, type Gap, type JournalEntry, type Manifest } from '../model/manifest.ts';
 import type { Variant, VariantLabel } from '../model/variant.ts';
 import type { OpenSource } from '../record/attempt.ts';
 import type { Engine, EpochSpec } from '../record/engine.ts';
@@ -60,6 +60,7 @@ export interface RoomDeps {
   /** Ends all shipping; what is left stays in the spool. */
   giveUp: AbortSignal;
   onShipped?: (key: string, tookMs: number) => void;
+  onGap?: (handle: string, session: string, gap: Gap) => void;
 }
 
 /** For a status line; the numbers move while it is recorded. */
@@ -242,6 +243,7 @@ async function beginTerm(
     lastSegmentKey: last?.key ?? null,
     segmentDurationMs: settings.segmentDurationMs,
     engineFor: deps.engineFor,
+    onGap: (gap) => deps.onGap?.(handle, session, gap),
     signal: giveUp,
   });
   if (term > 1) recording.event('resumed', { term });

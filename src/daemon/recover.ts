@@ -10,7 +10,7 @@ import { parseHandle } from '../model/handle.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { lockCreator } from '../spool/creator-lock.ts';
 import { findAside } from '../spool/set-aside.ts';
-import { isSpoolName, spooledSessions } from '../spool/session-spool.ts';
+import { DAEMON_FOLDER, isSpoolName, spooledSessions } from '../spool/session-spool.ts';
 import { requireWritableSpool } from '../spool/writable-spool.ts';
 import { finishLeftover } from './record-creator.ts';
 import type { RoomDeps } from './record-room.ts';
@@ -60,6 +60,7 @@ async function spooledCreators({ spoolRoot, log }: RoomDeps): Promise<string[]> 
     log.warn({ path }, 'livestow does not know what this is in its spool; it is left alone');
   for (const entry of await entriesOf(spoolRoot)) {
     const path = join(spoolRoot, entry.name);
+    if (entry.name === DAEMON_FOLDER) continue;
     if (!entry.isDirectory() || parseHandle(entry.name) !== entry.name) {
       tellStranger(path);
       continue;

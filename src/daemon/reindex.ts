@@ -5,6 +5,7 @@
  */
 import { listRefs } from '../archive/catalogue.ts';
 import { readText } from '../archive/read-text.ts';
+import { noteIfUnfinished } from '../archive/remove-session.ts';
 import {
   keyIn,
   openSession,
@@ -72,7 +73,10 @@ async function reindexSession(ref: SessionRef, deps: ReindexDeps): Promise<Reind
     const outcome = isRebuilt ? 'rebuilt' : changes.written.length > 0 ? 'mended' : 'kept';
     return { ...ref, outcome, sealed: manifest.sealedAt !== null, lost, problem: opened.manifestProblem };
   } catch (error) {
-    if (isLivestowError(error, 'NOT_FOUND')) return undefined;
+    if (isLivestowError(error, 'NOT_FOUND')) {
+      await noteIfUnfinished(store, ref, signal);
+      return undefined;
+    }
     if (!isLivestowError(error, 'MANIFEST')) throw error;
     return { ...ref, outcome: 'unreadable', sealed: false, lost: 0, problem: messageOf(error) };
   }

@@ -46,6 +46,8 @@ export const sessionKeys = {
   events: 'events.ndjson',
   cover: 'cover.jpg',
   poster: 'poster.jpg',
+  /** Keeps the session from being removed. */
+  hold: 'hold.json',
   segment: (term: number, epoch: number, n: number, container: Container): string =>
     `segments/${pad(term, 4)}-${pad(epoch, 4)}-${pad(n, 6)}.${container === 'mpegts' ? 'ts' : 'm4s'}`,
   init: (term: number, epoch: number): string => `segments/${pad(term, 4)}-${pad(epoch, 4)}-init.mp4`,
@@ -59,14 +61,26 @@ export const indexKey = (session: string, handle: string): string =>
   `${INDEX}sessions/${session}~${handle}.json`;
 export const indexPrefix = (sessionIdPrefix: string): string => `${INDEX}sessions/${sessionIdPrefix}`;
 
-const INDEX_NAME = /^index\/sessions\/([^~/]+)~([^~/]+)\.json$/;
+/** Sessions that are being removed just now, or whose removal broke off. Derived from their manifests. */
+export const REMOVALS = `${INDEX}removals/`;
+export const removalKey = (session: string, handle: string): string => `${REMOVALS}${session}~${handle}.json`;
 
-/** Which session an index object points at; undefined for any other key. */
-export function parseIndexKey(key: string): { session: string; handle: string } | undefined {
-  const [, session = '', name = ''] = INDEX_NAME.exec(key) ?? [];
+const NAME_OF_SESSION = /^([^~/]+)~([^~/]+)\.json$/;
+
+function parseNamed(key: string, folder: string): { session: string; handle: string } | undefined {
+  if (!key.startsWith(folder)) return undefined;
+  const [, session = '', name = ''] = NAME_OF_SESSION.exec(key.slice(folder.length)) ?? [];
   const handle = parseHandle(name);
   return isSessionId(session) && handle !== undefined && handle === name ? { session, handle } : undefined;
 }
+
+/** Which session an index object points at; undefined for any other key. */
+export const parseIndexKey = (key: string): { session: string; handle: string } | undefined =>
+  parseNamed(key, `${INDEX}sessions/`);
+
+/** Which session's removal an object tells of; undefined for any other key. */
+export const parseRemovalKey = (key: string): { session: string; handle: string } | undefined =>
+  parseNamed(key, REMOVALS);
 
 export interface SegmentName {
   term: number;

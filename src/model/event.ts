@@ -80,7 +80,6 @@ export const eventSchema = z.discriminatedUnion('type', [
   }),
 ]);
 export type LivestowEvent = z.infer<typeof eventSchema>;
-export type EventType = LivestowEvent['type'];
 
 type WithoutBase<T> = T extends unknown ? Omit<T, 'id' | 'at'> : never;
 /** As it is reported; when, and as which in the row, is added. */

@@ -93,6 +93,19 @@ export type Credits = z.infer<typeof creditsSchema>;
 export const coverageSchema = z.object({ liveMs: count, recordedMs: count, ratio: z.number().min(0).max(1) });
 export type Coverage = z.infer<typeof coverageSchema>;
 
+/** Why a session was removed, and what of; `finishedAt` is null while some of its objects may still be there. */
+export const deletionSchema = z.object({
+  reason: z.string(),
+  segments: count,
+  bytes: count,
+  finishedAt: isoTime.nullable(),
+});
+export type Deletion = z.infer<typeof deletionSchema>;
+
+/** What keeps a session from being removed. */
+export const holdSchema = z.object({ format: z.string(), heldAt: isoTime, reason: z.string().nullable() });
+export type Hold = z.infer<typeof holdSchema>;
+
 export const manifestSchema = z.object({
   format: z.string(),
   writer: z.object({ name: z.string(), version: z.string() }),
@@ -112,6 +125,8 @@ export const manifestSchema = z.object({
   coverage: coverageSchema,
   credits: creditsSchema,
   files: z.array(fileSchema),
+  /** Only where `deletedAt` is set. */
+  deletion: deletionSchema.optional(),
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 

@@ -3,7 +3,6 @@
  * segments, gaps and events into journal entries in the spool. It does not know where media comes from.
  */
 import type { Clock } from '../kernel/clock.ts';
-import { isoUtc } from '../kernel/clock.ts';
 import { hasNoRoom } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { EpochItem, GapItem, Timeline, TimelineItem } from '../ingest/timeline.ts';
@@ -19,8 +18,8 @@ import { EpochRecorder } from './epoch-recorder.ts';
 import { nothingRecorded, type RecordingProgress } from './recording-progress.ts';
 import { epochOf, lostMsOf, segmentEntry, segmentOf } from './journal-entries.ts';
 import { TermGaps } from './term-gaps.ts';
+import { TermJournal } from './term-journal.ts';
 
-const SPOOL_RETRY_MS = 1_000;
 /** Each has a process of its own: a stream that changes with every picture must not have them by the hundred. */
 const EPOCHS_ENDING_MOST = 3;
 /** Times are rounded on the way; less than a picture lasts. */
@@ -40,6 +39,8 @@ export interface SessionRecordingDeps {
   lastSegmentKey: string | null;
   segmentDurationMs: number;
   engineFor: (spec: EpochSpec, variant: VariantLabel) => Engine;
+  /** Told of each gap once it is journaled. */
+  onGap?: (gap: Gap) => void;
   /** Ends the waiting for a disk that cannot be written. */
   signal: AbortSignal;
 }
@@ -59,6 +60,7 @@ export class SessionRecording {
   readonly progress: RecordingProgress = nothingRecorded();
   readonly #deps: SessionRecordingDeps;
   readonly #tail: TailWriter;
+  readonly #journal: TermJournal;
   #container: Container | null;
   #epoch: CurrentEpoch | null = null;
   #epochs = 0;
@@ -78,6 +80,13 @@ export class SessionRecording {
     this.#deps = deps;
     this.#container = deps.container;
     this.#gaps = new TermGaps(deps);
+    this.#journal = new TermJournal({
+      ...deps,
+      onGap: (gap) => {
+        this.progress.gaps += 1;
+        deps.onGap?.(gap);
+      },
+    });
     this.#tail = new TailWriter(deps.spool.tailFolder, deps.term, (error) => {
       deps.log.error(
         { err: error },
@@ -131,7 +140,8 @@ export class SessionRecording {
           break;
         case 'gap':
           if (this.#epoch) this.#epoch.gaps.push(item);
-          else this.#then(() => this.#noteGaps(this.#gaps.between(item.fromMs, item.toMs, item.cause)));
+          else
+            this.#then(() => this.#journal.noteGaps(this.#gaps.between(item.fromMs, item.toMs, item.cause)));
           break;
         case 'event':
           this.event(item.event, item.detail);
@@ -143,12 +153,12 @@ export class SessionRecording {
 
   event(event: string, detail: Extract<JournalEntry, { type: 'event' }>['detail'] = {}): void {
     this.#deps.log.info({ event, ...detail }, event);
-    this.#journal({ type: 'event', at: this.#now(), event, detail });
+    this.#note({ type: 'event', at: this.#journal.now, event, detail });
   }
 
   /** Journals an entry after everything that was taken before it. */
   note(entry: JournalEntry): void {
-    this.#journal(entry);
+    this.#note(entry);
   }
 
   /** For want of room no media is taken for now: closes what is open, so that it is shipped. */
@@ -158,7 +168,7 @@ export class SessionRecording {
     if (!current) return;
     await current.recorder.pause();
     await current.chain;
-    await this.#persist(() => this.#deps.spool.cutJournal());
+    await this.#journal.persist(() => this.#deps.spool.cutJournal());
   }
 
   /**
@@ -168,7 +178,7 @@ export class SessionRecording {
   async end(withheldUntilMs: number | null = null): Promise<void> {
     void this.#endEpoch((recorder) => recorder.end());
     this.#then(() =>
-      this.#noteGaps(this.#gaps.end(this.#deps.clock.now(), withheldUntilMs, this.#lastPictureMs)),
+      this.#journal.noteGaps(this.#gaps.end(this.#deps.clock.now(), withheldUntilMs, this.#lastPictureMs)),
     );
     await this.#finish();
   }
@@ -199,7 +209,7 @@ export class SessionRecording {
     this.#container ??= item.video?.codec === 'h265' ? 'fmp4' : 'mpegts';
     this.#epochs += 1;
     const epoch = epochOf(item, { term, epoch: this.#epochs, container: this.#container }, variant);
-    const engineFolder = await this.#persist(() => spool.engineFolder(term, epoch.epoch));
+    const engineFolder = await this.#journal.persist(() => spool.engineFolder(term, epoch.epoch));
     const spec: EpochSpec = {
       term,
       epoch: this.#epochs,
@@ -260,10 +270,10 @@ export class SessionRecording {
     this.#then(async () => {
       await ended;
       await ending.chain;
-      await this.#noteGaps(
+      await this.#journal.noteGaps(
         ending.gaps.flatMap(({ fromMs, toMs, cause }) => this.#gaps.between(fromMs, toMs, cause)),
       );
-      await this.#persist(() => this.#deps.spool.cutJournal());
+      await this.#journal.persist(() => this.#deps.spool.cutJournal());
     });
     await ended;
   }
@@ -272,23 +282,10 @@ export class SessionRecording {
   async #noteLost(current: CurrentEpoch, fromDtsMs: number, toDtsMs: number, cause: GapCause): Promise<void> {
     const fromMs = this.#deps.timeline.wallOf(fromDtsMs);
     const head = this.#gaps.head(fromMs, current.epoch.variant.protocol);
-    await this.#noteGaps([...head, ...this.#gaps.between(fromMs, fromMs + toDtsMs - fromDtsMs, cause)]);
-  }
-
-  async #noteGaps(gaps: readonly Gap[]): Promise<void> {
-    if (gaps.length === 0) return;
-    await this.#append(...this.#entriesOf(gaps));
-    this.#tell(gaps);
-  }
-
-  #entriesOf(gaps: readonly Gap[]): JournalEntry[] {
-    return gaps.map((gap) => ({ type: 'gap', at: this.#now(), gap }));
-  }
-
-  #tell(gaps: readonly Gap[]): void {
-    this.progress.gaps += gaps.length;
-    for (const gap of gaps)
-      this.#deps.log.warn({ gap }, `${(gap.ms / 1000).toFixed(1)} s are missing: ${gap.cause}`);
+    await this.#journal.noteGaps([
+      ...head,
+      ...this.#gaps.between(fromMs, fromMs + toDtsMs - fromDtsMs, cause),
+    ]);
   }
 
   async #addInit(current: CurrentEpoch, init: ClosedInit): Promise<void> {
@@ -301,14 +298,14 @@ export class SessionRecording {
     current.announced = true;
     const entry: JournalEntry = {
       type: 'epoch',
-      at: this.#now(),
+      at: this.#journal.now,
       container: this.#container,
       epoch: current.epoch,
     };
     const key = current.epoch.init;
-    if (init === null || key === null) await this.#append(entry);
+    if (init === null || key === null) await this.#journal.append(entry);
     else
-      await this.#persist(
+      await this.#journal.persist(
         async () => void (await this.#deps.spool.addObject(init.path, { ...init, key }, entry)),
       );
   }
@@ -326,31 +323,31 @@ export class SessionRecording {
     const head = this.#gaps.head(startsAtMs, current.epoch.variant.protocol);
     const within = current.gaps.filter(({ fromMs }) => fromMs <= endsAtMs + ROUNDING_MS);
     const behind = within.flatMap(({ fromMs, toMs, cause }) => this.#gaps.between(fromMs, toMs, cause, key));
-    const entries = [...this.#entriesOf(head), segmentEntry(segment, closed, this.#now())];
+    const entries = [...this.#journal.entriesOf(head), segmentEntry(segment, closed, this.#journal.now)];
     const lostMs = lostMsOf(closed);
     if (lostMs > 0) {
       const detail = { key, fed: closed.fedPictures, written: closed.pictures };
-      entries.push({ type: 'event', at: this.#now(), event: 'engine-lost', detail });
+      entries.push({ type: 'event', at: this.#journal.now, event: 'engine-lost', detail });
       const cause = (await hasNoRoom(spool.folder)) ? 'disk-full' : lossCause;
       behind.unshift(...this.#gaps.between(endsAtMs - lostMs, endsAtMs, cause, key));
     }
-    entries.push(...this.#entriesOf(behind));
-    if (!(await this.#persist(() => spool.addObject(closed.path, segment, ...entries)))) {
-      await this.#noteGaps([...head, ...this.#gaps.between(startsAtMs, endsAtMs, 'lost-locally')]);
+    entries.push(...this.#journal.entriesOf(behind));
+    if (!(await this.#journal.persist(() => spool.addObject(closed.path, segment, ...entries)))) {
+      await this.#journal.noteGaps([...head, ...this.#gaps.between(startsAtMs, endsAtMs, 'lost-locally')]);
       return;
     }
-    this.#tell([...head, ...behind]);
+    this.#journal.tell([...head, ...behind]);
     current.gaps = current.gaps.filter((gap) => !within.includes(gap));
     this.#gaps.segmentClosed(key);
     this.progress.recordedMs += segment.durationMs;
     this.progress.bytes += segment.bytes;
     this.progress.segments += 1;
     // The first segment makes the session visible in the store; later ones wait for the journal's own rhythm.
-    if (this.progress.segments === 1) await this.#persist(() => spool.cutJournal());
+    if (this.progress.segments === 1) await this.#journal.persist(() => spool.cutJournal());
     await this.#tail.closedUpTo(closed.lastDtsMs);
     if (this.#resumedUpToMs !== null && closed.lastDtsMs >= this.#resumedUpToMs + KEPT_MS) {
       this.#resumedUpToMs = null;
-      await this.#persist(() => removeTail(spool.tailFolder, term));
+      await this.#journal.persist(() => removeTail(spool.tailFolder, term));
     }
   }
 
@@ -359,38 +356,17 @@ export class SessionRecording {
     current.chain = current.chain.then(step).catch((error: unknown) => this.#fail(error));
   }
 
-  #journal(entry: JournalEntry): void {
-    this.#then(() => this.#append(entry));
-  }
-
-  async #append(...entries: readonly JournalEntry[]): Promise<void> {
-    await this.#persist(() => this.#deps.spool.append(...entries));
+  #note(entry: JournalEntry): void {
+    this.#then(() => this.#journal.append(entry));
   }
 
   #then(step: () => Promise<void>): void {
     this.#closing = this.#closing.then(step).catch((error: unknown) => this.#fail(error));
   }
 
-  /** A full or failing disk is waited for: what is closed is not lost, and the tail holds what is open. */
-  async #persist<T>(step: () => Promise<T>): Promise<T> {
-    const { log, clock, signal } = this.#deps;
-    for (;;) {
-      try {
-        return await step();
-      } catch (error) {
-        log.error({ err: error }, 'the spool cannot be written; trying again');
-        await clock.delay(SPOOL_RETRY_MS, signal);
-      }
-    }
-  }
-
   #fail(error: unknown): void {
     // What follows from the first failure says nothing new.
     this.#deps.log[this.#failure ? 'debug' : 'error']({ err: error }, 'recording failed');
     this.#failure ??= { error };
-  }
-
-  #now(): string {
-    return isoUtc(this.#deps.clock.now());
   }
 }

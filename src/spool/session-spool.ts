@@ -35,6 +35,9 @@ import { FOLDERS, strangersIn } from './strangers.ts';
 /** Ends the name of a session's folder that is being removed. */
 const DOOMED = '.sealed';
 
+/** Beside the creators' folders, under a name that no handle has: what `livestow serve` keeps for itself. */
+export const DAEMON_FOLDER = 'livestow-serve';
+
 /** A closed file as its journal entry describes it. */
 export interface SpooledObject {
   key: string;

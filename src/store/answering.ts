@@ -32,6 +32,8 @@ export function answering(store: Store, onAnswer: () => void): Store {
     list: (prefix, options) => each(store.list(prefix, options)),
     folders: (prefix, signal) => each(store.folders(prefix, signal)),
     delete: (key, signal) => told(store.delete(key, signal)),
+    lockOf: (key, signal) => told(store.lockOf(key, signal)),
+    keepsVersions: (signal) => told(store.keepsVersions(signal)),
     presign: (key, expiresInSeconds) => store.presign(key, expiresInSeconds),
     close: () => store.close(),
   };

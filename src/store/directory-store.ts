@@ -119,6 +119,14 @@ export class DirectoryStore implements Store {
     }
   }
 
+  lockOf(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  keepsVersions(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   presign(): Promise<undefined> {
     return Promise.resolve(undefined);
   }

@@ -18,6 +18,8 @@ export function limited(store: Store, putsAtOnce = DEFAULT_PUTS_AT_ONCE): Store 
     list: (prefix, options) => store.list(prefix, options),
     folders: (prefix, signal) => store.folders(prefix, signal),
     delete: (key, signal) => store.delete(key, signal),
+    lockOf: (key, signal) => store.lockOf(key, signal),
+    keepsVersions: (signal) => store.keepsVersions(signal),
     presign: (key, expiresInSeconds) => store.presign(key, expiresInSeconds),
     close: () => store.close(),
   };

@@ -96,6 +96,8 @@ export function retrying(store: Store, deps: RetryDeps): Store {
     folders: (prefix, signal) =>
       goingOn<string>(`folders ${prefix}`, signal, (last) => beyond(store.folders(prefix, signal), last)),
     delete: (key, signal) => again(`delete ${key}`, signal, () => store.delete(key, signal)),
+    lockOf: (key, signal) => again(`lock of ${key}`, signal, () => store.lockOf(key, signal)),
+    keepsVersions: (signal) => again('versions', signal, () => store.keepsVersions(signal)),
     presign: (key, expiresInSeconds) => store.presign(key, expiresInSeconds),
     close: () => store.close(),
   };

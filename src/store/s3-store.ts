@@ -17,8 +17,17 @@ import { DEFAULT_S3_TIMEOUTS, type S3Credentials, type S3Timeouts } from './s3-c
 import { s3Error } from './s3-errors.ts';
 import { presignGet, probe } from './s3-probe.ts';
 import { headObject, putObject } from './s3-put.ts';
+import { S3Retention } from './s3-retention.ts';
 import type { S3Location } from './s3-url.ts';
-import type { Body, ByteRange, ObjectInfo, PutOptions, Store, StoreCapabilities } from './store.ts';
+import type {
+  Body,
+  ByteRange,
+  ObjectInfo,
+  ObjectLock,
+  PutOptions,
+  Store,
+  StoreCapabilities,
+} from './store.ts';
 
 /** What S3 accepts at most. */
 const LONGEST_PRESIGN_SECONDS = 7 * 24 * 3600;
@@ -32,10 +41,12 @@ export interface S3StoreOptions {
 export class S3Store implements Store {
   readonly description: string;
   readonly #calls: S3Calls;
+  readonly #retention: S3Retention;
   #capabilities: Promise<StoreCapabilities> | undefined;
 
   constructor(location: S3Location, options: S3StoreOptions = {}) {
     this.#calls = new S3Calls(location, { ...DEFAULT_S3_TIMEOUTS, ...options.timeouts }, options.credentials);
+    this.#retention = new S3Retention(this.#calls);
     this.description = `s3://${location.bucket}/${location.prefix}${location.endpoint ? ` at ${location.endpoint.origin}` : ''}`;
   }
 
@@ -113,6 +124,15 @@ export class S3Store implements Store {
   async delete(key: string, signal?: AbortSignal): Promise<void> {
     checkKey(key);
     await this.#remove(key, signal);
+  }
+
+  async lockOf(key: string, signal?: AbortSignal): Promise<ObjectLock | null> {
+    checkKey(key);
+    return this.#retention.lockOf(key, signal);
+  }
+
+  keepsVersions(signal?: AbortSignal): Promise<boolean | null> {
+    return this.#retention.keepsVersions(signal);
   }
 
   async presign(key: string, expiresInSeconds: number): Promise<string> {

@@ -21,6 +21,8 @@
  *   key, at the call and not in mid-stream. Its stream MUST be read to the end or destroyed, and read without long
  *   pauses: an adapter may take a reader that rests for a network that died.
  * - `delete` of a missing key MUST succeed.
+ * - `delete` removes what a reader sees. Where the bucket keeps versions (`keepsVersions`) the old one stays and takes its
+ *   room, and a lock (`lockOf`) stops only whoever asks first. Null means that the store does not say.
  * - Every call MUST end within a bounded time on a dead network, and reject with the signal's reason at once when its
  *   signal aborts (whether an aborted put took place is then unknown).
  * - Errors MUST be LivestowErrors of the STORE_ codes with `retryable` set honestly (SPOOL for a local file that cannot
@@ -75,6 +77,13 @@ export interface StoreCapabilities {
   presignedUrls: boolean;
 }
 
+/** S3 Object Lock: a retention that has passed may still be told. */
+export interface ObjectLock {
+  kind: 'retention' | 'legal-hold';
+  /** Null for a legal hold, which has no end. */
+  until: Date | null;
+}
+
 export interface Store {
   /** For people: no credentials in it. */
   readonly description: string;
@@ -88,6 +97,9 @@ export interface Store {
   /** The names directly below the prefix that end in `/`, as full keys: the folders. */
   folders(prefix: string, signal?: AbortSignal): AsyncIterable<string>;
   delete(key: string, signal?: AbortSignal): Promise<void>;
+  /** Null when nothing keeps the object, or there is none. */
+  lockOf(key: string, signal?: AbortSignal): Promise<ObjectLock | null>;
+  keepsVersions(signal?: AbortSignal): Promise<boolean | null>;
   presign(key: string, expiresInSeconds: number): Promise<string | undefined>;
   /** Releases sockets. */
   close(): void;

@@ -1,6 +1,6 @@
 /**
- * When to look next at a creator who is not live. Looks cost credits, so this is where money is spent; a planned cadence
- * that learns from the archive's history takes this seam's other side.
+ * When to look next at a creator who is not live. Looks cost credits, so this is where money is spent: the fixed
+ * intervals here know nothing of it, the planned cadence (`look-planner.ts`) does.
  */
 
 export interface CadenceState {
@@ -13,7 +13,9 @@ export interface CadenceState {
 }
 
 export interface Cadence {
-  /** How long to wait from now; 0: at once. */
+  /**
+   * How long to wait from now; 0: look at once. Asked again after the wait, for it may know more by then, until it says 0.
+   */
   nextLookInMs(state: CadenceState): number;
 }
 
@@ -25,10 +27,15 @@ export const fixedCadence = (intervalMs: number): Cadence => ({
 const DEFAULT_INTERVAL_MS = 60_000;
 const SPREAD = 0.1;
 
-/** About a minute, with a tenth of jitter so that many creators don't fall into step. */
-export const defaultCadence = (random: () => number = Math.random): Cadence => ({
-  nextLookInMs(state) {
-    const intervalMs = DEFAULT_INTERVAL_MS * (1 + SPREAD * (2 * random() - 1));
-    return fixedCadence(intervalMs).nextLookInMs(state);
-  },
-});
+/** About a minute, with a tenth of jitter so that many creators don't fall into step. For one creator. */
+export function defaultCadence(random: () => number = Math.random): Cadence {
+  const draw = (): Cadence => fixedCadence(DEFAULT_INTERVAL_MS * (1 + SPREAD * (2 * random() - 1)));
+  let interval = draw();
+  return {
+    nextLookInMs(state) {
+      const waitMs = interval.nextLookInMs(state);
+      if (waitMs === 0) interval = draw();
+      return waitMs;
+    },
+  };
+}

@@ -35,6 +35,8 @@ export class Watcher {
   readonly #options: WatchOptions;
   #offered: Look | undefined;
   #looks = 0;
+  #isHurried = false;
+  #wake = (): void => {};
   /** Monotonic time at which the last answered look was begun. */
   #lookedAtMs: number | null = null;
 
@@ -46,6 +48,17 @@ export class Watcher {
   offer(look: Look): void {
     this.#offered = look;
     this.#lookedAtMs = this.#options.clock.monotonic();
+  }
+
+  /** The cadence says something else now: it is asked again. */
+  reconsider(): void {
+    this.#wake();
+  }
+
+  /** The next look comes at once, whatever the cadence says. */
+  hurry(): void {
+    this.#isHurried = true;
+    this.#wake();
   }
 
   /**
@@ -81,15 +94,31 @@ export class Watcher {
    * LOOKUP_BAD_REQUEST, anything unexpected), and the signal's reason when it aborts.
    */
   async *rooms(): AsyncGenerator<LiveLook, never, undefined> {
-    const { cadence, clock, signal, ignoreRoom } = this.#options;
+    const { signal, ignoreRoom } = this.#options;
     for (;;) {
-      const waitMs = this.#offered === undefined ? cadence.nextLookInMs(this.#state()) : 0;
-      if (waitMs > 0) await clock.delay(waitMs, signal);
+      await this.#untilDue();
       signal.throwIfAborted();
       const look = this.#offered ?? (await this.lookNow());
       this.#offered = undefined;
       if (look.status === 'live' && ignoreRoom?.(look.room.roomId) !== true) yield look;
     }
+  }
+
+  async #untilDue(): Promise<void> {
+    const { cadence, clock, signal } = this.#options;
+    while (this.#offered === undefined && !this.#isHurried) {
+      const waitMs = cadence.nextLookInMs(this.#state());
+      if (waitMs <= 0) return;
+      const hurry = Promise.withResolvers<void>();
+      this.#wake = hurry.resolve;
+      const over = new AbortController();
+      const wait = clock.delay(waitMs, AbortSignal.any([signal, over.signal])).catch((error: unknown) => {
+        if (!over.signal.aborted) throw error;
+      });
+      await Promise.race([wait, hurry.promise]);
+      over.abort();
+    }
+    this.#isHurried = false;
   }
 
   #state() {

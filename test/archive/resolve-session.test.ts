@@ -70,3 +70,11 @@ test('the index may be missing or wrong', async () => {
   await rm(join(temp.root, 'index'), { recursive: true });
   expect(await resolveSession(temp.store, session)).toEqual({ handle, session });
 });
+
+test('an id that two creators have is neither’s', async () => {
+  await using temp = await tempStore();
+  const { session } = await buildSession(temp.store, small);
+  await buildSession(temp.store, { ...small, handle: 'bob' });
+  await expect(resolveSession(temp.store, session)).rejects.toMatchObject({ code: 'AMBIGUOUS' });
+  expect(await resolveSession(temp.store, `bob/${session}`)).toEqual({ handle: 'bob', session });
+});

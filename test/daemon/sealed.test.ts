@@ -2,6 +2,7 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { removeSession } from '../../src/archive/remove-session.ts';
 import { verifySession } from '../../src/archive/verify.ts';
 import { recoverSpool, type Recovered } from '../../src/daemon/recover.ts';
 import { reindex, type Reindexed } from '../../src/daemon/reindex.ts';
@@ -86,6 +87,70 @@ describe('a sealed session', () => {
       .filter((key) => key.includes(session))
       .map((key) => key.split('/').at(-1));
     expect(new Set(written)).toEqual(new Set([`${session}~alice.json`, 'summary.json']));
+  });
+});
+
+/** By `rm`, with `--force` where it is not sealed. */
+async function remove({ store, clock }: House, session: string): Promise<void> {
+  const { signal } = new AbortController();
+  const options = { reason: 'rm', evenUnsealed: true, clock, signal };
+  const removal = await removeSession(store, { handle: 'alice', session }, options);
+  expect(removal.outcome).toBe('removed');
+}
+
+describe('a removed session', () => {
+  test('stays removed: its room is recorded as another session, and nothing left of it is shipped', async () => {
+    const { house, session } = await sealedWithLeftover();
+    await remove(house, session);
+    const before = await snapshot(house, session);
+    expect(Object.keys(before)).toEqual(['manifest.json']);
+
+    await house.pass(61_000 - house.clock.monotonic());
+    const recorder = house.recorder({ once: true });
+    await recorder.over();
+    expect(recorder.sealed).toEqual([expect.not.stringContaining(session)]);
+    expect(await recover(house)).toEqual([]);
+    expect((await mend(house)).map((each) => each.session)).toEqual(recorder.sealed);
+    expect(await snapshot(house, session)).toEqual(before);
+    expect(await readdir(join(house.root, 'spool', 'alice'))).toEqual(['lock.sqlite']);
+  });
+
+  test('that was not sealed is not gone on with', async () => {
+    const house = await House.open();
+    house.broadcasts = [{ roomId: A, fromMs: 0, toMs: 60_000 }];
+    const first = house.recorder();
+    await house.pass(20_000);
+    await first.stopAs('drain');
+    const [session = ''] = await house.sessions();
+    expect((await house.manifest(session)).sealedAt).toBeNull();
+    await remove(house, session);
+    const before = await snapshot(house, session);
+
+    const second = house.recorder({ once: true });
+    await second.over();
+    expect(second.sealed).toEqual([expect.not.stringContaining(session)]);
+    const { untrue, manifest } = await house.account(second.sealed[0] ?? '');
+    expect([untrue, manifest.endCause]).toEqual([[], 'room-ended']);
+    expect(await recover(house)).toEqual([]);
+    expect(await snapshot(house, session)).toEqual(before);
+  });
+
+  test('of which media lies in the spool is told, and that is left alone', async () => {
+    const house = await House.open();
+    house.broadcasts = [{ roomId: A, fromMs: 0, toMs: 60_000 }];
+    const first = house.recorder();
+    await house.pass(16_000);
+    house.store.fails = (operation, key) => operation === 'put' && key.includes('/segments/');
+    await house.pass(16_000);
+    const left = await house.asLeftByCrash();
+    first.giveUp.abort();
+    first.stop.abort();
+    await first.over();
+    const [session = ''] = await left.sessions();
+    await remove(left, session);
+    expect(await recover(left)).toMatchObject([{ session, outcome: 'left', error: { code: 'SPOOL' } }]);
+    expect((await readdir(join(left.root, 'spool/alice', session, 'segments'))).length).toBeGreaterThan(0);
+    expect(Object.keys(await snapshot(left, session))).toEqual(['manifest.json']);
   });
 });
 

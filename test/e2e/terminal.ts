@@ -23,6 +23,16 @@ export class Terminal implements AsyncDisposable {
     });
   }
 
+  /** Keys, as somebody presses them. */
+  type(text: string): void {
+    this.#script.stdin?.write(text);
+  }
+
+  /** Resolves when the terminal shows this. */
+  async shows(text: string): Promise<void> {
+    while (!this.said.includes(text)) await once(this.#script.stdout!, 'data');
+  }
+
   /** Ctrl-C: the terminal sends SIGINT to its whole foreground process group. */
   interrupt(): void {
     this.#script.stdin?.write('\u0003');

@@ -72,6 +72,14 @@ function failing(failures: Error[]): Store & { writeIds: (string | undefined)[] 
       fail();
       return directory.delete(key, signal);
     },
+    lockOf: async () => {
+      fail();
+      return directory.lockOf();
+    },
+    keepsVersions: async () => {
+      fail();
+      return directory.keepsVersions();
+    },
     presign: () => directory.presign(),
     close: () => {},
   };

@@ -3,8 +3,6 @@ import { Command } from 'commander';
 import { composeRecorder } from '../../daemon/compose.ts';
 import { recordCreator, type CreatorOutcome } from '../../daemon/record-creator.ts';
 import type { LiveSession } from '../../daemon/record-room.ts';
-import type { Config } from '../../config/schema.ts';
-import { LivestowError } from '../../kernel/errors.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import { defaultCadence, fixedCadence } from '../../watch/cadence.ts';
 import {
@@ -13,6 +11,7 @@ import {
   examples,
   HANDLE_HELP,
   handleArgument,
+  requireKey,
   type CommandFactory,
 } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -114,14 +113,6 @@ the next start ships it.`,
         }
       }),
     );
-
-/** Before anything is made or told: without a key nobody can be looked up. */
-function requireKey({ apiKey }: Config): void {
-  if (apiKey !== undefined) return;
-  throw new LivestowError('CONFIG', 'there is no key for the lookup API', {
-    hint: 'set LIVESTOW_API_KEY to a Social Fetch key (sfk_...)',
-  });
-}
 
 function exitCodeFor(outcome: CreatorOutcome, stop: AbortSignal): ExitCode {
   if (stopKind(stop) === 'drain') return EXIT.done;

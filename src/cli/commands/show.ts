@@ -1,5 +1,6 @@
 /** `livestow show <session>`: what was recorded of one broadcast, and what was not. */
 import { Command } from 'commander';
+import { heldBecause } from '../../archive/hold.ts';
 import { resolveSession } from '../../archive/resolve-session.ts';
 import { openSession, type OpenedSession } from '../../archive/session-reader.ts';
 import { formatBytes } from '../../kernel/byte-size.ts';
@@ -27,15 +28,19 @@ export const showCommand: CommandFactory = (context) =>
           if (opened.manifestProblem !== null)
             context.err.line(`warning: ${opened.manifestProblem}; shown from the journals`);
           if (json) context.out.json(opened.manifest);
-          else context.out.line(describe(opened, store.description).join('\n'));
+          else {
+            const held = await heldBecause(store, ref, signal);
+            context.out.line(describe(opened, store.description, held).join('\n'));
+          }
           return EXIT.done;
         }),
       ),
     );
 
-function describe({ ref, manifest }: OpenedSession, store: string): string[] {
+function describe({ ref, manifest }: OpenedSession, store: string, held: string | null): string[] {
   return [
     ...facts(ref.handle, manifest, store),
+    ...(held === null ? [] : ['', foreign(held)]),
     ...section('Epochs', epochs(manifest)),
     ...section('Gaps', gaps(manifest)),
     ...section('Files', files(manifest)),

@@ -1,0 +1,103 @@
+/** `livestow serve`: the daemon, for every creator of the config file. */
+import { Command } from 'commander';
+import { onFileChange } from '../../config/file-watch.ts';
+import type { LoadedConfig } from '../../config/load.ts';
+import { Daemon } from '../../daemon/daemon.ts';
+import { isLivestowError } from '../../kernel/errors.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import { stopKind } from '../../kernel/stop-request.ts';
+import { action, examples, requireKey, type CommandFactory } from '../command.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import type { CliContext } from '../context.ts';
+import { livestowVersion } from '../version.ts';
+
+/** How long shipping may go on after the end: `docs/operations.md` says so to the operator. */
+const PATIENCE_MS = { interrupt: 60_000, drain: 20_000 } as const;
+
+export const serveCommand: CommandFactory = (context) =>
+  new Command('serve')
+    .description('the daemon: watches and records every creator of the config file')
+    .addHelpText(
+      'after',
+      `${examples('serve', 'serve --config /etc/livestow/livestow.yaml')}
+
+The config file is read again when it changes, and on SIGHUP: creators come and go without a restart and without a cut
+in any recording; a file that is wrong is refused, and what was in force stays. Ctrl-C (SIGINT) ends all recordings,
+ships and seals them, and exits 130. SIGTERM ships what it can and leaves the sessions open for the next start. A second
+signal stops at once; nothing recorded is lost then either.`,
+    )
+    .action(
+      action(async (_flags: unknown, command: Command): Promise<ExitCode> => {
+        const loaded = await context.loadConfig(command);
+        requireKey(loaded.config);
+        const log = context.createLogger(loaded.config);
+        let reload = (): void => {};
+        const stop = context.stopSignal({ onHangup: () => reload() });
+        const { clock } = context;
+        const daemon = await Daemon.open({ config: loaded.config, clock, log, version: livestowVersion() });
+        try {
+          log.info(
+            {
+              creators: daemon.roster.all.length,
+              store: daemon.recorder.store.description,
+              spool: loaded.config.spool,
+            },
+            'serving',
+          );
+          if (daemon.roster.all.length === 0)
+            log.warn('nobody is watched: the config file lists no creators');
+          reload = () => void reloadConfig(context, command, daemon, log);
+          if (loaded.file !== null) onFileChange(loaded.file, reload, { clock, log, signal: stop });
+          await aborted(stop);
+          const kind = stopKind(stop) ?? 'interrupt';
+          if (kind === 'drain')
+            log.info('draining: sessions stay open, and the next start goes on with them');
+          const cancel = clock.after(PATIENCE_MS[kind], () => daemon.giveUp());
+          await daemon.end(kind);
+          cancel();
+          return kind === 'drain' ? EXIT.done : EXIT.interrupted;
+        } finally {
+          await daemon.close();
+        }
+      }),
+    );
+
+/** What was wrong is told, and what was in force stays. */
+async function reloadConfig(
+  context: CliContext,
+  command: Command,
+  daemon: Daemon,
+  log: Logger,
+): Promise<void> {
+  let loaded: LoadedConfig;
+  try {
+    loaded = await context.loadConfig(command, { tell: false });
+  } catch (error) {
+    if (!isLivestowError(error)) throw error;
+    log.error({ err: error }, 'the config file is refused; what was in force stays');
+    daemon.events.report({ type: 'config', outcome: 'refused', message: error.message });
+    return;
+  }
+  const { change, waiting } = daemon.reload(loaded.config);
+  const message = [
+    ...(['added', 'removed', 'changed'] as const).flatMap((what) =>
+      change[what].length === 0 ? [] : [`${what}: ${change[what].map((handle) => `@${handle}`).join(', ')}`],
+    ),
+    ...(waiting.length === 0 ? [] : [`wait for the next start: ${waiting.join(', ')}`]),
+  ].join('; ');
+  log.info(
+    { ...change, waiting },
+    `the config file was read again${message === '' ? ': nothing changed' : ''}`,
+  );
+  daemon.events.report({
+    type: 'config',
+    outcome: 'reloaded',
+    message: message === '' ? 'nothing changed' : message,
+  });
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

@@ -1,0 +1,310 @@
+/**
+ * One creator in the daemon: watched and recorded for as long as it is on the roster, in its windows, unless it is paused.
+ * A run (`record-creator.ts`) that fails is begun again after a while; what is asked for meanwhile (another preference, a
+ * pause, a removal) never cuts a recording.
+ */
+import type { CreatorInForce } from '../config/creator-in-force.ts';
+import { isoUtc, type Clock } from '../kernel/clock.ts';
+import { isLivestowError, messageOf } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { StopRequest, type StopKind } from '../kernel/stop-request.ts';
+import type { Look } from '../model/look.ts';
+import { recordingWindows, type RecordingWindows } from '../schedule/windows.ts';
+import type { Cadence } from '../watch/cadence.ts';
+import type { NextLook } from '../watch/planned-cadence.ts';
+import type { Watcher } from '../watch/watcher.ts';
+import type { EventLog } from './event-log.ts';
+import { recordCreator } from './record-creator.ts';
+import type { LiveSession, RoomDeps } from './record-room.ts';
+import type { Slots } from './slots.ts';
+import { statusOf, type CreatorStatus, type TaskProblem } from './creator-status.ts';
+
+/** Between runs that fail, in a row. */
+const PAUSES_MS = [10_000, 30_000, 60_000, 5 * 60_000, 15 * 60_000];
+/** A timer that waits longer is a mistake of whoever set it; a window that far off is asked for again. */
+const LONGEST_TIMER_MS = 24 * 3_600_000;
+
+export interface CreatorTaskDeps {
+  clock: Clock;
+  log: Logger;
+  events: EventLog;
+  slots: Slots;
+  /** For windows that name none. */
+  timeZone: string;
+  depsFor: (creator: CreatorInForce) => RoomDeps;
+  cadenceFor: (
+    creator: CreatorInForce,
+    windows: RecordingWindows | null,
+  ) => Cadence & { next?: NextLook | null };
+  /** Of every answered look, by a watch or a recording. */
+  onLook: (handle: string, look: Look) => void;
+}
+
+export class CreatorTask {
+  readonly #deps: CreatorTaskDeps;
+  #creator: CreatorInForce;
+  #windows: RecordingWindows | null;
+  /** Handed to the run as it is; what is put into it holds from the next recording on. */
+  readonly #room: RoomDeps;
+  #cadence: (Cadence & { next?: NextLook | null }) | null = null;
+  #watcher: Watcher | null = null;
+  /** Ends the run. */
+  #run = new AbortController();
+  /** Ends the recording. */
+  #recording: AbortController | null = null;
+  #session: LiveSession | null = null;
+  #isQueued = false;
+  /** Runs may go on to ship and seal. */
+  #isRunning = false;
+  #isRetired = false;
+  /** Looked for by order of the operator, whatever windows say. */
+  #isForced = false;
+  #problem: TaskProblem | null = null;
+  readonly #ignored = new Set<string>();
+  #roomId: string | null = null;
+  #lastLook: { atMs: number; status: Look['status'] } | null = null;
+  #wake = (): void => {};
+  readonly #ended: Promise<void>;
+
+  constructor(creator: CreatorInForce, deps: CreatorTaskDeps) {
+    this.#deps = deps;
+    this.#creator = creator;
+    this.#windows = this.#windowsOf(creator);
+    this.#room = { ...deps.depsFor(creator) };
+    this.#ended = this.#runs();
+  }
+
+  get creator(): CreatorInForce {
+    return this.#creator;
+  }
+
+  /** Resolves when nothing of it goes on any more. */
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  get status(): CreatorStatus {
+    const { clock } = this.#deps;
+    return statusOf({
+      creator: this.#creator,
+      session: this.#session,
+      isQueued: this.#isQueued,
+      isRunning: this.#isRunning,
+      isRetired: this.#isRetired,
+      problem: this.#problem,
+      windows: this.#windows,
+      next: this.#cadence?.next ?? null,
+      lastLook: this.#lastLook,
+      nowMs: clock.now(),
+    });
+  }
+
+  /** The store stays what it was: whoever changes that begins a new task. */
+  update(creator: CreatorInForce): void {
+    const wasPaused = this.#creator.paused;
+    this.#creator = creator;
+    this.#windows = this.#windowsOf(creator);
+    Object.assign(this.#room, this.#deps.depsFor(creator));
+    this.#cadence = this.#deps.cadenceFor(creator, this.#windows);
+    if (creator.paused !== wasPaused)
+      this.#deps.log.info({ handle: creator.handle }, creator.paused ? 'paused' : 'watched again');
+    this.#settle();
+    this.#watcher?.reconsider();
+  }
+
+  /** Looks at once, and records what is live whatever the windows say. A paused creator is looked at too. */
+  recordNow(): void {
+    this.#isForced = true;
+    this.#ignored.clear();
+    this.#problem = null;
+    this.#wake();
+    this.#watcher?.hurry();
+  }
+
+  /** Ends the recording there is, and leaves that room alone. False: there is none. */
+  stopRecording(): boolean {
+    if (!this.#recording || this.#roomId === null) return false;
+    this.#ignored.add(this.#roomId);
+    this.#recording.abort(new StopRequest('interrupt'));
+    return true;
+  }
+
+  /** Leaves when what is being recorded is over. */
+  retire(): Promise<void> {
+    this.#isRetired = true;
+    this.#settle();
+    this.#wake();
+    return this.#ended;
+  }
+
+  end(kind: StopKind): Promise<void> {
+    this.#isRetired = true;
+    this.#run.abort(new StopRequest(kind));
+    this.#wake();
+    return this.#ended;
+  }
+
+  get #mayRun(): boolean {
+    return !this.#creator.paused || this.#isForced;
+  }
+
+  /** Ends a run that is not wanted any more, unless it records. */
+  #settle(): void {
+    if (this.#recording || (!this.#isRetired && this.#mayRun)) return;
+    this.#run.abort(new StopRequest('drain'));
+  }
+
+  async #runs(): Promise<void> {
+    for (let failures = 0; !this.#isRetired;) {
+      if (!this.#mayRun) {
+        await this.#changed(LONGEST_TIMER_MS);
+        continue;
+      }
+      this.#run = new AbortController();
+      this.#isRunning = true;
+      try {
+        const outcome = await this.#record();
+        if (outcome.kind === 'unsealed') this.#deps.log.warn(outcome, 'sessions are left in the spool');
+        failures = 0;
+      } catch (error) {
+        if (this.#run.signal.aborted) continue;
+        const pauseMs = PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)] ?? 0;
+        failures += 1;
+        this.#fail(error, pauseMs);
+        await this.#changed(pauseMs);
+      } finally {
+        this.#isRunning = false;
+        this.#watcher = null;
+      }
+    }
+  }
+
+  #record() {
+    const { slots, log } = this.#deps;
+    const { handle } = this.#creator;
+    this.#cadence = this.#deps.cadenceFor(this.#creator, this.#windows);
+    return recordCreator(
+      {
+        handle,
+        once: false,
+        noWait: false,
+        cadence: {
+          nextLookInMs: (state) => (this.#isForced ? 0 : (this.#cadence?.nextLookInMs(state) ?? 0)),
+        },
+        onWatch: (watcher) => {
+          this.#watcher = watcher;
+        },
+        ignoreRoom: (roomId) => this.#ignored.has(roomId),
+        admit: async (signal) => {
+          try {
+            return await slots.take(this.#creator.priority, signal, () => {
+              this.#isQueued = true;
+              log.warn({ handle }, 'live, and waiting: as many are recorded as may be at once');
+            });
+          } finally {
+            this.#isQueued = false;
+          }
+        },
+        endRoom: (roomId) => this.#begin(roomId),
+        onLook: (look) => this.#looked(look),
+        onSession: (session) => {
+          this.#session = session;
+          this.#deps.events.report({ type: 'recording', handle, session: session.session });
+        },
+        onOver: () => this.#over(),
+        onSealed: ({ session, coverage, gaps, segments }) => {
+          const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+          const { recordedMs, ratio } = coverage;
+          this.#deps.events.report({
+            type: 'sealed',
+            handle,
+            session,
+            recordedMs,
+            gaps: gaps.length,
+            coverage: ratio,
+            bytes,
+          });
+        },
+      },
+      this.#room,
+      this.#run.signal,
+    );
+  }
+
+  #looked(look: Look): void {
+    const { clock, events, onLook } = this.#deps;
+    const { handle } = this.#creator;
+    this.#problem = null;
+    this.#lastLook = { atMs: clock.now(), status: look.status };
+    onLook(handle, look);
+    if (look.status !== 'live') {
+      this.#isForced = false;
+      // A paused creator was looked at once.
+      this.#settle();
+      return;
+    }
+    const { roomId, title, viewerCount } = look.room;
+    if (this.#roomId !== roomId) events.report({ type: 'live', handle, roomId, title, viewers: viewerCount });
+    this.#roomId = roomId;
+  }
+
+  #begin(roomId: string): AbortSignal {
+    this.#recording = new AbortController();
+    this.#roomId = roomId;
+    if (!this.#isForced) this.#endWithWindow(this.#recording);
+    this.#isForced = false;
+    return this.#recording.signal;
+  }
+
+  /** Asks at each change of the windows, for those themselves may be others by then. */
+  #endWithWindow(recording: AbortController): void {
+    const { clock } = this.#deps;
+    const windows = this.#windows;
+    const nowMs = clock.now();
+    if (windows !== null && !windows.isOpen(nowMs) && windows.atEnd === 'stop') {
+      recording.abort(new StopRequest('interrupt'));
+      return;
+    }
+    const change = windows?.nextChange(nowMs);
+    const inMs = Math.min(change ? change.atMs - nowMs : Infinity, LONGEST_TIMER_MS);
+    const cancel = clock.after(inMs, () => this.#endWithWindow(recording));
+    recording.signal.addEventListener('abort', cancel, { once: true });
+  }
+
+  #over(): void {
+    const { events } = this.#deps;
+    const session = this.#session;
+    // Its timers go with it.
+    this.#recording?.abort(new StopRequest('interrupt'));
+    this.#recording = null;
+    this.#session = null;
+    if (session)
+      events.report({ type: 'creator', handle: this.#creator.handle, state: 'over', why: session.session });
+    this.#settle();
+  }
+
+  #fail(error: unknown, pauseMs: number): void {
+    const { clock, log, events } = this.#deps;
+    const { handle } = this.#creator;
+    const code = isLivestowError(error) ? error.code : 'UNEXPECTED';
+    const message = messageOf(error);
+    const hint = isLivestowError(error) ? (error.hint ?? null) : null;
+    this.#problem = { code, message, hint, retryAt: isoUtc(clock.now() + pauseMs) };
+    log.error({ err: error, handle, pauseMs }, 'watching failed; it is tried again');
+    events.report({ type: 'failed', handle, code, message, hint });
+  }
+
+  /** Resolves after a while, or when something was asked for. */
+  async #changed(mostMs: number): Promise<void> {
+    const over = new AbortController();
+    const wait = this.#deps.clock.delay(mostMs, over.signal).catch(() => {});
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    await Promise.race([wait, promise]);
+    over.abort();
+  }
+
+  #windowsOf({ windows }: CreatorInForce): RecordingWindows | null {
+    return windows === null ? null : recordingWindows(windows, this.#deps.timeZone);
+  }
+}

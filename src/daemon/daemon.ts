@@ -1,0 +1,269 @@
+/**
+ * `livestow serve`, without what shows it: recorder, roster, planner and fleet put together, changed while they run, and
+ * ended in good order.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '../config/schema.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { StopKind } from '../kernel/stop-request.ts';
+import { requireWritableSpool } from '../spool/writable-spool.ts';
+import type { Cadence } from '../watch/cadence.ts';
+import { fixedCadence } from '../watch/cadence.ts';
+import { LookPlanner } from '../watch/look-planner.ts';
+import type { OpenSpans } from '../watch/open-spans.ts';
+import type { NextLook } from '../watch/planned-cadence.ts';
+import type { CreatorInForce } from '../config/creator-in-force.ts';
+import type { RecordingWindows } from '../schedule/windows.ts';
+import { composeRecorder, type Recorder } from './compose.ts';
+import { EventLog } from './event-log.ts';
+import { Fleet, type RosterChange } from './fleet.ts';
+import { Habits } from './habits.ts';
+import { recoverSpool } from './recover.ts';
+import { Roster } from './roster.ts';
+import { Slots } from './slots.ts';
+import type { CreatorStatus } from './creator-status.ts';
+
+/** What the daemon takes from its config once; another value waits for the next start. */
+const FIXED = [
+  'apiKey',
+  'apiUrl',
+  'spool',
+  'diskReserveBytes',
+  'mediaHosts',
+  'proxy',
+  'segmentDurationMs',
+  'stallTimeoutMs',
+  'engine',
+  'uploads',
+  'timeZone',
+  'creditsPerDay',
+  'pollFloorMs',
+  'pollCeilingMs',
+] as const satisfies readonly (keyof Config)[];
+
+export interface DaemonOptions {
+  config: Config;
+  clock: Clock;
+  log: Logger;
+  version: string;
+}
+
+export class Daemon {
+  readonly events: EventLog;
+  readonly #options: DaemonOptions;
+  readonly #recorder: Recorder;
+  readonly #roster: Roster;
+  readonly #fleet: Fleet;
+  readonly #planner: LookPlanner;
+  readonly #habits: Habits;
+  readonly #slots: Slots;
+  readonly #over = new AbortController();
+  readonly #background: Promise<void>[] = [];
+  #config: Config;
+
+  private constructor(options: DaemonOptions, recorder: Recorder, roster: Roster, events: EventLog) {
+    const { config, clock, log } = options;
+    this.#options = options;
+    this.#config = config;
+    this.#recorder = recorder;
+    this.#roster = roster;
+    this.events = events;
+    this.#habits = new Habits(clock);
+    this.#slots = new Slots(config.recordings);
+    this.#planner = new LookPlanner({
+      clock,
+      budgetPerDay: config.creditsPerDay ?? Infinity,
+      floorMs: config.pollFloorMs,
+      ceilingMs: config.pollCeilingMs,
+    });
+    this.#fleet = new Fleet({
+      clock,
+      log,
+      events,
+      slots: this.#slots,
+      timeZone: config.timeZone,
+      depsFor: (creator) => recorder.depsFor(creator),
+      cadenceFor: (creator, windows) => this.#cadenceFor(creator, windows),
+      onLook: (handle, look) => {
+        this.#planner.spent(handle, look.meta.creditsCharged);
+        if (look.status === 'live') this.#foundLive(handle, look.room.startedAt);
+      },
+    });
+  }
+
+  /** @throws SPOOL, CONFIG: nothing was begun then */
+  static async open(options: DaemonOptions): Promise<Daemon> {
+    const { config, clock } = options;
+    await requireWritableSpool(config.spool);
+    const roster = await Roster.open(config);
+    const events = new EventLog(clock);
+    const recorder = await composeRecorder({
+      ...options,
+      onGap: (handle, session, { from, to, ms, cause }) =>
+        events.report({ type: 'gap', handle, session, from, to, ms, cause }),
+    });
+    const daemon = new Daemon(options, recorder, roster, events);
+    daemon.#begin();
+    return daemon;
+  }
+
+  get roster(): Roster {
+    return this.#roster;
+  }
+
+  get fleet(): Fleet {
+    return this.#fleet;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  get recorder(): Recorder {
+    return this.#recorder;
+  }
+
+  get credits(): { spentToday: number; perDay: number | null } {
+    return { spentToday: this.#planner.spentToday, perDay: this.#config.creditsPerDay };
+  }
+
+  get statuses(): CreatorStatus[] {
+    return this.#fleet.statuses;
+  }
+
+  /** Of a creator that is looked at by the plan: the mean delay until a broadcast is found, and what looking costs. */
+  expectation(handle: string): { delayMs: number | null; creditsPerDay: number } | null {
+    const task = this.#fleet.task(handle);
+    return task && task.creator.pollIntervalMs === null && !task.creator.paused
+      ? this.#planner.expectation(handle)
+      : null;
+  }
+
+  /** Brings about what the roster says now; called after each change of it. */
+  apply(): RosterChange {
+    const listed = this.#roster.all.map(({ isConfigured: _, ...creator }) => creator);
+    return this.#fleet.apply(listed);
+  }
+
+  /** @returns settings that only the next start takes up */
+  reload(config: Config): { change: RosterChange; waiting: string[] } {
+    const waiting = FIXED.filter(
+      (key) => !isDeepStrictEqual(plain(config[key]), plain(this.#options.config[key])),
+    );
+    const kept = Object.fromEntries(FIXED.map((key) => [key, this.#options.config[key]]));
+    this.#config = { ...config, ...kept };
+    this.#roster.config = this.#config;
+    this.#slots.most = this.#config.recordings;
+    return { change: this.apply(), waiting };
+  }
+
+  /** Ends all recordings, or leaves them for the next start; resolves when everything is shipped that can be. */
+  async end(kind: StopKind): Promise<void> {
+    this.#over.abort();
+    await this.#fleet.end(kind);
+    await Promise.all(this.#background);
+  }
+
+  /** What is not shipped by now stays in the spool. */
+  giveUp(): void {
+    this.#recorder.giveUp();
+  }
+
+  async close(): Promise<void> {
+    this.#over.abort();
+    await this.#recorder.close();
+  }
+
+  #begin(): void {
+    this.apply();
+    this.#inBackground('what is left in the spool', () => this.#recover());
+    this.#inBackground('the history of broadcasts', () => this.#learn());
+  }
+
+  #inBackground(what: string, step: () => Promise<void>): void {
+    this.#background.push(
+      step().catch((error: unknown) => {
+        if (!this.#over.signal.aborted) this.#options.log.warn({ err: error }, `${what} cannot be read`);
+      }),
+    );
+  }
+
+  /** Of creators that are not watched any more. */
+  async #recover(): Promise<void> {
+    const { log } = this.#options;
+    for await (const found of recoverSpool(this.#recorder.deps, this.#over.signal)) {
+      if (found.outcome === 'sealed') log.info({ handle: found.handle, session: found.session }, 'recovered');
+      if (found.outcome === 'left')
+        log.error({ err: found.error, ...found }, 'a session is left in the spool');
+    }
+  }
+
+  async #learn(): Promise<void> {
+    const stores = new Set(this.#roster.all.map(({ store }) => store));
+    for (const location of stores)
+      await this.#habits.learn(this.#recorder.storeAt(location), this.#over.signal);
+    for (const { creator } of this.#tasks()) this.#plan(creator);
+  }
+
+  #foundLive(handle: string, startedAt: string | null): void {
+    const startedMs = startedAt === null ? Number.NaN : Date.parse(startedAt);
+    this.#habits.began(handle, Number.isNaN(startedMs) ? this.#options.clock.now() : startedMs);
+  }
+
+  #tasks() {
+    return this.#roster.all.flatMap(({ handle }) => this.#fleet.task(handle) ?? []);
+  }
+
+  #plan(creator: CreatorInForce, windows: RecordingWindows | null = null): void {
+    this.#planner.set(creator.handle, {
+      priority: 2 ** (creator.priority / 10),
+      history: this.#habits.of(creator.handle),
+      ...(windows ? { open: openSpansOf(windows) } : {}),
+    });
+  }
+
+  #cadenceFor(
+    creator: CreatorInForce,
+    windows: RecordingWindows | null,
+  ): Cadence & { next?: NextLook | null } {
+    if (creator.pollIntervalMs !== null) {
+      this.#planner.remove(creator.handle);
+      return withinWindows(fixedCadence(creator.pollIntervalMs), windows);
+    }
+    this.#plan(creator, windows);
+    return this.#planner.cadenceOf(creator.handle);
+  }
+}
+
+/** Secrets are compared by what they hide. */
+const plain = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null && 'reveal' in value && typeof value.reveal === 'function'
+    ? (value.reveal as () => unknown)()
+    : value;
+
+const openSpansOf = (windows: RecordingWindows): OpenSpans =>
+  function* spans(fromMs, untilMs) {
+    let atMs = fromMs;
+    let startMs = windows.isOpen(fromMs) ? -Infinity : null;
+    while (atMs < untilMs) {
+      const change = windows.nextChange(atMs);
+      if (startMs !== null) yield { startMs, endMs: change?.atMs ?? Infinity };
+      if (change === null) return;
+      atMs = change.atMs;
+      startMs = change.open ? change.atMs : null;
+    }
+  };
+
+function withinWindows(cadence: Cadence, windows: RecordingWindows | null): Cadence {
+  if (windows === null) return cadence;
+  return {
+    nextLookInMs(state) {
+      const inMs = cadence.nextLookInMs(state);
+      const atMs = state.nowMs + inMs;
+      if (windows.isOpen(atMs)) return inMs;
+      const change = windows.nextChange(atMs);
+      return Math.min(change ? change.atMs - state.nowMs : Infinity, 24 * 3_600_000);
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * The creators of this process, each with a task of its own: what the roster says is brought about without cutting a
+ * recording. A creator that is taken off it leaves when its broadcast is over.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { CreatorInForce } from '../config/creator-in-force.ts';
+import { messageOf } from '../kernel/errors.ts';
+import type { StopKind } from '../kernel/stop-request.ts';
+import { CreatorTask, type CreatorTaskDeps } from './creator-task.ts';
+import type { CreatorStatus } from './creator-status.ts';
+
+export interface RosterChange {
+  added: string[];
+  removed: string[];
+  changed: string[];
+}
+
+export class Fleet {
+  readonly #deps: CreatorTaskDeps;
+  readonly #tasks = new Map<string, CreatorTask>();
+  /** What is wanted, also of those whose task still leaves. */
+  #roster = new Map<string, CreatorInForce>();
+  #isOver = false;
+
+  constructor(deps: CreatorTaskDeps) {
+    this.#deps = deps;
+  }
+
+  apply(creators: readonly CreatorInForce[]): RosterChange {
+    const before = this.#roster;
+    this.#roster = new Map(creators.map((creator) => [creator.handle, creator]));
+    const change: RosterChange = { added: [], removed: [], changed: [] };
+    for (const [handle, creator] of this.#roster) {
+      const known = before.get(handle);
+      if (known === undefined) change.added.push(handle);
+      else if (!isDeepStrictEqual(known, creator)) change.changed.push(handle);
+      this.#bring(handle);
+    }
+    for (const handle of before.keys()) {
+      if (this.#roster.has(handle)) continue;
+      change.removed.push(handle);
+      this.#bring(handle);
+    }
+    return change;
+  }
+
+  task(handle: string): CreatorTask | undefined {
+    return this.#tasks.get(handle);
+  }
+
+  /** Those that leave included. */
+  get statuses(): CreatorStatus[] {
+    return [...this.#tasks.values()].map(({ status }) => status);
+  }
+
+  /** Resolves when all have ended. */
+  async end(kind: StopKind): Promise<void> {
+    this.#isOver = true;
+    await Promise.all([...this.#tasks.values()].map((task) => task.end(kind)));
+  }
+
+  /** The task as the roster wants it; one that has to leave first is followed by another when it has. */
+  #bring(handle: string): void {
+    if (this.#isOver) return;
+    const wanted = this.#roster.get(handle);
+    const task = this.#tasks.get(handle);
+    if (!task) {
+      if (wanted) this.#begin(wanted);
+    } else if (!wanted || wanted.store !== task.creator.store) {
+      void task.retire();
+    } else if (!isDeepStrictEqual(wanted, task.creator)) {
+      task.update(wanted);
+    }
+  }
+
+  #begin(creator: CreatorInForce): void {
+    const { handle } = creator;
+    const task = new CreatorTask(creator, this.#deps);
+    this.#tasks.set(handle, task);
+    void task.ended
+      .catch((error: unknown) => {
+        const message = messageOf(error);
+        this.#deps.log.error({ err: error, handle }, 'a creator is not watched any more: this is a bug');
+        this.#deps.events.report({ type: 'failed', handle, code: 'UNEXPECTED', message, hint: null });
+      })
+      .then(() => {
+        this.#tasks.delete(handle);
+        this.#bring(handle);
+      });
+  }
+}

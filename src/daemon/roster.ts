@@ -1,0 +1,146 @@
+/**
+ * Who is watched: the creators of the config file, those that were added while the daemon ran, and what was said of either
+ * then (paused, a note). What was added or said is kept in a file beside the spool's sessions.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { creatorEntrySchema, type CreatorEntry } from '../config/creators.ts';
+import { creatorInForce, type CreatorInForce } from '../config/creator-in-force.ts';
+import type { Config } from '../config/schema.ts';
+import { LivestowError } from '../kernel/errors.ts';
+import { isMissing, makeFolderDurably, writeFileDurably } from '../kernel/files.ts';
+import { DAEMON_FOLDER } from '../spool/session-spool.ts';
+
+const remarkSchema = z.object({ paused: z.boolean().optional(), note: z.string().nullable().optional() });
+const fileSchema = z.object({
+  format: z.literal('livestow-roster/1'),
+  /** As they were given. */
+  added: z.array(z.looseObject({ handle: z.string() })),
+  said: z.record(z.string(), remarkSchema),
+});
+/** As it was given, for the file, and what it says. */
+interface Added {
+  input: z.input<typeof creatorEntrySchema>;
+  entry: CreatorEntry;
+}
+type Remark = z.infer<typeof remarkSchema>;
+
+export interface Listed extends CreatorInForce {
+  /** Whether the config file lists it: only there can it be taken off. */
+  isConfigured: boolean;
+}
+
+export class Roster {
+  readonly #path: string;
+  #config: Config;
+  #added: readonly Added[];
+  #said: Record<string, Remark>;
+  #saving: Promise<void> = Promise.resolve();
+
+  private constructor(path: string, config: Config, kept: z.infer<typeof fileSchema> | null) {
+    this.#path = path;
+    this.#config = config;
+    this.#added = (kept?.added ?? []).map(addedOf);
+    this.#said = kept?.said ?? {};
+  }
+
+  /** @throws CONFIG when the file cannot be understood: nothing of it is to be lost */
+  static async open(config: Config): Promise<Roster> {
+    const folder = join(config.spool, DAEMON_FOLDER);
+    const path = join(folder, 'roster.json');
+    await makeFolderDurably(folder, config.spool);
+    const text = await readFile(path, 'utf8').catch((error: unknown) => {
+      if (isMissing(error)) return null;
+      throw error;
+    });
+    if (text === null) return new Roster(path, config, null);
+    try {
+      return new Roster(path, config, fileSchema.parse(JSON.parse(text)));
+    } catch (cause) {
+      throw new LivestowError('CONFIG', `${path} cannot be understood`, {
+        cause,
+        hint: 'it lists the creators that were added while livestow served; mend it, or move it away',
+      });
+    }
+  }
+
+  set config(config: Config) {
+    this.#config = config;
+  }
+
+  get all(): Listed[] {
+    const configured = this.#config.creators.map((entry) => this.#listed(entry, true));
+    const named = new Set(configured.map(({ handle }) => handle));
+    const added = this.#added.map(({ entry }) => this.#listed(entry, false));
+    return [...configured, ...added.filter(({ handle }) => !named.has(handle))];
+  }
+
+  /** @throws USAGE for one that is listed already */
+  async add(input: Added['input']): Promise<Listed> {
+    const added = addedOf(input);
+    const { entry } = added;
+    if (this.all.some(({ handle }) => handle === entry.handle)) {
+      throw new LivestowError('USAGE', `@${entry.handle} is listed already`);
+    }
+    if (entry.group !== undefined && !Object.hasOwn(this.#config.groups, entry.group)) {
+      throw new LivestowError('USAGE', `there is no group ${JSON.stringify(entry.group)} in the config file`);
+    }
+    this.#added = [...this.#added, added];
+    await this.#save();
+    return this.#listed(entry, false);
+  }
+
+  /** @throws NOT_FOUND, or USAGE for one of the config file */
+  async remove(handle: string): Promise<void> {
+    if (this.#require(handle).isConfigured) {
+      throw new LivestowError('USAGE', `@${handle} stands in the config file`, {
+        hint: 'take it out there; livestow serve notices, or pause it here',
+      });
+    }
+    this.#added = this.#added.filter(({ entry }) => entry.handle !== handle);
+    const { [handle]: _, ...others } = this.#said;
+    this.#said = others;
+    await this.#save();
+  }
+
+  /** @throws NOT_FOUND */
+  async say(handle: string, remark: Remark): Promise<Listed> {
+    this.#require(handle);
+    this.#said = { ...this.#said, [handle]: { ...this.#said[handle], ...remark } };
+    await this.#save();
+    return this.#require(handle);
+  }
+
+  #require(handle: string): Listed {
+    const listed = this.all.find((creator) => creator.handle === handle);
+    if (listed) return listed;
+    throw new LivestowError('NOT_FOUND', `@${handle} is not watched`, {
+      hint: 'livestow creators lists those that are',
+    });
+  }
+
+  #listed(entry: CreatorEntry, isConfigured: boolean): Listed {
+    const { paused, note } = this.#said[entry.handle] ?? {};
+    const inForce = creatorInForce(entry, this.#config);
+    return {
+      ...inForce,
+      paused: paused ?? inForce.paused,
+      note: note === undefined ? inForce.note : note,
+      isConfigured,
+    };
+  }
+
+  #save(): Promise<void> {
+    const content = {
+      format: 'livestow-roster/1',
+      added: this.#added.map(({ input }) => input),
+      said: this.#said,
+    };
+    const text = `${JSON.stringify(content, null, 2)}\n`;
+    this.#saving = this.#saving.catch(() => {}).then(() => writeFileDurably(this.#path, text));
+    return this.#saving;
+  }
+}
+
+const addedOf = (input: Added['input']): Added => ({ input, entry: creatorEntrySchema.parse(input) });
