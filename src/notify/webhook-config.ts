@@ -1,9 +1,11 @@
 /** One webhook as it stands in the config file: where it is, what it is told, in which shape, signed with what. */
 import { z } from 'zod';
 import { Secret } from '../kernel/secret.ts';
-import { eventSchema, type EventType } from '../model/event.ts';
+import { eventSchema, type LivestowEvent } from '../model/event.ts';
 import { parseHandle } from '../model/handle.ts';
 import { signingKey } from './signature.ts';
+
+type EventType = LivestowEvent['type'];
 
 const EVENT_TYPES = eventSchema.options.map((option) => option.shape.type.value) as [
   EventType,
