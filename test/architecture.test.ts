@@ -34,6 +34,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   spool: [...GROUND, 'media'],
   store: [...GROUND],
   ship: [...GROUND, 'spool', 'store'],
+  notify: ['kernel', 'model'],
 
   ffmpeg: [...GROUND, 'media'],
   archive: [...GROUND, 'media', 'store', 'ffmpeg'],

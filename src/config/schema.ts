@@ -7,11 +7,11 @@
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { LOG_LEVELS, type LogLevel } from '../kernel/logger.ts';
+import { Secret } from '../kernel/secret.ts';
 import { timeZoneSchema } from '../schedule/time-zone.ts';
 import { preferencesSchema, type Preferences } from '../variant/preferences.ts';
 import { creatorsSchema, groupsSchema, type CreatorEntry, type CreatorSettings } from './creators.ts';
 import { byteSize, duration, DURATION_FORM, hosts, url, wholeNumber } from './forms.ts';
-import { Secret } from './secret.ts';
 
 export interface SettingAbout {
   description: string;
