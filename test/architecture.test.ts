@@ -22,7 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   layout: ['kernel', 'model'],
   media: ['kernel', 'model'],
   net: ['kernel'],
-  config: ['kernel', 'model', 'schedule', 'variant'],
+  config: ['kernel', 'model', 'notify', 'schedule', 'variant'],
 
   lookup: [...GROUND, 'net'],
   watch: [...GROUND],

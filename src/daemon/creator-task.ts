@@ -8,7 +8,7 @@ import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { StopRequest, type StopKind } from '../kernel/stop-request.ts';
-import type { Look } from '../model/look.ts';
+import type { LiveRoom, Look } from '../model/look.ts';
 import { recordingWindows, type RecordingWindows } from '../schedule/windows.ts';
 import type { Cadence } from '../watch/cadence.ts';
 import type { NextLook } from '../watch/planned-cadence.ts';
@@ -36,8 +36,10 @@ export interface CreatorTaskDeps {
     creator: CreatorInForce,
     windows: RecordingWindows | null,
   ) => Cadence & { next?: NextLook | null };
-  /** Of every answered look, by a watch or a recording. */
-  onLook: (handle: string, look: Look) => void;
+  /** A broadcast was found that was not known. */
+  onRoom: (handle: string, room: LiveRoom) => void;
+  /** The watch survives it. */
+  onLookFailed: (error: unknown) => void;
 }
 
 export class CreatorTask {
@@ -215,6 +217,10 @@ export class CreatorTask {
         },
         endRoom: (roomId) => this.#begin(roomId),
         onLook: (look) => this.#looked(look),
+        onLookFailed: (error, waitMs) => {
+          this.#problem = this.#problemOf(error, waitMs);
+          this.#deps.onLookFailed(error);
+        },
         onSession: (session) => {
           this.#session = session;
           this.#deps.events.report({ type: 'recording', handle, session: session.session });
@@ -240,11 +246,10 @@ export class CreatorTask {
   }
 
   #looked(look: Look): void {
-    const { clock, events, onLook } = this.#deps;
+    const { clock, events, onRoom } = this.#deps;
     const { handle } = this.#creator;
     this.#problem = null;
     this.#lastLook = { atMs: clock.now(), status: look.status };
-    onLook(handle, look);
     if (look.status !== 'live') {
       this.#isForced = false;
       // A paused creator was looked at once.
@@ -252,8 +257,10 @@ export class CreatorTask {
       return;
     }
     const { roomId, title, viewerCount } = look.room;
-    if (this.#roomId !== roomId) events.report({ type: 'live', handle, roomId, title, viewers: viewerCount });
+    if (this.#roomId === roomId) return;
     this.#roomId = roomId;
+    onRoom(handle, look.room);
+    events.report({ type: 'live', handle, roomId, title, viewers: viewerCount });
   }
 
   #begin(roomId: string): AbortSignal {
@@ -293,14 +300,22 @@ export class CreatorTask {
   }
 
   #fail(error: unknown, pauseMs: number): void {
-    const { clock, log, events } = this.#deps;
+    const { log, events } = this.#deps;
     const { handle } = this.#creator;
-    const code = isLivestowError(error) ? error.code : 'UNEXPECTED';
-    const message = messageOf(error);
-    const hint = isLivestowError(error) ? (error.hint ?? null) : null;
-    this.#problem = { code, message, hint, retryAt: isoUtc(clock.now() + pauseMs) };
+    this.#problem = this.#problemOf(error, pauseMs);
+    const { code, message, hint } = this.#problem;
     log.error({ err: error, handle, pauseMs }, 'watching failed; it is tried again');
     events.report({ type: 'failed', handle, code, message, hint });
+  }
+
+  #problemOf(error: unknown, retryInMs: number): TaskProblem {
+    const known = isLivestowError(error) ? error : null;
+    return {
+      code: known?.code ?? 'UNEXPECTED',
+      message: messageOf(error),
+      hint: known?.hint ?? null,
+      retryAt: isoUtc(this.#deps.clock.now() + retryInMs),
+    };
   }
 
   /** Resolves after a while, or when something was asked for. */

@@ -3,6 +3,7 @@
  * ended in good order.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { Dispatcher } from 'undici';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -16,7 +17,10 @@ import type { OpenSpans } from '../watch/open-spans.ts';
 import type { NextLook } from '../watch/planned-cadence.ts';
 import type { CreatorInForce } from '../config/creator-in-force.ts';
 import type { RecordingWindows } from '../schedule/windows.ts';
+import { createOpenDispatcher } from '../net/dispatcher.ts';
+import { Webhooks } from '../notify/webhooks.ts';
 import { composeRecorder, type Recorder } from './compose.ts';
+import { CreditWatch } from './credit-watch.ts';
 import { EventLog } from './event-log.ts';
 import { Fleet, type RosterChange } from './fleet.ts';
 import { Habits } from './habits.ts';
@@ -59,6 +63,9 @@ export class Daemon {
   readonly #planner: LookPlanner;
   readonly #habits: Habits;
   readonly #slots: Slots;
+  readonly #webhooks: Webhooks;
+  readonly #outbound: Dispatcher;
+  readonly #credits: CreditWatch;
   readonly #over = new AbortController();
   readonly #background: Promise<void>[] = [];
   #config: Config;
@@ -78,6 +85,20 @@ export class Daemon {
       floorMs: config.pollFloorMs,
       ceilingMs: config.pollCeilingMs,
     });
+    this.#credits = new CreditWatch({
+      clock,
+      perDay: config.creditsPerDay,
+      spentToday: () => this.#planner.spentToday,
+      report: (report) => events.report(report),
+    });
+    this.#outbound = createOpenDispatcher(config.proxy?.reveal() ?? null);
+    this.#webhooks = new Webhooks({
+      webhooks: config.webhooks,
+      dispatcher: this.#outbound,
+      logger: log,
+      clock,
+    });
+    events.on('event', (event) => this.#webhooks.tell(event));
     this.#fleet = new Fleet({
       clock,
       log,
@@ -86,10 +107,8 @@ export class Daemon {
       timeZone: config.timeZone,
       depsFor: (creator) => recorder.depsFor(creator),
       cadenceFor: (creator, windows) => this.#cadenceFor(creator, windows),
-      onLook: (handle, look) => {
-        this.#planner.spent(handle, look.meta.creditsCharged);
-        if (look.status === 'live') this.#foundLive(handle, look.room.startedAt);
-      },
+      onRoom: (handle, { startedAt }) => this.#foundLive(handle, startedAt),
+      onLookFailed: (error) => this.#credits.lookFailed(error),
     });
   }
 
@@ -99,12 +118,16 @@ export class Daemon {
     await requireWritableSpool(config.spool);
     const roster = await Roster.open(config);
     const events = new EventLog(clock);
+    let looked = (_handle: string, _credits: number): void => {};
     const recorder = await composeRecorder({
       ...options,
+      onLook: (handle, { meta }) => looked(handle, meta.creditsCharged),
       onGap: (handle, session, { from, to, ms, cause }) =>
         events.report({ type: 'gap', handle, session, from, to, ms, cause }),
+      onDiskLevel: (level, freeBytes) => events.report({ type: 'disk', level, freeBytes }),
     });
     const daemon = new Daemon(options, recorder, roster, events);
+    looked = (handle, credits) => daemon.#looked(handle, credits);
     daemon.#begin();
     return daemon;
   }
@@ -156,6 +179,7 @@ export class Daemon {
     this.#config = { ...config, ...kept };
     this.#roster.config = this.#config;
     this.#slots.most = this.#config.recordings;
+    this.#webhooks.configure(this.#config.webhooks);
     return { change: this.apply(), waiting };
   }
 
@@ -173,6 +197,8 @@ export class Daemon {
 
   async close(): Promise<void> {
     this.#over.abort();
+    await this.#webhooks.close(new AbortController().signal);
+    await this.#outbound.close();
     await this.#recorder.close();
   }
 
@@ -205,6 +231,11 @@ export class Daemon {
     for (const location of stores)
       await this.#habits.learn(this.#recorder.storeAt(location), this.#over.signal);
     for (const { creator } of this.#tasks()) this.#plan(creator);
+  }
+
+  #looked(handle: string, credits: number): void {
+    this.#planner.spent(handle, credits);
+    this.#credits.looked();
   }
 
   #foundLive(handle: string, startedAt: string | null): void {
