@@ -2,12 +2,14 @@
  * `livestow serve`, without what shows it: recorder, roster, planner and fleet put together, changed while they run, and
  * ended in good order.
  */
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Dispatcher } from 'undici';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { StopKind } from '../kernel/stop-request.ts';
+import { DAEMON_FOLDER } from '../spool/session-spool.ts';
 import { requireWritableSpool } from '../spool/writable-spool.ts';
 import type { Cadence } from '../watch/cadence.ts';
 import { fixedCadence } from '../watch/cadence.ts';
@@ -20,6 +22,7 @@ import type { RecordingWindows } from '../schedule/windows.ts';
 import { createOpenDispatcher } from '../net/dispatcher.ts';
 import { Webhooks } from '../notify/webhooks.ts';
 import { composeRecorder, type Recorder } from './compose.ts';
+import { CreditFile } from './credit-file.ts';
 import { CreditWatch } from './credit-watch.ts';
 import { EventLog } from './event-log.ts';
 import { Fleet, type RosterChange } from './fleet.ts';
@@ -54,6 +57,13 @@ export interface DaemonOptions {
   version: string;
 }
 
+interface DaemonParts {
+  recorder: Recorder;
+  roster: Roster;
+  events: EventLog;
+  creditFile: CreditFile;
+}
+
 export class Daemon {
   readonly events: EventLog;
   readonly #options: DaemonOptions;
@@ -66,16 +76,18 @@ export class Daemon {
   readonly #webhooks: Webhooks;
   readonly #outbound: Dispatcher;
   readonly #credits: CreditWatch;
+  readonly #creditFile: CreditFile;
   readonly #over = new AbortController();
   readonly #background: Promise<void>[] = [];
   #config: Config;
 
-  private constructor(options: DaemonOptions, recorder: Recorder, roster: Roster, events: EventLog) {
+  private constructor(options: DaemonOptions, { recorder, roster, events, creditFile }: DaemonParts) {
     const { config, clock, log } = options;
     this.#options = options;
     this.#config = config;
     this.#recorder = recorder;
     this.#roster = roster;
+    this.#creditFile = creditFile;
     this.events = events;
     this.#habits = new Habits(clock);
     this.#slots = new Slots(config.recordings);
@@ -84,6 +96,7 @@ export class Daemon {
       budgetPerDay: config.creditsPerDay ?? Infinity,
       floorMs: config.pollFloorMs,
       ceilingMs: config.pollCeilingMs,
+      spentToday: creditFile.spentBefore,
     });
     this.#credits = new CreditWatch({
       clock,
@@ -117,6 +130,7 @@ export class Daemon {
     const { config, clock } = options;
     await requireWritableSpool(config.spool);
     const roster = await Roster.open(config);
+    const creditFile = await CreditFile.open(join(config.spool, DAEMON_FOLDER), options);
     const events = new EventLog(clock);
     let looked = (_handle: string, _credits: number): void => {};
     const recorder = await composeRecorder({
@@ -126,7 +140,7 @@ export class Daemon {
         events.report({ type: 'gap', handle, session, from, to, ms, cause }),
       onDiskLevel: (level, freeBytes) => events.report({ type: 'disk', level, freeBytes }),
     });
-    const daemon = new Daemon(options, recorder, roster, events);
+    const daemon = new Daemon(options, { recorder, roster, events, creditFile });
     looked = (handle, credits) => daemon.#looked(handle, credits);
     daemon.#begin();
     return daemon;
@@ -197,6 +211,7 @@ export class Daemon {
 
   async close(): Promise<void> {
     this.#over.abort();
+    await this.#creditFile.close();
     await this.#webhooks.close(new AbortController().signal);
     await this.#outbound.close();
     await this.#recorder.close();
@@ -236,6 +251,7 @@ export class Daemon {
   #looked(handle: string, credits: number): void {
     this.#planner.spent(handle, credits);
     this.#credits.looked();
+    this.#creditFile.note(this.#planner.spentToday);
   }
 
   #foundLive(handle: string, startedAt: string | null): void {
