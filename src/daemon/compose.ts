@@ -16,7 +16,7 @@ import type { LiveRoom, Look } from '../model/look.ts';
 import type { Gap } from '../model/manifest.ts';
 import { createNet } from '../net/net.ts';
 import { Uploads } from '../ship/uploads.ts';
-import { DiskGuard } from '../spool/disk-guard.ts';
+import { DiskGuard, type DiskLevel } from '../spool/disk-guard.ts';
 import { answering } from '../store/answering.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
@@ -49,11 +49,13 @@ export interface ComposeOptions {
   version: string;
   maxDurationMs?: number | null;
   onShipped?: (key: string, tookMs: number, bytes: number) => void;
-  /** Told of every look's end. */
-  onLookEnd?: (handle: string, outcome: Look | Error) => void;
+  /** Of every answered look, by a watch or a recording. */
+  onLook?: (handle: string, look: Look) => void;
+  onLookFailed?: (error: LivestowError) => void;
   /** Told whenever the store at this location answers. */
   onAnswer?: (location: string) => void;
   onGap?: (handle: string, session: string, gap: Gap) => void;
+  onDiskLevel?: (level: DiskLevel, freeBytes: number) => void;
 }
 
 export async function composeRecorder({
@@ -93,10 +95,10 @@ export async function composeRecorder({
   const look = async (handle: string, signal: AbortSignal): Promise<Look> => {
     try {
       const seen = await lookup.look(handle, { signal, fresh: true });
-      options.onLookEnd?.(handle, seen);
+      options.onLook?.(handle, seen);
       return seen;
     } catch (error) {
-      if (isLivestowError(error)) options.onLookEnd?.(handle, error);
+      if (isLivestowError(error)) options.onLookFailed?.(error);
       throw error;
     }
   };
@@ -123,7 +125,13 @@ export async function composeRecorder({
     spoolRoot: config.spool,
     ...at(config.store),
     uploads: new Uploads({ atOnce: config.uploads, clock, log }),
-    disk: new DiskGuard({ folder: config.spool, reserveBytes: config.diskReserveBytes, clock, log }),
+    disk: new DiskGuard({
+      folder: config.spool,
+      reserveBytes: config.diskReserveBytes,
+      clock,
+      log,
+      ...(options.onDiskLevel ? { onLevel: options.onDiskLevel } : {}),
+    }),
     clock,
     log,
     writer: { name: 'livestow', version },

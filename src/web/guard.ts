@@ -6,7 +6,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { isLoopback } from '../config/listen-address.ts';
-import type { Secret } from '../config/secret.ts';
+import type { Secret } from '../kernel/secret.ts';
 import { LivestowError } from '../kernel/errors.ts';
 
 /** For whoever has no token: they say no more than yes or no. */

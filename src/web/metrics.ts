@@ -61,7 +61,7 @@ export class Metrics {
     );
     this.#reading(
       'livestow_credits_spent_today',
-      'Credits that looks cost since midnight UTC, by this process.',
+      'Credits that looks cost since midnight UTC.',
       ({ credits }) => credits.spentToday,
     );
     this.#reading(

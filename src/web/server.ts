@@ -10,7 +10,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { isLoopback, urlOf, type ListenAddress } from '../config/listen-address.ts';
 import type { Config } from '../config/schema.ts';
-import type { Secret } from '../config/secret.ts';
+import type { Secret } from '../kernel/secret.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';

@@ -3,7 +3,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { parseListenAddress } from '../../src/config/listen-address.ts';
-import { Secret } from '../../src/config/secret.ts';
+import { Secret } from '../../src/kernel/secret.ts';
 import { requireToken } from '../../src/web/server.ts';
 import { SECRETS, Served } from './served.ts';
 

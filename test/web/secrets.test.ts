@@ -19,6 +19,7 @@ const PATHS = [
 test('neither key nor token nor the password of a proxy nor a signed address', async () => {
   const served = await Served.open({
     token: SECRETS.token,
+    config: `creators: [alice]\nwebhooks: [{ url: 'http://127.0.0.1:9/${CANARY}', headers: { authorization: 'Bearer ${CANARY}-of-a-webhook' } }]\n`,
     env: { LIVESTOW_PROXY: `http://user:${CANARY}@127.0.0.1:9` },
   });
   // The proxy is not there: looks fail, and say so.
