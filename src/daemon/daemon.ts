@@ -190,6 +190,11 @@ export class Daemon {
     return this.#fleet.statuses;
   }
 
+  /** Before many expectations are asked for: others may be let in at each step. */
+  prepareExpectations(): Iterable<void> {
+    return this.#planner.prepareExpectations();
+  }
+
   /** Of a creator that is looked at by the plan: the mean delay until a broadcast is found, and what looking costs. */
   expectation(handle: string): { delayMs: number | null; creditsPerDay: number } | null {
     const task = this.#fleet.task(handle);

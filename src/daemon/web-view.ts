@@ -107,9 +107,12 @@ export class WebView implements DaemonView {
   }
 
   async creators(): Promise<Creator[]> {
+    const { statuses } = this.#daemon;
+    if (statuses.some(({ handle }) => this.#knownExpectation(handle) === undefined))
+      for (const _ of this.#daemon.prepareExpectations()) await turn();
     const configured = this.#configured();
     const creators: Creator[] = [];
-    for (const status of this.#daemon.statuses) {
+    for (const status of statuses) {
       if (creators.length % EXPECTED_AT_ONCE === 0) await turn();
       creators.push(this.#withRoster(status, configured));
     }
@@ -197,12 +200,18 @@ export class WebView implements DaemonView {
     return { ...status, isConfigured, paused, expectation: this.#expectation(status.handle) };
   }
 
+  #knownExpectation(handle: string): Creator['expectation'] | undefined {
+    const known = this.#expected.get(handle);
+    const isCurrent = known && this.#options.clock.monotonic() - known.atMs < EXPECTED_MS;
+    return isCurrent && known.of === this.#daemon.fleet.task(handle)?.creator ? known.value : undefined;
+  }
+
   #expectation(handle: string): Creator['expectation'] {
     const task = this.#daemon.fleet.task(handle);
     if (!task) return null;
     const nowMs = this.#options.clock.monotonic();
-    const known = this.#expected.get(handle);
-    if (known?.of === task.creator && nowMs - known.atMs < EXPECTED_MS) return known.value;
+    const known = this.#knownExpectation(handle);
+    if (known !== undefined) return known;
     const value = this.#daemon.expectation(handle);
     this.#expected.set(handle, { of: task.creator, value, atMs: nowMs });
     return value;

@@ -91,6 +91,16 @@ export class LookPlanner {
     return this.#budget.spentToday;
   }
 
+  /** Plans what expectations are reckoned from, a day at each step: with many creators a day takes tens of milliseconds. */
+  *prepareExpectations(): Generator<void> {
+    this.#keepCurrent();
+    const untilMs = this.#todayMs + (1 + WEEK_DAYS) * DAY_MS;
+    for (let dayMs = this.#todayMs; dayMs <= untilMs; dayMs += DAY_MS) {
+      this.#planOfDay(dayMs);
+      yield;
+    }
+  }
+
   /** Of the week from tomorrow on, as things stand. */
   expectation(handle: string): Expectation {
     const { creator } = this.#watched(handle);
