@@ -21,7 +21,7 @@ import type { CreatorInForce } from '../config/creator-in-force.ts';
 import type { RecordingWindows } from '../schedule/windows.ts';
 import { createOpenDispatcher } from '../net/dispatcher.ts';
 import { Webhooks } from '../notify/webhooks.ts';
-import { composeRecorder, type Recorder } from './compose.ts';
+import { composeRecorder, type ComposeOptions, type Recorder } from './compose.ts';
 import { CreditFile } from './credit-file.ts';
 import { CreditWatch } from './credit-watch.ts';
 import { EventLog } from './event-log.ts';
@@ -55,6 +55,8 @@ export interface DaemonOptions {
   clock: Clock;
   log: Logger;
   version: string;
+  /** What records. */
+  compose?: (options: ComposeOptions) => Promise<Recorder>;
 }
 
 interface DaemonParts {
@@ -73,6 +75,8 @@ export class Daemon {
   readonly #planner: LookPlanner;
   readonly #habits: Habits;
   readonly #slots: Slots;
+  /** Those who are looked at by the plan. */
+  readonly #planned = new Map<string, { priority: number; windows: RecordingWindows | null }>();
   readonly #webhooks: Webhooks;
   readonly #outbound: Dispatcher;
   readonly #credits: CreditWatch;
@@ -133,7 +137,8 @@ export class Daemon {
     const creditFile = await CreditFile.open(join(config.spool, DAEMON_FOLDER), options);
     const events = new EventLog(clock);
     let looked = (_handle: string, _credits: number): void => {};
-    const recorder = await composeRecorder({
+    const { compose = composeRecorder } = options;
+    const recorder = await compose({
       ...options,
       onLook: (handle, { meta }) => looked(handle, meta.creditsCharged),
       onGap: (handle, session, { from, to, ms, cause }) =>
@@ -245,7 +250,7 @@ export class Daemon {
     const stores = new Set(this.#roster.all.map(({ store }) => store));
     for (const location of stores)
       await this.#habits.learn(this.#recorder.storeAt(location), this.#over.signal);
-    for (const { creator } of this.#tasks()) this.#plan(creator);
+    for (const handle of this.#planned.keys()) this.#plan(handle);
   }
 
   #looked(handle: string, credits: number): void {
@@ -257,16 +262,16 @@ export class Daemon {
   #foundLive(handle: string, startedAt: string | null): void {
     const startedMs = startedAt === null ? Number.NaN : Date.parse(startedAt);
     this.#habits.began(handle, Number.isNaN(startedMs) ? this.#options.clock.now() : startedMs);
+    this.#plan(handle);
   }
 
-  #tasks() {
-    return this.#roster.all.flatMap(({ handle }) => this.#fleet.task(handle) ?? []);
-  }
-
-  #plan(creator: CreatorInForce, windows: RecordingWindows | null = null): void {
-    this.#planner.set(creator.handle, {
-      priority: 2 ** (creator.priority / 10),
-      history: this.#habits.of(creator.handle),
+  #plan(handle: string): void {
+    const planned = this.#planned.get(handle);
+    if (!planned) return;
+    const { priority, windows } = planned;
+    this.#planner.set(handle, {
+      priority: 2 ** (priority / 10),
+      history: this.#habits.of(handle),
       ...(windows ? { open: openSpansOf(windows) } : {}),
     });
   }
@@ -276,10 +281,12 @@ export class Daemon {
     windows: RecordingWindows | null,
   ): Cadence & { next?: NextLook | null } {
     if (creator.pollIntervalMs !== null) {
+      this.#planned.delete(creator.handle);
       this.#planner.remove(creator.handle);
       return withinWindows(fixedCadence(creator.pollIntervalMs), windows);
     }
-    this.#plan(creator, windows);
+    this.#planned.set(creator.handle, { priority: creator.priority, windows });
+    this.#plan(creator.handle);
     return this.#planner.cadenceOf(creator.handle);
   }
 }
