@@ -15,12 +15,14 @@ import type { OpenSpans } from '../watch/open-spans.ts';
 import type { NextLook } from '../watch/planned-cadence.ts';
 import type { CreatorInForce } from '../config/creator-in-force.ts';
 import type { RecordingWindows } from '../schedule/windows.ts';
+import type { JobRunner } from '../jobs/job-runner.ts';
 import { composeRecorder, type Recorder } from './compose.ts';
 import { EventLog } from './event-log.ts';
 import { Fleet, type RosterChange } from './fleet.ts';
 import { Habits } from './habits.ts';
 import { recoverSpool } from './recover.ts';
 import { Roster } from './roster.ts';
+import { ScheduledJobs } from './scheduled-jobs.ts';
 import { Slots } from './slots.ts';
 import type { CreatorStatus } from './creator-status.ts';
 
@@ -42,6 +44,10 @@ const FIXED = [
   'pollCeilingMs',
 ] as const satisfies readonly (keyof Config)[];
 
+/** With so many objects that wait, a recording's shipping is behind, and jobs wait for it. */
+const BEHIND_OBJECTS = 4;
+const BEHIND_LOOK_MS = 1_000;
+
 export interface DaemonOptions {
   config: Config;
   clock: Clock;
@@ -58,6 +64,7 @@ export class Daemon {
   readonly #planner: LookPlanner;
   readonly #habits: Habits;
   readonly #slots: Slots;
+  readonly #jobs: ScheduledJobs;
   readonly #over = new AbortController();
   readonly #background: Promise<void>[] = [];
   #config: Config;
@@ -90,6 +97,20 @@ export class Daemon {
         if (look.status === 'live') this.#foundLive(handle, look.room.startedAt);
       },
     });
+    this.#jobs = new ScheduledJobs({
+      config: () => this.#config,
+      clock,
+      log,
+      env: process.env,
+      watched: () => roster.all,
+      report: (event) => events.report(event),
+      giveWay: async (signal) => {
+        while (this.#isBehind) await clock.delay(BEHIND_LOOK_MS, signal);
+      },
+    });
+    events.on('event', (event) => {
+      if (event.type === 'failed') this.#jobs.countFailure(event.code, clock.now());
+    });
   }
 
   /** @throws SPOOL, CONFIG: nothing was begun then */
@@ -118,6 +139,10 @@ export class Daemon {
 
   get config(): Config {
     return this.#config;
+  }
+
+  get jobs(): JobRunner {
+    return this.#jobs.runner;
   }
 
   get recorder(): Recorder {
@@ -155,13 +180,14 @@ export class Daemon {
     this.#config = { ...config, ...kept };
     this.#roster.config = this.#config;
     this.#slots.most = this.#config.recordings;
+    this.#jobs.runner.apply(this.#config.jobs);
     return { change: this.apply(), waiting };
   }
 
   /** Ends all recordings, or leaves them for the next start; resolves when everything is shipped that can be. */
   async end(kind: StopKind): Promise<void> {
     this.#over.abort();
-    await this.#fleet.end(kind);
+    await Promise.all([this.#fleet.end(kind), this.#jobs.runner.end()]);
     await Promise.all(this.#background);
   }
 
@@ -172,13 +198,21 @@ export class Daemon {
 
   async close(): Promise<void> {
     this.#over.abort();
+    await this.#jobs.runner.end();
+    this.#jobs.close();
     await this.#recorder.close();
   }
 
   #begin(): void {
     this.apply();
+    this.#jobs.runner.start();
     this.#inBackground('what is left in the spool', () => this.#recover());
     this.#inBackground('the history of broadcasts', () => this.#learn());
+  }
+
+  /** Recordings close segments faster than the store takes them. */
+  get #isBehind(): boolean {
+    return this.#fleet.statuses.some(({ recording }) => (recording?.waitingObjects ?? 0) > BEHIND_OBJECTS);
   }
 
   #inBackground(what: string, step: () => Promise<void>): void {
