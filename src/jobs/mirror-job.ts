@@ -97,6 +97,8 @@ class Copy {
   readonly #target: Store;
   readonly #onBytes: (bytes: number) => void;
   readonly #signal: AbortSignal;
+  /** What the mirror had of the session when this began. */
+  readonly #there = new Set<string>();
 
   constructor(session: SealedSession, target: Store, onBytes: (bytes: number) => void, signal: AbortSignal) {
     this.#session = session;
@@ -115,6 +117,8 @@ class Copy {
     // Since it was listed.
     if (manifest.deletedAt !== null) return 'removed';
     if (await this.#isRemovedThere()) return 'removed';
+    for await (const { key } of this.#target.list(keyIn(session, ''), { signal: this.#signal }))
+      this.#there.add(key);
 
     for (const key of [creatorFile(session.handle), avatarFile(session.handle)]) await this.#copyOnce(key);
     const named = new Set<string>();
@@ -158,6 +162,7 @@ class Copy {
   async #copyObject(said: ArchivedFile): Promise<void> {
     const prefix = keyIn(this.#session, '');
     const { store } = this.#session;
+    if (this.#there.has(prefix + said.key)) return this.#compare(prefix + said.key, said.sha256);
     const { finding, bytes } = await compareObject(store, prefix, said, {
       onBytes: () => {},
       keep: true,
@@ -172,7 +177,8 @@ class Copy {
     // What is derived may be missing.
     if (text === undefined) return;
     const bytes = Buffer.from(text);
-    await this.#put(key, bytes, sha256Of(bytes));
+    if (this.#there.has(key)) await this.#compare(key, sha256Of(bytes));
+    else await this.#put(key, bytes, sha256Of(bytes));
   }
 
   /** What the mirror has of it stays, whatever that is. */
@@ -199,10 +205,15 @@ class Copy {
       this.#onBytes(bytes.length);
     } catch (error) {
       if (!isLivestowError(error, 'STORE_EXISTS')) throw error;
-      const there = await readDigest(this.#target, key, this.#signal);
-      if (there?.sha256 !== sha256)
-        throw new NotCopied(`the mirror has another object under ${key}: it is left as it is`);
+      await this.#compare(key, sha256);
     }
+  }
+
+  /** By reading what is there. */
+  async #compare(key: string, sha256: string): Promise<void> {
+    const there = await readDigest(this.#target, key, this.#signal);
+    if (there?.sha256 === sha256) return;
+    throw new NotCopied(`the mirror has another object under ${key}: it is left as it is`);
   }
 }
 
