@@ -22,7 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   layout: ['kernel', 'model'],
   media: ['kernel', 'model'],
   net: ['kernel'],
-  config: ['kernel', 'model', 'schedule', 'variant'],
+  config: ['kernel', 'model', 'notify', 'schedule', 'variant'],
 
   lookup: [...GROUND, 'net'],
   watch: [...GROUND],
@@ -34,6 +34,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   spool: [...GROUND, 'media'],
   store: [...GROUND],
   ship: [...GROUND, 'spool', 'store'],
+  notify: ['kernel', 'model'],
 
   ffmpeg: [...GROUND, 'media'],
   archive: [...GROUND, 'media', 'store', 'ffmpeg'],
@@ -106,6 +107,11 @@ function layerViolations(files: readonly SourceFile[]): string[] {
     return good ? [] : [`${from} imports ${to}`];
   });
 }
+
+test('nothing hangs on AbortSignal.any, which may forget an abort (kernel/any-signal.ts)', () => {
+  const users = sources.filter(({ text }) => withoutComments(text).includes('AbortSignal.any'));
+  expect(users.map(({ path }) => path)).toEqual([]);
+});
 
 describe('layers', () => {
   test('each folder imports only what the table allows', () => {

@@ -7,12 +7,13 @@
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { LOG_LEVELS, type LogLevel } from '../kernel/logger.ts';
+import { Secret } from '../kernel/secret.ts';
+import { webhookSchema, type Webhook } from '../notify/webhook-config.ts';
 import { timeZoneSchema } from '../schedule/time-zone.ts';
 import { preferencesSchema, type Preferences } from '../variant/preferences.ts';
 import { creatorsSchema, groupsSchema, type CreatorEntry, type CreatorSettings } from './creators.ts';
 import { jobsSchema, type JobSettings, type Jobs } from './jobs.ts';
 import { byteSize, duration, DURATION_FORM, hosts, url, wholeNumber } from './forms.ts';
-import { Secret } from './secret.ts';
 
 export interface SettingAbout {
   description: string;
@@ -199,6 +200,12 @@ export const settingsSchema = z.strictObject({
     value: 'n',
     example: '60',
   }),
+  webhooks: z.array(webhookSchema).prefault([]).register(about, {
+    description:
+      'Who is told of what happens: maps of a url, and where wanted a name, events, creators, shape (json, discord, slack or ntfy), secret and headers.',
+    form: 'a list of maps with a url',
+    secret: true,
+  }),
   uploads: wholeNumber(1, 64).prefault(8).register(about, {
     description: 'How many objects are sent to the store at once.',
     form: 'a whole number from 1 to 64',
@@ -280,6 +287,7 @@ export interface Config {
   creditsPerDay: number | null;
   /** At once; null: any number. */
   recordings: number | null;
+  webhooks: readonly Webhook[];
   uploads: number;
   logLevel: LogLevel;
 }
@@ -321,6 +329,7 @@ export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string
     ),
     creditsPerDay: settings.creditsPerDay ?? null,
     recordings: settings.recordings ?? null,
+    webhooks: settings.webhooks,
     uploads: settings.uploads,
     logLevel: settings.logLevel,
   };

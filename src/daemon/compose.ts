@@ -16,7 +16,7 @@ import type { LiveRoom, Look } from '../model/look.ts';
 import type { Gap } from '../model/manifest.ts';
 import { createNet } from '../net/net.ts';
 import { Uploads } from '../ship/uploads.ts';
-import { DiskGuard } from '../spool/disk-guard.ts';
+import { DiskGuard, type DiskLevel } from '../spool/disk-guard.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { preferringCodec, type Preferences } from '../variant/preferences.ts';
@@ -48,7 +48,10 @@ export interface ComposeOptions {
   version: string;
   maxDurationMs?: number | null;
   onShipped?: (key: string, tookMs: number) => void;
+  /** Of every answered look, by a watch or a recording. */
+  onLook?: (handle: string, look: Look) => void;
   onGap?: (handle: string, session: string, gap: Gap) => void;
+  onDiskLevel?: (level: DiskLevel, freeBytes: number) => void;
 }
 
 export async function composeRecorder({
@@ -84,8 +87,11 @@ export async function composeRecorder({
   const giveUp = new AbortController();
   const rank = (room: LiveRoom, preferences = config.ranking): RankedVariant[] =>
     rankVariants(variantsOf(room.streams), preferences, { canRecord });
-  const look = (handle: string, signal: AbortSignal): Promise<Look> =>
-    lookup.look(handle, { signal, fresh: true });
+  const look = async (handle: string, signal: AbortSignal): Promise<Look> => {
+    const seen = await lookup.look(handle, { signal, fresh: true });
+    options.onLook?.(handle, seen);
+    return seen;
+  };
 
   const picturesIn = (store: Store): SessionPictures =>
     new SessionPictures({
@@ -109,7 +115,13 @@ export async function composeRecorder({
     spoolRoot: config.spool,
     ...at(config.store),
     uploads: new Uploads({ atOnce: config.uploads, clock, log }),
-    disk: new DiskGuard({ folder: config.spool, reserveBytes: config.diskReserveBytes, clock, log }),
+    disk: new DiskGuard({
+      folder: config.spool,
+      reserveBytes: config.diskReserveBytes,
+      clock,
+      log,
+      ...(options.onDiskLevel ? { onLevel: options.onDiskLevel } : {}),
+    }),
     clock,
     log,
     writer: { name: 'livestow', version },

@@ -8,7 +8,7 @@ import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { StopRequest, type StopKind } from '../kernel/stop-request.ts';
-import type { Look } from '../model/look.ts';
+import type { LiveRoom, Look } from '../model/look.ts';
 import { recordingWindows, type RecordingWindows } from '../schedule/windows.ts';
 import type { Cadence } from '../watch/cadence.ts';
 import type { NextLook } from '../watch/planned-cadence.ts';
@@ -36,8 +36,10 @@ export interface CreatorTaskDeps {
     creator: CreatorInForce,
     windows: RecordingWindows | null,
   ) => Cadence & { next?: NextLook | null };
-  /** Of every answered look, by a watch or a recording. */
-  onLook: (handle: string, look: Look) => void;
+  /** A broadcast was found that was not known. */
+  onRoom: (handle: string, room: LiveRoom) => void;
+  /** The watch survives it. */
+  onLookFailed: (error: unknown) => void;
 }
 
 export class CreatorTask {
@@ -60,6 +62,9 @@ export class CreatorTask {
   /** Looked for by order of the operator, whatever windows say. */
   #isForced = false;
   #problem: TaskProblem | null = null;
+  /** Of the recording there is. */
+  #keepsToWindows = true;
+  #cancelWindow = (): void => {};
   readonly #ignored = new Set<string>();
   #roomId: string | null = null;
   #lastLook: { atMs: number; status: Look['status'] } | null = null;
@@ -108,7 +113,9 @@ export class CreatorTask {
     this.#cadence = this.#deps.cadenceFor(creator, this.#windows);
     if (creator.paused !== wasPaused)
       this.#deps.log.info({ handle: creator.handle }, creator.paused ? 'paused' : 'watched again');
+    this.#keepToWindows();
     this.#settle();
+    this.#wake();
     this.#watcher?.reconsider();
   }
 
@@ -175,6 +182,9 @@ export class CreatorTask {
       } finally {
         this.#isRunning = false;
         this.#watcher = null;
+        this.#cancelWindow();
+        this.#recording = null;
+        this.#session = null;
       }
     }
   }
@@ -207,6 +217,10 @@ export class CreatorTask {
         },
         endRoom: (roomId) => this.#begin(roomId),
         onLook: (look) => this.#looked(look),
+        onLookFailed: (error, waitMs) => {
+          this.#problem = this.#problemOf(error, waitMs);
+          this.#deps.onLookFailed(error);
+        },
         onSession: (session) => {
           this.#session = session;
           this.#deps.events.report({ type: 'recording', handle, session: session.session });
@@ -232,11 +246,10 @@ export class CreatorTask {
   }
 
   #looked(look: Look): void {
-    const { clock, events, onLook } = this.#deps;
+    const { clock, events, onRoom } = this.#deps;
     const { handle } = this.#creator;
     this.#problem = null;
     this.#lastLook = { atMs: clock.now(), status: look.status };
-    onLook(handle, look);
     if (look.status !== 'live') {
       this.#isForced = false;
       // A paused creator was looked at once.
@@ -244,38 +257,41 @@ export class CreatorTask {
       return;
     }
     const { roomId, title, viewerCount } = look.room;
-    if (this.#roomId !== roomId) events.report({ type: 'live', handle, roomId, title, viewers: viewerCount });
+    if (this.#roomId === roomId) return;
     this.#roomId = roomId;
+    onRoom(handle, look.room);
+    events.report({ type: 'live', handle, roomId, title, viewers: viewerCount });
   }
 
   #begin(roomId: string): AbortSignal {
-    this.#recording = new AbortController();
+    const recording = new AbortController();
+    this.#recording = recording;
     this.#roomId = roomId;
-    if (!this.#isForced) this.#endWithWindow(this.#recording);
+    this.#keepsToWindows = !this.#isForced;
     this.#isForced = false;
-    return this.#recording.signal;
+    this.#keepToWindows();
+    return recording.signal;
   }
 
-  /** Asks at each change of the windows, for those themselves may be others by then. */
-  #endWithWindow(recording: AbortController): void {
-    const { clock } = this.#deps;
+  /** Ends the recording with its window, unless it was ordered or may finish. */
+  #keepToWindows(): void {
+    this.#cancelWindow();
     const windows = this.#windows;
+    if (!this.#recording || !this.#keepsToWindows || windows?.atEnd !== 'stop') return;
+    const { clock } = this.#deps;
     const nowMs = clock.now();
-    if (windows !== null && !windows.isOpen(nowMs) && windows.atEnd === 'stop') {
-      recording.abort(new StopRequest('interrupt'));
+    if (!windows.isOpen(nowMs)) {
+      this.#recording.abort(new StopRequest('interrupt'));
       return;
     }
-    const change = windows?.nextChange(nowMs);
-    const inMs = Math.min(change ? change.atMs - nowMs : Infinity, LONGEST_TIMER_MS);
-    const cancel = clock.after(inMs, () => this.#endWithWindow(recording));
-    recording.signal.addEventListener('abort', cancel, { once: true });
+    const inMs = (windows.nextChange(nowMs)?.atMs ?? Infinity) - nowMs;
+    this.#cancelWindow = clock.after(Math.min(inMs, LONGEST_TIMER_MS), () => this.#keepToWindows());
   }
 
   #over(): void {
     const { events } = this.#deps;
     const session = this.#session;
-    // Its timers go with it.
-    this.#recording?.abort(new StopRequest('interrupt'));
+    this.#cancelWindow();
     this.#recording = null;
     this.#session = null;
     if (session)
@@ -284,14 +300,22 @@ export class CreatorTask {
   }
 
   #fail(error: unknown, pauseMs: number): void {
-    const { clock, log, events } = this.#deps;
+    const { log, events } = this.#deps;
     const { handle } = this.#creator;
-    const code = isLivestowError(error) ? error.code : 'UNEXPECTED';
-    const message = messageOf(error);
-    const hint = isLivestowError(error) ? (error.hint ?? null) : null;
-    this.#problem = { code, message, hint, retryAt: isoUtc(clock.now() + pauseMs) };
+    this.#problem = this.#problemOf(error, pauseMs);
+    const { code, message, hint } = this.#problem;
     log.error({ err: error, handle, pauseMs }, 'watching failed; it is tried again');
     events.report({ type: 'failed', handle, code, message, hint });
+  }
+
+  #problemOf(error: unknown, retryInMs: number): TaskProblem {
+    const known = isLivestowError(error) ? error : null;
+    return {
+      code: known?.code ?? 'UNEXPECTED',
+      message: messageOf(error),
+      hint: known?.hint ?? null,
+      retryAt: isoUtc(this.#deps.clock.now() + retryInMs),
+    };
   }
 
   /** Resolves after a while, or when something was asked for. */

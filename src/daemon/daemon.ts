@@ -2,21 +2,29 @@
  * `livestow serve`, without what shows it: recorder, roster, planner and fleet put together, changed while they run, and
  * ended in good order.
  */
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import type { Dispatcher } from 'undici';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { StopKind } from '../kernel/stop-request.ts';
+import { DAEMON_FOLDER } from '../spool/session-spool.ts';
 import { requireWritableSpool } from '../spool/writable-spool.ts';
 import type { Cadence } from '../watch/cadence.ts';
 import { fixedCadence } from '../watch/cadence.ts';
+import { withinWindows } from '../watch/within-windows.ts';
 import { LookPlanner } from '../watch/look-planner.ts';
 import type { OpenSpans } from '../watch/open-spans.ts';
 import type { NextLook } from '../watch/planned-cadence.ts';
 import type { CreatorInForce } from '../config/creator-in-force.ts';
 import type { RecordingWindows } from '../schedule/windows.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
+import { createOpenDispatcher } from '../net/dispatcher.ts';
+import { Webhooks } from '../notify/webhooks.ts';
 import { composeRecorder, type Recorder } from './compose.ts';
+import { CreditFile } from './credit-file.ts';
+import { CreditWatch } from './credit-watch.ts';
 import { EventLog } from './event-log.ts';
 import { Fleet, type RosterChange } from './fleet.ts';
 import { Habits } from './habits.ts';
@@ -55,6 +63,13 @@ export interface DaemonOptions {
   version: string;
 }
 
+interface DaemonParts {
+  recorder: Recorder;
+  roster: Roster;
+  events: EventLog;
+  creditFile: CreditFile;
+}
+
 export class Daemon {
   readonly events: EventLog;
   readonly #options: DaemonOptions;
@@ -65,16 +80,21 @@ export class Daemon {
   readonly #habits: Habits;
   readonly #slots: Slots;
   readonly #jobs: ScheduledJobs;
+  readonly #webhooks: Webhooks;
+  readonly #outbound: Dispatcher;
+  readonly #credits: CreditWatch;
+  readonly #creditFile: CreditFile;
   readonly #over = new AbortController();
   readonly #background: Promise<void>[] = [];
   #config: Config;
 
-  private constructor(options: DaemonOptions, recorder: Recorder, roster: Roster, events: EventLog) {
+  private constructor(options: DaemonOptions, { recorder, roster, events, creditFile }: DaemonParts) {
     const { config, clock, log } = options;
     this.#options = options;
     this.#config = config;
     this.#recorder = recorder;
     this.#roster = roster;
+    this.#creditFile = creditFile;
     this.events = events;
     this.#habits = new Habits(clock);
     this.#slots = new Slots(config.recordings);
@@ -83,7 +103,22 @@ export class Daemon {
       budgetPerDay: config.creditsPerDay ?? Infinity,
       floorMs: config.pollFloorMs,
       ceilingMs: config.pollCeilingMs,
+      spentToday: creditFile.spentBefore,
     });
+    this.#credits = new CreditWatch({
+      clock,
+      perDay: config.creditsPerDay,
+      spentToday: () => this.#planner.spentToday,
+      report: (report) => events.report(report),
+    });
+    this.#outbound = createOpenDispatcher(config.proxy?.reveal() ?? null);
+    this.#webhooks = new Webhooks({
+      webhooks: config.webhooks,
+      dispatcher: this.#outbound,
+      logger: log,
+      clock,
+    });
+    events.on('event', (event) => this.#webhooks.tell(event));
     this.#fleet = new Fleet({
       clock,
       log,
@@ -92,10 +127,8 @@ export class Daemon {
       timeZone: config.timeZone,
       depsFor: (creator) => recorder.depsFor(creator),
       cadenceFor: (creator, windows) => this.#cadenceFor(creator, windows),
-      onLook: (handle, look) => {
-        this.#planner.spent(handle, look.meta.creditsCharged);
-        if (look.status === 'live') this.#foundLive(handle, look.room.startedAt);
-      },
+      onRoom: (handle, { startedAt }) => this.#foundLive(handle, startedAt),
+      onLookFailed: (error) => this.#credits.lookFailed(error),
     });
     this.#jobs = new ScheduledJobs({
       config: () => this.#config,
@@ -118,13 +151,18 @@ export class Daemon {
     const { config, clock } = options;
     await requireWritableSpool(config.spool);
     const roster = await Roster.open(config);
+    const creditFile = await CreditFile.open(join(config.spool, DAEMON_FOLDER), options);
     const events = new EventLog(clock);
+    let looked = (_handle: string, _credits: number): void => {};
     const recorder = await composeRecorder({
       ...options,
+      onLook: (handle, { meta }) => looked(handle, meta.creditsCharged),
       onGap: (handle, session, { from, to, ms, cause }) =>
         events.report({ type: 'gap', handle, session, from, to, ms, cause }),
+      onDiskLevel: (level, freeBytes) => events.report({ type: 'disk', level, freeBytes }),
     });
-    const daemon = new Daemon(options, recorder, roster, events);
+    const daemon = new Daemon(options, { recorder, roster, events, creditFile });
+    looked = (handle, credits) => daemon.#looked(handle, credits);
     daemon.#begin();
     return daemon;
   }
@@ -181,6 +219,7 @@ export class Daemon {
     this.#roster.config = this.#config;
     this.#slots.most = this.#config.recordings;
     this.#jobs.runner.apply(this.#config.jobs);
+    this.#webhooks.configure(this.#config.webhooks);
     return { change: this.apply(), waiting };
   }
 
@@ -200,6 +239,9 @@ export class Daemon {
     this.#over.abort();
     await this.#jobs.runner.end();
     this.#jobs.close();
+    await this.#creditFile.close();
+    await this.#webhooks.close(new AbortController().signal);
+    await this.#outbound.close();
     await this.#recorder.close();
   }
 
@@ -238,6 +280,12 @@ export class Daemon {
     for (const location of stores)
       await this.#habits.learn(this.#recorder.storeAt(location), this.#over.signal);
     for (const { creator } of this.#tasks()) this.#plan(creator);
+  }
+
+  #looked(handle: string, credits: number): void {
+    this.#planner.spent(handle, credits);
+    this.#credits.looked();
+    this.#creditFile.note(this.#planner.spentToday);
   }
 
   #foundLive(handle: string, startedAt: string | null): void {
@@ -288,16 +336,3 @@ const openSpansOf = (windows: RecordingWindows): OpenSpans =>
       startMs = change.open ? change.atMs : null;
     }
   };
-
-function withinWindows(cadence: Cadence, windows: RecordingWindows | null): Cadence {
-  if (windows === null) return cadence;
-  return {
-    nextLookInMs(state) {
-      const inMs = cadence.nextLookInMs(state);
-      const atMs = state.nowMs + inMs;
-      if (windows.isOpen(atMs)) return inMs;
-      const change = windows.nextChange(atMs);
-      return Math.min(change ? change.atMs - state.nowMs : Infinity, 24 * 3_600_000);
-    },
-  };
-}

@@ -2,6 +2,7 @@
  * One creator: watches, records every broadcast, and finishes what earlier runs left in the spool. Holds the creator's
  * lock for as long as it runs.
  */
+import { AnySignal } from '../kernel/any-signal.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { Look } from '../model/look.ts';
 import { END_CAUSES } from '../model/causes.ts';
@@ -18,7 +19,6 @@ import { manifestInStore } from './open-session.ts';
 import {
   finishSession,
   recordRoom,
-  type LiveLook,
   type LiveSession,
   type RoomDeps,
   type RoomOutcome,
@@ -40,6 +40,8 @@ export interface CreatorOptions {
   /** Ends the recording of this room with a StopRequest, and nothing but that. */
   endRoom?: (roomId: string) => AbortSignal;
   onLook?: (look: Look) => void;
+  /** The watch survives it. */
+  onLookFailed?: (error: unknown, waitMs: number) => void;
   onSession?: (session: LiveSession) => void;
   /** A recording is over; shipping and sealing go on. */
   onOver?: () => void;
@@ -124,6 +126,7 @@ async function watchAndRecord(
     signal: stop,
     logger: log,
     ignoreRoom: (roomId) => isIgnored(roomId),
+    onFailure: (error, waitMs) => options.onLookFailed?.(error, waitMs),
     onLook: (look) => {
       options.onLook?.(look);
       if (look.status === 'not-found' && known && !options.noWait) {
@@ -145,16 +148,13 @@ async function watchAndRecord(
     for await (const found of watcher.rooms()) {
       firstLook = false;
       const admission = await options.admit?.(stop);
-      const recordIt = (look: LiveLook): Promise<RoomOutcome> => {
-        const end = options.endRoom?.(look.room.roomId);
-        const until = end === undefined ? stop : AbortSignal.any([stop, end]);
-        return recordRoom(handle, look, clock.now(), deps, until, isBusy, options.onSession);
-      };
       let outcome: RoomOutcome;
       try {
         const look = admission?.hasWaited === true ? await watcher.lookNow() : found;
         if (look.status !== 'live' || isIgnored(look.room.roomId)) continue;
-        outcome = await recordIt(look);
+        const end = options.endRoom?.(look.room.roomId);
+        using until = new AnySignal(stop, ...(end ? [end] : []));
+        outcome = await recordRoom(handle, look, clock.now(), deps, until.signal, isBusy, options.onSession);
       } finally {
         admission?.release();
       }

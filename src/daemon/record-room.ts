@@ -21,6 +21,7 @@ import { SessionRecorder, type RecorderOutcome } from '../record/session-recorde
 import type { RecordingProgress } from '../record/recording-progress.ts';
 import { SessionRecording } from '../record/session-recording.ts';
 import { SessionShipper, type ShipProgress } from '../ship/session-shipper.ts';
+import { persistently } from '../ship/ship-object.ts';
 import type { Uploads } from '../ship/uploads.ts';
 import type { DiskGuard } from '../spool/disk-guard.ts';
 import { readTail } from '../spool/tail.ts';
@@ -214,14 +215,17 @@ async function beginTerm(
   });
   spool.beginTerm(term);
   const now = clock.now();
-  await spool.append(termEntry(open, found, before, writer, now));
+  // A disk that is full will have room again.
+  const append = (...entries: JournalEntry[]): Promise<void> =>
+    persistently(deps, giveUp, 'writing to the spool', () => spool.append(...entries));
+  await append(termEntry(open, found, before, writer, now));
   if (found) {
     const { meta } = found.look;
-    await spool.append({ type: 'credits', at: isoUtc(now), charged: meta.creditsCharged, lookups: 1 });
+    await append({ type: 'credits', at: isoUtc(now), charged: meta.creditsCharged, lookups: 1 });
   }
   if (before && (await spool.isJournalDamaged())) {
     const gaps = untoldGaps(before.segments, before.gaps);
-    await spool.append(...gaps.map((gap) => ({ type: 'gap' as const, at: isoUtc(now), gap })));
+    await append(...gaps.map((gap) => ({ type: 'gap' as const, at: isoUtc(now), gap })));
   }
   await shipper.takeOver(earlier);
   shipper.start();

@@ -81,11 +81,3 @@ export function lookupError({ handle, status, error, retryAfterMs }: ApiFailure)
       );
   }
 }
-
-/** `Retry-After` in either form, as milliseconds; undefined when absent or nonsense. Never more than an hour. */
-export function parseRetryAfterMs(header: string | string[] | undefined, nowMs: number): number | undefined {
-  const text = (Array.isArray(header) ? header[0] : header)?.trim();
-  if (text === undefined || text === '') return undefined;
-  const waitMs = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
-  return Number.isNaN(waitMs) ? undefined : Math.min(3_600_000, Math.max(0, waitMs));
-}

@@ -3,13 +3,14 @@
  * nowhere else; everything the API says is parsed before it is believed.
  */
 import { request, type Dispatcher } from 'undici';
+import { parseRetryAfterMs } from '../kernel/backoff.ts';
 import { systemClock, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { registerSecret } from '../kernel/redact.ts';
 import { requireHandle } from '../model/handle.ts';
 import type { Look } from '../model/look.ts';
-import { lookupError, parseRetryAfterMs, quoted } from './api-error.ts';
+import { lookupError, quoted } from './api-error.ts';
 import { CreditLedger } from './credit-ledger.ts';
 import { CREDITS_PROBE_MS, KeyGate } from './key-gate.ts';
 import { chargeOf, parseErrorResponse, parseLookResponse } from './lookup-response.ts';

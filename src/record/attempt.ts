@@ -2,6 +2,7 @@
  * One attempt: one connection to one variant, from opening it to its end. It knows nothing of retry, holds or looks; it
  * says how it ended and whether it brought anything new.
  */
+import { AnySignal } from '../kernel/any-signal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError, type LivestowError } from '../kernel/errors.ts';
 import type { Timeline, TimelineItem } from '../ingest/timeline.ts';
@@ -54,12 +55,13 @@ export async function attempt(
   let fromMs = timeline.endDtsMs;
   const patientUntilMs = deps.clock.awake() + KEYFRAME_WAIT_MS;
   const watchdog = new StallWatchdog(deps.clock, deps.stallMs);
+  using until = new AnySignal(signal, watchdog.signal);
   let delivered = false;
   let frozen = false;
   let ended: { cause: GapCause; error: LivestowError | null };
   let completedUpTo: string | null = null;
   try {
-    const source = deps.openSource(variant, AbortSignal.any([signal, watchdog.signal]));
+    const source = deps.openSource(variant, until.signal);
     for (;;) {
       const step = await source.next();
       if (step.done) {

@@ -3,6 +3,7 @@
  * off, the known URL is tried at once, beside a fresh look; a variant that fails with fresh URLs is set aside and the
  * next one tried.
  */
+import { AnySignal } from '../kernel/any-signal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -18,14 +19,12 @@ import { attemptUntilBetter, type UntilBetter } from './attempt-until-better.ts'
 import type { Returned } from './return-to-better.ts';
 import { LiveState } from './live-state.ts';
 import { OutcomeLog } from './outcome-log.ts';
-import type { EndPolicy, SessionState } from './session-state.ts';
+import { holdLookInMs, type EndPolicy, type SessionState } from './session-state.ts';
 import { TimeWatch } from './time-watch.ts';
 import { VariantChoice } from './variant-choice.ts';
 
 /** URLs from a look younger than this are as fresh as they get. */
 const FRESH_MS = 3_000;
-/** Looks while holding: close at first, then rarer, since each costs credits. */
-const HOLD_LOOKS_MS = [10_000, 10_000, 10_000, 20_000, 30_000, 60_000];
 /** Between rounds over variants that all fail, and after connections that bring next to nothing. */
 const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000, 10_000];
 /** A refusal costs next to nothing: the CDN that is back is to be found while its last GOP still covers the break. */
@@ -177,10 +176,12 @@ export class SessionRecorder {
         this.#choice.forgive();
         continue;
       }
+      // There may be room again, with another signal, before the attempt has ended.
+      const { full } = disk;
       const lookedAtMs = this.#lastLookAtMs;
       const urlsAgeMs = clock.monotonic() - lookedAtMs;
       recording.event('attempt', { variant: variant.id });
-      const outcome = await this.#attemptBehind(variant, returned, async () => {
+      const outcome = await this.#attemptBehind(variant, returned, full, async () => {
         const items = timeline.connect(cause, variant.protocol, this.#isOtherQuality(variant));
         await recording.take(items, variantLabel(variant));
       });
@@ -195,12 +196,13 @@ export class SessionRecorder {
         continue;
       }
       this.#state.apply({ type: 'media-broke' });
-      const isFull = disk.full.aborted;
+      const isFull = full.aborted;
       this.#outcomes.note(variant, isFull ? { ...outcome, cause: 'disk-full' } : outcome);
       this.#completedUpTo = outcome.completedUpTo ?? this.#completedUpTo;
       // What is forbidden here stays so: a look may bring other addresses, a hurry brings nothing.
       refused = outcome.error !== null && outcome.error.code !== 'MEDIA_FORBIDDEN_HOST';
       if (isFull) {
+        cause = 'disk-full';
         if (outcome.mediaMs > 0) this.#recorded = variant;
         continue;
       }
@@ -230,10 +232,11 @@ export class SessionRecorder {
   async #attemptBehind(
     variant: Variant,
     returned: Returned | null,
+    full: AbortSignal,
     connect: () => Promise<void>,
   ): Promise<UntilBetter> {
-    const { openSource, clock, recording, disk } = this.#deps;
-    const until = AbortSignal.any([this.#over.signal, disk.full]);
+    const { openSource, clock, recording } = this.#deps;
+    using until = new AnySignal(this.#over.signal, full);
     const toBetter = {
       choice: this.#choice,
       openSource,
@@ -245,7 +248,7 @@ export class SessionRecorder {
     try {
       await connect();
       const deps = this.#attemptDeps(variant, returned?.open ?? openSource);
-      return await attemptUntilBetter(variant, deps, toBetter, until);
+      return await attemptUntilBetter(variant, deps, toBetter, until.signal);
     } finally {
       returned?.close();
     }
@@ -326,10 +329,7 @@ export class SessionRecorder {
     for (let round = 0; ; round += 1) {
       const state = this.#state.now;
       if (state.phase !== 'holding' || state.sinceMs !== sinceMs || this.#over.signal.aborted) return;
-      const lookInMs =
-        state.firstOfflineAtMs === null
-          ? (HOLD_LOOKS_MS[Math.min(round, HOLD_LOOKS_MS.length - 1)] ?? 60_000)
-          : policy.confirmMs + TIMER_SLACK_MS;
+      const lookInMs = holdLookInMs(state, round, policy) + TIMER_SLACK_MS;
       const leftMs = this.#deps.disk.level === 'out' ? Infinity : endsAtMs - clock.awake();
       await this.#state.change(Math.min(lookInMs, leftMs));
       if (leftMs <= lookInMs) this.#state.apply({ type: 'tick' });

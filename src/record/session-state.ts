@@ -84,3 +84,16 @@ function afterLook(
     ? { phase: 'ended', cause: 'room-ended' }
     : { ...state, firstOfflineAtMs };
 }
+
+/** Looks while holding: close at first, then rarer, since each costs credits. */
+const HOLD_LOOKS_MS = [10_000, 10_000, 10_000, 20_000, 30_000, 60_000];
+
+/** How long after the last look the next one comes; an end that one look told is confirmed as soon as it can be. */
+export const holdLookInMs = (
+  { firstOfflineAtMs }: Extract<SessionState, { phase: 'holding' }>,
+  round: number,
+  { confirmMs }: EndPolicy,
+): number =>
+  firstOfflineAtMs === null
+    ? (HOLD_LOOKS_MS[Math.min(round, HOLD_LOOKS_MS.length - 1)] ?? 60_000)
+    : confirmMs;

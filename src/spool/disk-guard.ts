@@ -46,6 +46,8 @@ export interface DiskGuardOptions {
   reserveBytes: number;
   clock: Clock;
   log: Logger;
+  /** Told of the level of the disk as a whole, when it becomes another. */
+  onLevel?: (level: DiskLevel, freeBytes: number) => void;
 }
 
 /** What the disk leaves one recording. */
@@ -172,6 +174,7 @@ export class DiskGuard {
       const facts = { freeBytes: free, reserveBytes };
       if (level === 'ample') log.info(facts, TOLD[level]);
       else log.warn({ ...facts, hint: hintOf(free, reserveBytes) }, TOLD[level]);
+      this.#options.onLevel?.(level, free);
     }
     const last = Math.max(1, this.#shares.length - 1);
     for (const [place, share] of this.#shares.entries()) {

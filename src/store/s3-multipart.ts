@@ -12,6 +12,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
+import { AnySignal } from '../kernel/any-signal.ts';
 import { checkDigest, openSource, readLocal } from './body.ts';
 import type { FileBody } from './store.ts';
 
@@ -33,7 +34,8 @@ export async function uploadInParts(
 ): Promise<string> {
   const file = await openSource(body.file);
   const failure = new AbortController();
-  const stop = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
+  using any = new AnySignal(failure.signal, ...(signal ? [signal] : []));
+  const stop = any.signal;
   const etag = new PartsEtag();
   const content = Readable.from(checked(readLocal(file, stop), etag, key, body, sha256), {
     objectMode: false,

@@ -105,20 +105,37 @@ export class Watcher {
   }
 
   async #untilDue(): Promise<void> {
-    const { cadence, clock, signal } = this.#options;
+    const { cadence } = this.#options;
     while (this.#offered === undefined && !this.#isHurried) {
       const waitMs = cadence.nextLookInMs(this.#state());
       if (waitMs <= 0) return;
-      const hurry = Promise.withResolvers<void>();
-      this.#wake = hurry.resolve;
-      const over = new AbortController();
-      const wait = clock.delay(waitMs, AbortSignal.any([signal, over.signal])).catch((error: unknown) => {
-        if (!over.signal.aborted) throw error;
-      });
-      await Promise.race([wait, hurry.promise]);
-      over.abort();
+      await this.#passed(waitMs);
     }
     this.#isHurried = false;
+  }
+
+  /** So much time, or what wakes it. */
+  #passed(ms: number): Promise<void> {
+    const { clock, signal } = this.#options;
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        cancel();
+        signal.removeEventListener('abort', abort);
+        this.#wake = () => {};
+      };
+      const abort = (): void => {
+        leave();
+        reject(signal.reason as Error);
+      };
+      const wake = (): void => {
+        leave();
+        resolve();
+      };
+      const cancel = clock.after(ms, wake);
+      this.#wake = wake;
+      signal.addEventListener('abort', abort);
+      if (signal.aborted) abort();
+    });
   }
 
   #state() {

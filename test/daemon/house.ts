@@ -31,7 +31,6 @@ import { scratchFolder } from '../spool/scratch.ts';
 const READ_MS = 200;
 const PICTURE_BYTES = 200;
 const meta = { requestId: 'r', creditsCharged: 1, cached: false };
-const profile = { handle: 'alice', platformUserId: '1', displayName: 'Alice', avatarUrl: null };
 
 const variant: Variant = {
   id: 'h264/origin/flv',
@@ -55,6 +54,7 @@ export interface Broadcast {
 }
 
 export class House {
+  readonly handle: string;
   readonly root: string;
   readonly clock: ManualClock;
   readonly store: TellingStore;
@@ -62,23 +62,27 @@ export class House {
   broadcasts: Broadcast[] = [];
   /** The CDN gives nothing, though the room is listed. */
   isCdnDown = false;
+  /** What a look fails with. */
+  refusal: Error | null = null;
+  looks = 0;
   /** Numbers of the pictures that were sent, by room. */
   readonly sent = new Map<string, Set<number>>();
 
-  private constructor(root: string, clock: ManualClock) {
+  private constructor(root: string, clock: ManualClock, handle: string) {
     this.root = root;
+    this.handle = handle;
     this.clock = clock;
     this.store = new TellingStore(join(root, 'store'));
   }
 
-  static async open(): Promise<House> {
-    return new House(await scratchFolder(), new ManualClock());
+  static async open({ clock = new ManualClock(), handle = 'alice' } = {}): Promise<House> {
+    return new House(await scratchFolder(), clock, handle);
   }
 
   /** As a crash leaves it now: what is on the disk and in the store, and nothing else. */
   async asLeftByCrash(): Promise<House> {
     await diskAtRest();
-    const copy = new House(`${this.root}-copy-${this.clock.monotonic()}`, this.clock);
+    const copy = new House(`${this.root}-copy-${this.clock.monotonic()}`, this.clock, this.handle);
     onTestFinished(() => rm(copy.root, { recursive: true, force: true }));
     await cp(this.root, copy.root, { recursive: true });
     copy.broadcasts = this.broadcasts;
@@ -92,6 +96,9 @@ export class House {
   }
 
   look(): Look {
+    this.looks += 1;
+    if (this.refusal) throw this.refusal;
+    const profile = { handle: this.handle, platformUserId: '1', displayName: null, avatarUrl: null };
     const on = this.onAir;
     if (!on) return { status: 'offline', profile, meta };
     const startedAt = new Date(this.clock.now() - this.clock.monotonic() + on.fromMs).toISOString();
@@ -190,13 +197,13 @@ export class House {
 
   async sessions(): Promise<string[]> {
     const sessions: string[] = [];
-    for await (const folder of this.store.folders('creators/alice/'))
+    for await (const folder of this.store.folders(`creators/${this.handle}/`))
       sessions.push(folder.split('/').at(-2) ?? '');
     return sessions;
   }
 
   async text(session: string, key: string): Promise<string> {
-    return readFile(join(this.root, 'store', sessionPrefix('alice', session), key), 'utf8');
+    return readFile(join(this.root, 'store', sessionPrefix(this.handle, session), key), 'utf8');
   }
 
   async manifest(session: string): Promise<Manifest> {
@@ -212,7 +219,7 @@ export class House {
     const pictures: number[] = [];
     const frames: number[] = [];
     for (const { key, bytes, sha256 } of [...manifest.segments, ...manifest.files]) {
-      const stored = await readFile(join(this.root, 'store', sessionPrefix('alice', session), key)).catch(
+      const stored = await readFile(join(this.root, 'store', sessionPrefix(this.handle, session), key)).catch(
         () => Buffer.alloc(0),
       );
       if (stored.length !== bytes || digest(stored) !== sha256) untrue.push(key);
@@ -248,7 +255,7 @@ export class RunningRecorder {
     this.#house = house;
     recordCreator(
       {
-        handle: 'alice',
+        handle: house.handle,
         once: false,
         noWait: false,
         cadence: fixedCadence(2_000),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { HangingDisk, smallDisk } from '../support/disks.ts';
-import { momentAfterGop, recordToTheEnd } from './cut.ts';
+import { killNow, momentAfterGop, recordToTheEnd } from './cut.ts';
 import { expectFaithfulSession } from './faithful.ts';
 import type { LivestowProcess } from './livestow-process.ts';
 import { World, WORLD_TIMEOUT_MS } from './world.ts';
@@ -206,6 +206,34 @@ describe('a disk that is full to the last byte', () => {
       expect([untrue, miscounted, pictures.garbled, pictures.missing]).toEqual([[], [], 0, []]);
       expect(manifest.gaps.filter(({ cause }) => cause !== 'disk-full')).toEqual([]);
       expect(await world.leftInSpool()).toEqual([]);
+    },
+  );
+
+  test(
+    'as a recorder is started again: it waits for room, and goes on with the session',
+    { tags: ['disk-full', 'killed'] },
+    async (context) => {
+      const disk = await smallDisk(context, 14);
+      await using world = await World.open({
+        spool: join(disk.folder, 'spool'),
+        env: { LIVESTOW_DISK_RESERVE: '0' },
+      });
+      const first = await world.record();
+      await momentAfterGop(world, 2, 700);
+      const { atMs } = await killNow(world, first, 'both');
+      await disk.fill();
+      const second = world.livestow('record', 'alice', '--once');
+      await second.until('it cannot write', () => says(second, 'writing to the spool failed').length > 0);
+      await disk.clear();
+      await second.until('media flows', () => second.events('media').length > 0);
+      await recordToTheEnd(world, second);
+      const { manifest } = await expectFaithfulSession(world, {
+        endCause: 'stopped',
+        gaps: 'recorder-down',
+        cutAtMs: [atMs],
+        epochs: 'h264 360x640',
+      });
+      expect(new Set(manifest.segments.map(({ term }) => term))).toEqual(new Set([1, 2]));
     },
   );
 

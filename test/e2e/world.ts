@@ -169,10 +169,10 @@ export class World implements AsyncDisposable {
     return copyOfBucket(bucket, copy);
   }
 
-  /** All sessions of the archive, oldest first, each accounted for against what the sandbox sent. */
+  /** All of Alice's sessions, oldest first, each accounted for against what the sandbox sent. */
   async sessions(): Promise<SessionAccount[]> {
     const archive = await this.archive();
-    const manifests = archive.keys.filter((key) => /^creators\/[^/]+\/[^/]+\/manifest\.json$/.test(key));
+    const manifests = archive.keys.filter((key) => /^creators\/alice\/[^/]+\/manifest\.json$/.test(key));
     const aired = {
       truth: this.sandbox.truth('alice'),
       wentLiveAtMs: this.wentLiveAtMs,

@@ -415,6 +415,31 @@ describe('a disk that nears its reserve', () => {
   );
 
   test(
+    'stops and has room again while an engine still struggles: what is missing is missing for the disk',
+    { tags: 'disk-reserve' },
+    async (context) => {
+      const { disk, bench } = await onSmallDisk(context, { maxHoldMs: 60_000 });
+      await bench.run(10_300);
+      bench.engine.diesAt = () => true;
+      await bench.pass(1_500);
+      await disk.fill(7);
+      await bench.pass(1_000);
+      await disk.clear();
+      await bench.pass(700);
+      bench.engine.diesAt = () => false;
+      expect(await levels(bench)).toEqual(['out', 'ample']);
+      await bench.pass(20_000);
+      expect(bench.recorder.phase).toBe('recording');
+      bench.stop.abort(new StopRequest('interrupt'));
+      await bench.pass(1_000);
+      await bench.recording.end();
+      expect((await bench.gaps()).map(({ cause }) => cause)).toEqual(['disk-full']);
+      bench.disk.leave();
+      expectQuiet(bench);
+    },
+  );
+
+  test(
     'an end that comes meanwhile is seen, and what was missed stands there',
     { tags: 'disk-reserve' },
     async (context) => {

@@ -32,6 +32,8 @@ export interface Deed {
   causes: readonly GapCause[];
   /** The CDN sends old media as if it were live: nobody can know of it when it was. */
   mistimed?: boolean;
+  /** So much of what it sent the CDN sends again as if it were live: nobody can know when that was which lay in a gap. */
+  replaysMs?: number;
   /** So much of what had come may be lost with it, if a gap says so; no earlier, that is. */
   losesReceivedMs?: number;
 }
@@ -272,7 +274,9 @@ function falseGaps(
     const found: string[] = [];
     const inner: Range = [numberNear(aired, fromMs + tolerance), numberNear(aired, toMs - tolerance)];
     const isUndated = gap.after === null && isOver(aired, Date.parse(manifest.foundAt));
-    if (inner[1] > inner[0] && !isUndated && !isMistimed(facts, [fromMs, toMs], tolerance)) {
+    const isMisplaced =
+      isMistimed(facts, [fromMs, toMs], tolerance) || isReplayed(facts, [fromMs, toMs], tolerance);
+    if (inner[1] > inner[0] && !isUndated && !isMisplaced) {
       const there = new RangeSet([inner]).size - sum(new RangeSet([inner]).minus(places));
       if (there > REORDERED) found.push(`${said}, and ${there} pictures of it are there`);
     }
@@ -323,6 +327,13 @@ const isMistimed = ({ deeds }: CreatorFacts, [fromMs, toMs]: Range, tolerance: n
   deeds.some(
     (deed) =>
       deed.mistimed === true && deed.fromMs - GOP_MS - tolerance <= toMs && fromMs <= deed.toMs + tolerance,
+  );
+
+/** The end of a gap is what a CDN sent again later. */
+const isReplayed = ({ deeds }: CreatorFacts, [fromMs, toMs]: Range, tolerance: number): boolean =>
+  deeds.some(
+    ({ replaysMs, fromMs: atMs }) =>
+      replaysMs !== undefined && fromMs < atMs && atMs - replaysMs - tolerance <= toMs,
   );
 
 const sum = (runs: readonly Range[]): number =>

@@ -95,8 +95,15 @@ export class Weather {
         break;
       case 'media': {
         const { handle, fault, causes, lastsMs } = action;
-        const mistimed = fault.type === 'loop';
-        this.#note(handle, { what: nameOf(action), fromMs, toMs: fromMs + lastsMs, causes, mistimed });
+        this.#note(handle, {
+          what: nameOf(action),
+          fromMs,
+          toMs: fromMs + lastsMs,
+          causes,
+          mistimed: fault.type === 'loop',
+          // Whole ones, behind the one that is open.
+          ...(fault.type === 'replay' ? { replaysMs: ((fault.gops ?? 1) + 1) * GOP_MS } : {}),
+        });
         await sandbox.inject(handle, fault);
         break;
       }

@@ -8,7 +8,7 @@ import { Command } from 'commander';
 import { startPlayer } from '../../archive/player-server.ts';
 import { verifySession } from '../../archive/verify.ts';
 import type { Config } from '../../config/schema.ts';
-import { Secret } from '../../config/secret.ts';
+import { Secret } from '../../kernel/secret.ts';
 import { composeRecorder } from '../../daemon/compose.ts';
 import { recordCreator } from '../../daemon/record-creator.ts';
 import { findFfmpeg } from '../../ffmpeg/capabilities.ts';

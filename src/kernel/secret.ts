@@ -1,14 +1,16 @@
 /** A setting that must not be seen: prints as `[redacted]` wherever it ends up, and is known to the log's scrubber. */
 import { inspect } from 'node:util';
-import { registerSecret, registerUserInfo } from '../kernel/redact.ts';
+import { registerSecret, registerUserInfo } from './redact.ts';
 
 const MASK = '[redacted]';
 
 export class Secret {
   readonly #value: string;
 
-  constructor(value: string) {
+  /** `maskOnly`: too ordinary a text to be struck out of every line of the log. */
+  constructor(value: string, { maskOnly = false }: { maskOnly?: boolean } = {}) {
     this.#value = value;
+    if (maskOnly) return;
     registerSecret(value);
     registerUserInfo(value);
   }

@@ -1,0 +1,26 @@
+/** A cadence that keeps to windows: nothing is looked at while they are closed, and at once when they open. */
+import type { Cadence } from './cadence.ts';
+
+/** Asked again after so long at the latest: timers reach no further than some weeks. */
+const LONGEST_WAIT_MS = 24 * 3_600_000;
+
+export interface OpenTimes {
+  isOpen(atMs: number): boolean;
+  /** Null: it never changes. */
+  nextChange(atMs: number): { atMs: number; open: boolean } | null;
+}
+
+/** @param times null: always open */
+export function withinWindows(cadence: Cadence, times: OpenTimes | null): Cadence {
+  if (times === null) return cadence;
+  return {
+    nextLookInMs(state) {
+      const { nowMs } = state;
+      const inMs = cadence.nextLookInMs(state);
+      const dueMs = times.isOpen(nowMs) ? nowMs + inMs : nowMs;
+      if (times.isOpen(dueMs)) return inMs;
+      const opensMs = times.nextChange(dueMs)?.atMs ?? Infinity;
+      return Math.min(opensMs - nowMs, LONGEST_WAIT_MS);
+    },
+  };
+}

@@ -1,0 +1,335 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { CreatorInForce } from '../../src/config/creator-in-force.ts';
+import { EventLog } from '../../src/daemon/event-log.ts';
+import { Fleet } from '../../src/daemon/fleet.ts';
+import { Slots } from '../../src/daemon/slots.ts';
+import { LivestowError } from '../../src/kernel/errors.ts';
+import { silentLogger } from '../../src/kernel/logger.ts';
+import type { LivestowEvent } from '../../src/model/event.ts';
+import { windowsSchema } from '../../src/schedule/windows.ts';
+import { DEFAULT_PREFERENCES } from '../../src/variant/preferences.ts';
+import { fixedCadence } from '../../src/watch/cadence.ts';
+import { withinWindows } from '../../src/watch/within-windows.ts';
+import { ManualClock } from '../manual-clock.ts';
+import { diskAtRest } from '../record/disk-at-rest.ts';
+import { House } from './house.ts';
+
+const A = '7300000000000000001';
+const B = '7300000000000000002';
+const MINUTE_MS = 60_000;
+
+/** Houses side by side, and one fleet for all of them. */
+class Street {
+  readonly clock = new ManualClock();
+  readonly events = new EventLog(this.clock);
+  readonly told: LivestowEvent[] = [];
+  readonly slots = new Slots(null);
+  readonly houses = new Map<string, House>();
+  readonly fleet: Fleet;
+  readonly #giveUp = new AbortController();
+
+  private constructor() {
+    this.events.on('event', (event) => this.told.push(event));
+    this.fleet = new Fleet({
+      clock: this.clock,
+      log: silentLogger(),
+      events: this.events,
+      slots: this.slots,
+      timeZone: 'UTC',
+      depsFor: ({ handle, maxHoldMs, priority }) => {
+        const deps = this.house(handle).deps(this.#giveUp.signal);
+        return { ...deps, settings: { ...deps.settings, maxHoldMs, priority } };
+      },
+      cadenceFor: (_creator, windows) => withinWindows(fixedCadence(2_000), windows),
+      onRoom: () => {},
+      onLookFailed: () => {},
+    });
+  }
+
+  static async of(...handles: string[]): Promise<Street> {
+    const street = new Street();
+    for (const handle of handles)
+      street.houses.set(handle, await House.open({ clock: street.clock, handle }));
+    onTestFinished(async () => {
+      const ended = new AbortController();
+      const ending = street.fleet.end('drain').finally(() => ended.abort());
+      await street.pass(60_000, ended.signal);
+      await ending;
+      if (street.clock.pendingMs.length > 0) throw new Error('timers are left');
+    });
+    return street;
+  }
+
+  house(handle: string): House {
+    const house = this.houses.get(handle);
+    if (!house) throw new Error(`nobody lives there: ${handle}`);
+    return house;
+  }
+
+  async pass(ms: number, until?: AbortSignal): Promise<void> {
+    for (const endMs = this.clock.monotonic() + ms; ;) {
+      const leftMs = endMs - this.clock.monotonic();
+      if (leftMs <= 0 || until?.aborted === true) return;
+      await this.clock.advance(Math.min(200, leftMs));
+      await diskAtRest();
+    }
+  }
+
+  state(handle: string): string | undefined {
+    return this.fleet.task(handle)?.status.state;
+  }
+
+  /** What its sessions ended for, in order; null: unsealed. */
+  async ends(handle: string): Promise<(string | null)[]> {
+    const house = this.house(handle);
+    const manifests = await Promise.all((await house.sessions()).map((session) => house.manifest(session)));
+    return manifests.map(({ sealedAt, endCause }) => (sealedAt === null ? null : endCause));
+  }
+}
+
+const creator = (handle: string, about: Partial<CreatorInForce> = {}): CreatorInForce => ({
+  handle,
+  group: null,
+  paused: false,
+  note: null,
+  store: '/archive',
+  ranking: DEFAULT_PREFERENCES,
+  windows: null,
+  priority: 0,
+  maxDurationMs: null,
+  pollIntervalMs: null,
+  sampleIntervalMs: 300_000,
+  maxHoldMs: 60_000,
+  ...about,
+});
+
+test('each creator of the roster is watched and recorded, side by side', async () => {
+  const street = await Street.of('alice', 'bob', 'carol');
+  street.house('alice').broadcasts = [{ roomId: A, fromMs: 3_000, toMs: 20_000 }];
+  street.house('bob').broadcasts = [{ roomId: B, fromMs: 5_000, toMs: 30_000 }];
+  expect(street.fleet.apply([creator('alice'), creator('bob'), creator('carol')])).toEqual({
+    added: ['alice', 'bob', 'carol'],
+    removed: [],
+    changed: [],
+  });
+  await street.pass(10_000);
+  expect(['alice', 'bob', 'carol'].map((handle) => street.state(handle))).toEqual([
+    'recording',
+    'recording',
+    'watching',
+  ]);
+  await street.pass(50_000);
+  expect(await street.ends('alice')).toEqual(['room-ended']);
+  expect(await street.ends('bob')).toEqual(['room-ended']);
+  const ofAlice = street.told.filter((event) => 'handle' in event && event.handle === 'alice');
+  expect(ofAlice.map(({ type }) => type)).toEqual(['live', 'recording', 'creator', 'sealed']);
+});
+
+describe('the roster changes', () => {
+  test('a creator that is taken off it leaves when its broadcast is over, and is looked at no more', async () => {
+    const street = await Street.of('alice');
+    const house = street.house('alice');
+    house.broadcasts = [
+      { roomId: A, fromMs: 0, toMs: 20_000 },
+      { roomId: B, fromMs: 60_000, toMs: 80_000 },
+    ];
+    street.fleet.apply([creator('alice')]);
+    await street.pass(10_000);
+    expect(street.fleet.apply([])).toEqual({ added: [], removed: ['alice'], changed: [] });
+    await street.pass(2_000);
+    expect(street.state('alice')).toBe('leaving');
+    await street.pass(40_000);
+    expect(street.state('alice')).toBeUndefined();
+    const { looks } = house;
+    await street.pass(40_000);
+    expect(house.looks).toBe(looks);
+    expect(await street.ends('alice')).toEqual(['room-ended']);
+  });
+
+  test('and back on it while it leaves: it goes on being watched', async () => {
+    const street = await Street.of('alice');
+    street.house('alice').broadcasts = [
+      { roomId: A, fromMs: 0, toMs: 20_000 },
+      { roomId: B, fromMs: 60_000, toMs: 80_000 },
+    ];
+    street.fleet.apply([creator('alice')]);
+    await street.pass(10_000);
+    street.fleet.apply([]);
+    await street.pass(1_000);
+    street.fleet.apply([creator('alice')]);
+    await street.pass(110_000);
+    expect(await street.ends('alice')).toEqual(['room-ended', 'room-ended']);
+  });
+
+  test('another preference cuts no recording, and holds for it where it can', async () => {
+    const street = await Street.of('alice');
+    const house = street.house('alice');
+    house.broadcasts = [{ roomId: A, fromMs: 0, toMs: 30_000 }];
+    street.fleet.apply([creator('alice')]);
+    await street.pass(10_000);
+    expect(street.fleet.apply([creator('alice', { maxHoldMs: 90_000, priority: 3 })]).changed).toEqual([
+      'alice',
+    ]);
+    await street.pass(60_000);
+    const [session = ''] = await house.sessions();
+    const { manifest, pictures } = await house.account(session);
+    expect(manifest).toMatchObject({ endCause: 'room-ended', gaps: [] });
+    expect(new Set(manifest.segments.map(({ term }) => term))).toEqual(new Set([1]));
+    expect(pictures.length).toBe(house.sent.get(A)?.size);
+  });
+
+  test('another store: what was begun ends in the old one', async () => {
+    const street = await Street.of('alice');
+    street.house('alice').broadcasts = [{ roomId: A, fromMs: 0, toMs: 20_000 }];
+    street.fleet.apply([creator('alice')]);
+    await street.pass(10_000);
+    const first = street.fleet.task('alice');
+    street.fleet.apply([creator('alice', { store: '/elsewhere' })]);
+    await street.pass(5_000);
+    expect(street.fleet.task('alice')).toBe(first);
+    await street.pass(40_000);
+    expect(street.fleet.task('alice')).not.toBe(first);
+    expect(street.fleet.task('alice')?.creator.store).toBe('/elsewhere');
+  });
+});
+
+describe('windows', () => {
+  /** The clock begins at midnight. */
+  const first = (atEnd: 'stop' | 'finish') =>
+    windowsSchema.parse({ recordOnly: ['daily 00:01-00:02'], atEnd });
+
+  test('nobody is looked at outside of them, and a recording is stopped at their end', async () => {
+    const street = await Street.of('alice');
+    const house = street.house('alice');
+    house.broadcasts = [{ roomId: A, fromMs: 0, toMs: 5 * MINUTE_MS }];
+    street.fleet.apply([creator('alice', { windows: first('stop') })]);
+    await street.pass(MINUTE_MS - 1_000);
+    expect(house.looks).toBe(0);
+    expect(street.fleet.task('alice')?.status).toMatchObject({
+      state: 'closed',
+      windows: 'next opens Sun 00:01 UTC',
+    });
+    await street.pass(30_000);
+    expect(street.state('alice')).toBe('recording');
+    await street.pass(40_000);
+    expect(await street.ends('alice')).toEqual(['stopped']);
+    const { looks } = house;
+    await street.pass(2 * MINUTE_MS);
+    expect(house.looks).toBe(looks);
+  });
+
+  test('or goes on to the end of the broadcast, where they say so', async () => {
+    const street = await Street.of('alice');
+    street.house('alice').broadcasts = [{ roomId: A, fromMs: 0, toMs: 3 * MINUTE_MS }];
+    street.fleet.apply([creator('alice', { windows: first('finish') })]);
+    await street.pass(4 * MINUTE_MS);
+    expect(await street.ends('alice')).toEqual(['room-ended']);
+  });
+
+  test('that come while it is recorded hold for that recording too', async () => {
+    const street = await Street.of('alice');
+    street.house('alice').broadcasts = [{ roomId: A, fromMs: 0, toMs: 5 * MINUTE_MS }];
+    street.fleet.apply([creator('alice')]);
+    await street.pass(90_000);
+    street.fleet.apply([creator('alice', { windows: first('stop') })]);
+    await street.pass(MINUTE_MS);
+    expect(await street.ends('alice')).toEqual(['stopped']);
+  });
+});
+
+test('as many are recorded as may be at once: the higher priority goes first, the other waits and is told', async () => {
+  const street = await Street.of('alice', 'bob', 'carol');
+  street.slots.most = 1;
+  street.house('alice').broadcasts = [{ roomId: A, fromMs: 0, toMs: 20_000 }];
+  for (const handle of ['bob', 'carol']) {
+    street.house(handle).broadcasts = [{ roomId: B, fromMs: 6_000, toMs: 120_000 }];
+  }
+  street.fleet.apply([creator('alice'), creator('bob'), creator('carol', { priority: 5 })]);
+  await street.pass(15_000);
+  const states = () => ['alice', 'bob', 'carol'].map((handle) => street.state(handle));
+  expect(states()).toEqual(['recording', 'queued', 'queued']);
+  await street.pass(45_000);
+  expect(states()).toEqual(['watching', 'queued', 'recording']);
+  street.slots.most = 2;
+  await street.pass(10_000);
+  expect(states()).toEqual(['watching', 'recording', 'recording']);
+  await street.pass(90_000);
+  const [session = ''] = await street.house('bob').sessions();
+  const { gaps } = await street.house('bob').manifest(session);
+  expect(gaps.map(({ cause }) => cause)).toEqual(['found-late']);
+});
+
+describe('the operator', () => {
+  test('pauses: nothing is looked at, and what is recorded goes on to its end', async () => {
+    const street = await Street.of('alice');
+    const house = street.house('alice');
+    house.broadcasts = [
+      { roomId: A, fromMs: 0, toMs: 20_000 },
+      { roomId: B, fromMs: 50_000, toMs: 200_000 },
+    ];
+    street.fleet.apply([creator('alice')]);
+    await street.pass(10_000);
+    street.fleet.apply([creator('alice', { paused: true })]);
+    await street.pass(1_000);
+    expect(street.state('alice')).toBe('recording');
+    await street.pass(60_000);
+    expect(street.state('alice')).toBe('paused');
+    expect(await street.ends('alice')).toEqual(['room-ended']);
+    const { looks } = house;
+    await street.pass(20_000);
+    expect(house.looks).toBe(looks);
+    street.fleet.apply([creator('alice')]);
+    await street.pass(10_000);
+    expect(street.state('alice')).toBe('recording');
+  });
+
+  test('records now: a paused creator too, once', async () => {
+    const street = await Street.of('alice');
+    street.house('alice').broadcasts = [
+      { roomId: A, fromMs: 0, toMs: 20_000 },
+      { roomId: B, fromMs: 50_000, toMs: 80_000 },
+    ];
+    street.fleet.apply([creator('alice', { paused: true })]);
+    await street.pass(5_000);
+    expect(street.house('alice').looks).toBe(0);
+    street.fleet.task('alice')?.recordNow();
+    await street.pass(3_000);
+    expect(street.state('alice')).toBe('recording');
+    await street.pass(70_000);
+    expect(street.state('alice')).toBe('paused');
+    expect(await street.ends('alice')).toEqual(['room-ended']);
+  });
+
+  test('stops a recording: it is sealed, that room is left alone, the next one is not', async () => {
+    const street = await Street.of('alice');
+    street.house('alice').broadcasts = [
+      { roomId: A, fromMs: 0, toMs: 40_000 },
+      { roomId: B, fromMs: 60_000, toMs: 80_000 },
+    ];
+    street.fleet.apply([creator('alice')]);
+    await street.pass(10_000);
+    expect(street.fleet.task('alice')?.stopRecording()).toBe(true);
+    await street.pass(20_000);
+    expect(street.state('alice')).toBe('watching');
+    expect(await street.ends('alice')).toEqual(['stopped']);
+    expect(street.fleet.task('alice')?.stopRecording()).toBe(false);
+    await street.pass(90_000);
+    expect(await street.ends('alice')).toEqual(['stopped', 'room-ended']);
+  });
+});
+
+test('a key that is refused is told, and tried again: nobody has to start anything', async () => {
+  const street = await Street.of('alice');
+  const house = street.house('alice');
+  house.refusal = new LivestowError('LOOKUP_UNAUTHORIZED', 'the key is refused', { hint: 'another key' });
+  street.fleet.apply([creator('alice')]);
+  await street.pass(5_000);
+  expect(street.fleet.task('alice')?.status).toMatchObject({
+    state: 'failing',
+    problem: { code: 'LOOKUP_UNAUTHORIZED', hint: 'another key' },
+  });
+  expect(street.told.at(-1)).toMatchObject({ type: 'failed', code: 'LOOKUP_UNAUTHORIZED' });
+  house.refusal = null;
+  await street.pass(10_000);
+  expect(street.state('alice')).toBe('watching');
+});

@@ -1,0 +1,127 @@
+/** The daemon: many creators in one process, a config that changes under it, and its end. */
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { momentAfterGop } from './cut.ts';
+import { expectFaithfulSession } from './faithful.ts';
+import type { LivestowProcess } from './livestow-process.ts';
+import { World, WORLD_TIMEOUT_MS } from './world.ts';
+
+vi.setConfig({ testTimeout: WORLD_TIMEOUT_MS });
+
+const small = { variants: [{ media: 'small' as const }] };
+
+/** As an editor does it: another file in its place. */
+async function configure(world: World, text: string): Promise<void> {
+  await writeFile(join(world.folder, 'new.yaml'), text);
+  await rename(join(world.folder, 'new.yaml'), join(world.folder, 'livestow.yaml'));
+}
+
+const openWorld = (): Promise<World> => World.open({ scenario: { creators: { bob: small, carol: small } } });
+
+const said = (run: LivestowProcess, msg: string): Promise<unknown> =>
+  run.until(msg, ({ entries }) => entries.some((entry) => entry.msg === msg));
+
+const sealed = (run: LivestowProcess, handle: string): Promise<unknown> =>
+  run.until(`${handle} is sealed`, ({ entries }) =>
+    entries.some((entry) => entry.msg === 'sealed' && entry['handle'] === handle),
+  );
+
+test.concurrent('an edit of the config brings creators and takes them away, and cuts no recording', async () => {
+  await using world = await openWorld();
+  await configure(world, 'creators: [alice, carol]\n');
+  const run = world.livestow('serve');
+  await Promise.all([world.lookups(1), world.lookups(1, 'carol')]);
+  world.sandbox.goLive('alice');
+  await world.gopSent(1);
+  await configure(world, 'creators:\n  - carol\n  - handle: bob\n    priority: 5\n');
+  await world.lookups(1, 'bob');
+  world.sandbox.goLive('bob');
+  await momentAfterGop(world, 4, 0);
+  world.sandbox.end('bob');
+  await sealed(run, 'bob');
+  world.sandbox.end('alice');
+  await sealed(run, 'alice');
+  const reloaded = run.entries.find(({ msg }) => msg === 'the config file was read again');
+  expect(reloaded).toMatchObject({ added: ['bob'], removed: ['alice'], changed: [], waiting: [] });
+  run.kill('SIGINT');
+  expect(await run.exited).toEqual({ code: 130, signal: null });
+  const { pictures } = await expectFaithfulSession(world, { endCause: 'room-ended' });
+  expect(pictures.first).toBe(0);
+});
+
+test.concurrent('a bad edit is refused with its line, and what was in force stays; SIGHUP has it read again', async () => {
+  await using world = await openWorld();
+  await configure(world, 'creators: [carol]\n');
+  const run = world.livestow('serve');
+  await world.lookups(1, 'carol');
+  await configure(world, 'creators:\n  - carol\n  - not a handle\n');
+  await said(run, 'the config file is refused; what was in force stays');
+  expect(run.stderr).toContain('livestow.yaml:3: creators[1]: not a handle');
+  await configure(world, 'creators: [carol, bob]\nspool: /elsewhere\n');
+  await world.lookups(1, 'bob');
+  run.kill('SIGHUP');
+  await said(run, 'the config file was read again: nothing changed');
+  const looks = world.sandbox.events.filter(
+    (event) => event.type === 'lookup' && event.handle === 'carol',
+  ).length;
+  await world.lookups(looks + 1, 'carol');
+  run.kill('SIGINT');
+  expect(await run.exited).toEqual({ code: 130, signal: null });
+});
+
+test.concurrent(
+  'SIGTERM drains all of them: the next start goes on, and nothing is lost',
+  { tags: 'drained' },
+  async () => {
+    await using world = await openWorld();
+    await configure(world, 'creators: [alice, bob]\n');
+    const first = world.livestow('serve');
+    await Promise.all([world.lookups(1), world.lookups(1, 'bob')]);
+    world.sandbox.goLive('bob');
+    world.sandbox.goLive('alice');
+    await momentAfterGop(world, 2, 900);
+    const atMs = Date.now();
+    first.kill('SIGTERM');
+    expect(await first.exited).toEqual({ code: 0, signal: null });
+    const next = world.livestow('serve');
+    await next.until('both go on', ({ entries }) => {
+      const going = new Set(entries.flatMap((entry) => (entry.event === 'media' ? [entry['handle']] : [])));
+      return going.has('alice') && going.has('bob');
+    });
+    await world.gopSent(world.gopsSent + 2);
+    world.sandbox.end('alice');
+    world.sandbox.end('bob');
+    await Promise.all([sealed(next, 'alice'), sealed(next, 'bob')]);
+    next.kill('SIGTERM');
+    expect(await next.exited).toEqual({ code: 0, signal: null });
+    await expectFaithfulSession(world, {
+      endCause: 'room-ended',
+      gaps: 'recorder-down',
+      cutAtMs: [atMs],
+      drains: 1,
+      epochs: 'h264 360x640',
+    });
+  },
+);
+
+test.concurrent('what lies in the spool of somebody who is not watched any more is shipped and sealed', async () => {
+  await using world = await openWorld();
+  const recorder = await world.record();
+  await momentAfterGop(world, 2, 0);
+  recorder.kill('SIGKILL');
+  await recorder.exited;
+  const atMs = Date.now();
+  world.sandbox.end('alice');
+  await configure(world, 'creators: [carol]\n');
+  const run = world.livestow('serve');
+  await said(run, 'recovered');
+  run.kill('SIGINT');
+  expect(await run.exited).toEqual({ code: 130, signal: null });
+  await expectFaithfulSession(world, {
+    endCause: 'interrupted',
+    cutAtMs: [atMs],
+    epochs: 'h264 360x640',
+    gaps: [],
+  });
+});
