@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { Roster } from '../../daemon/roster.ts';
 import { ScheduledJobs } from '../../daemon/scheduled-jobs.ts';
+import { counted } from '../../jobs/job-run.ts';
 import { formatClockTime } from '../../kernel/duration.ts';
 import { foreign } from '../../kernel/foreign-text.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
@@ -168,6 +169,6 @@ const HISTORY_HEADINGS = ['JOB', 'BEGAN (UTC)', 'TOOK', 'BY', 'OUTCOME', ''];
 
 function historyRow({ job, startedAt, endedAt, by, outcome, message, problems }: JobRun): string[] {
   const took = endedAt === null ? '' : formatClockTime(Date.parse(endedAt) - Date.parse(startedAt));
-  const more = problems.length === 0 ? '' : ` (${problems.length} problems: ${problems[0] ?? ''})`;
+  const more = problems.length === 0 ? '' : ` (${counted(problems.length, 'problem')}: ${problems[0] ?? ''})`;
   return [job, shortTime(startedAt), took, by, outcome ?? 'running', foreign(`${message}${more}`)];
 }
