@@ -22,7 +22,7 @@ export function settingsInForce({ config, given }: LoadedConfig): SettingInForce
     const value = key === 'apiUrl' && typeof said === 'string' ? scrub(said) : said;
     return {
       key,
-      value: value !== null && aboutSetting(key).secret ? '[redacted]' : value,
+      value: value !== null && aboutSetting(key).secret && origin.kind !== 'default' ? '[redacted]' : value,
       from: originText(origin),
     };
   });
