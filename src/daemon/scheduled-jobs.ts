@@ -38,7 +38,7 @@ export interface ScheduledJobsOptions {
 
 export class ScheduledJobs {
   readonly runner: JobRunner;
-  readonly ledger: JobLedger;
+  readonly #ledger: JobLedger;
   readonly #stores = new Map<string, Store>();
   readonly #log: Logger;
   #isClosed = false;
@@ -57,10 +57,10 @@ export class ScheduledJobs {
       this.#stores.set(location, store);
       return store;
     };
-    this.ledger = onlyToLook ? JobLedger.peek(path) : JobLedger.open(path);
+    this.#ledger = onlyToLook ? JobLedger.peek(path) : JobLedger.open(path);
     const deps = {
       clock,
-      ledger: this.ledger,
+      ledger: this.#ledger,
       commonStore: () => config().store,
       watched,
       storeAt,
@@ -74,7 +74,7 @@ export class ScheduledJobs {
     this.runner = new JobRunner({
       clock,
       log,
-      ledger: this.ledger,
+      ledger: this.#ledger,
       timeZone,
       lock: (job) =>
         lockFolder(folderOf(job), {
@@ -91,7 +91,7 @@ export class ScheduledJobs {
   countFailure(code: string, atMs: number): void {
     if (this.#isClosed) return;
     try {
-      this.ledger.countFailure(code, atMs);
+      this.#ledger.countFailure(code, atMs);
     } catch (error) {
       this.#log.warn({ err: error }, 'a failure is not counted for the digest');
     }
@@ -101,6 +101,6 @@ export class ScheduledJobs {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const store of this.#stores.values()) store.close();
-    this.ledger.close();
+    this.#ledger.close();
   }
 }

@@ -103,6 +103,11 @@ export class JobRunner {
     return [...this.#scheduled].map(([job, scheduled]) => this.#statusOf(job, scheduled));
   }
 
+  /** Newest first; also of jobs that are in the config no more. */
+  history(wanted: { job?: string | undefined; most: number }): JobRun[] {
+    return this.#deps.ledger.history(wanted);
+  }
+
   /**
    * Runs a job now.
    * @returns a run that has begun: how it ended, whatever that is

@@ -1,5 +1,5 @@
 /** Jobs in the config file: what is taken, and that what is wrong is told with its place. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -69,6 +69,20 @@ jobs:
     index: { kind: 'reindex', cron: '@weekly', paused: false },
     news: { kind: 'digest', cron: '0 8 * * *', paused: false, period: 86_400_000 },
   });
+});
+
+test('the example of docs/operations.md', async () => {
+  const page = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+  const [, example = ''] = /```yaml\n(jobs:\n[^]*?)```/.exec(page) ?? [];
+  const jobs = await jobsOf(`groups: { vip: {} }\n${example}`);
+  expect(Object.values(jobs).map(({ kind }) => kind)).toEqual([
+    'prune',
+    'verify',
+    'export',
+    'mirror',
+    'reindex',
+    'digest',
+  ]);
 });
 
 describe('what is wrong is told with its path and line', () => {

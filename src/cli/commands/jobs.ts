@@ -158,7 +158,7 @@ const history = (
 ): Promise<ExitCode> =>
   withJobs(context, command, { onlyToLook: true }, ({ jobs }) => {
     jobs.runner.settle();
-    const runs = jobs.ledger.history(wanted);
+    const runs = jobs.runner.history(wanted);
     if (wantsJson(command)) for (const each of runs) context.out.jsonLine(each);
     else if (runs.length === 0) context.err.line('no job has run yet');
     else context.out.line(table([HISTORY_HEADINGS, ...runs.map(historyRow)]).join('\n'));
