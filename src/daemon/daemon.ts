@@ -209,8 +209,8 @@ export class Daemon {
     return this.#fleet.apply(listed);
   }
 
-  /** @returns settings that only the next start takes up */
-  reload(config: Config): { change: RosterChange; waiting: string[] } {
+  /** @returns what changed, and settings that only the next start takes up */
+  reload(config: Config): { change: RosterChange; jobs: string[]; waiting: string[] } {
     const waiting = FIXED.filter(
       (key) => !isDeepStrictEqual(plain(config[key]), plain(this.#options.config[key])),
     );
@@ -218,9 +218,9 @@ export class Daemon {
     this.#config = { ...config, ...kept };
     this.#roster.config = this.#config;
     this.#slots.most = this.#config.recordings;
-    this.#jobs.runner.apply(this.#config.jobs);
+    const jobs = this.#jobs.runner.apply(this.#config.jobs);
     this.#webhooks.configure(this.#config.webhooks);
-    return { change: this.apply(), waiting };
+    return { change: this.apply(), jobs, waiting };
   }
 
   /** Ends all recordings, or leaves them for the next start; resolves when everything is shipped that can be. */

@@ -3,6 +3,7 @@
  * process or another: each run holds the job's lock. Jobs that read media run one at a time, others two at once. How each
  * ended is in the ledger; what a crash cut off is noted as interrupted by whoever comes next.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { JobKind, Jobs, JobSettings } from '../config/jobs.ts';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, LivestowError, messageOf } from '../kernel/errors.ts';
@@ -88,8 +89,12 @@ export class JobRunner {
     for (const job of this.#deps.ledger.unfinished()) this.#settle(job);
   }
 
-  /** Takes these in place of what there was. What runs goes on as it began. */
-  apply(jobs: Jobs): void {
+  /**
+   * Takes these in place of what there was. What runs goes on as it began.
+   * @returns jobs that are new, gone, or others than before
+   */
+  apply(jobs: Jobs): string[] {
+    const before = new Map(this.#scheduled);
     this.#scheduled.clear();
     for (const [job, settings] of Object.entries(jobs)) {
       const cron = parseCron(settings.cron, settings.timeZone ?? this.#deps.timeZone);
@@ -97,6 +102,9 @@ export class JobRunner {
       this.#scheduled.set(job, { settings, cron, schedule, nextMs: null });
     }
     if (this.#isStarted) this.#look();
+    return [...new Set([...before.keys(), ...this.#scheduled.keys()])].filter(
+      (job) => !isDeepStrictEqual(before.get(job)?.settings, this.#scheduled.get(job)?.settings),
+    );
   }
 
   get statuses(): JobStatus[] {

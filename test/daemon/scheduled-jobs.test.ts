@@ -105,7 +105,8 @@ test('failures of the day are in its digest', async () => {
 test('a reload changes what runs, and when', async () => {
   const served = await Served.begin("  index: { kind: reindex, cron: '0 3 * * *' }");
   const other = await served.config("  later: { kind: reindex, cron: '5 3 * * *' }");
-  served.daemon.reload(other);
+  expect(served.daemon.reload(other)).toMatchObject({ jobs: ['index', 'later'] });
+  expect(served.daemon.reload(other)).toMatchObject({ jobs: [] });
   expect(served.daemon.jobs.statuses).toMatchObject([{ job: 'later', nextAt: '2026-11-22T03:05:00.000Z' }]);
   await served.minutes(7);
   expect(await served.event('job', ({ outcome }) => outcome === 'done')).toMatchObject({ job: 'later' });
