@@ -19,6 +19,7 @@ import type { OpenSpans } from '../watch/open-spans.ts';
 import type { NextLook } from '../watch/planned-cadence.ts';
 import type { CreatorInForce } from '../config/creator-in-force.ts';
 import type { RecordingWindows } from '../schedule/windows.ts';
+import type { JobRunner } from '../jobs/job-runner.ts';
 import { createOpenDispatcher } from '../net/dispatcher.ts';
 import { Webhooks } from '../notify/webhooks.ts';
 import { composeRecorder, type ComposeOptions, type Recorder } from './compose.ts';
@@ -29,6 +30,7 @@ import { Fleet, type RosterChange } from './fleet.ts';
 import { Habits } from './habits.ts';
 import { recoverSpool } from './recover.ts';
 import { Roster } from './roster.ts';
+import { ScheduledJobs } from './scheduled-jobs.ts';
 import { Slots } from './slots.ts';
 import type { CreatorStatus } from './creator-status.ts';
 
@@ -49,6 +51,10 @@ const FIXED = [
   'pollFloorMs',
   'pollCeilingMs',
 ] as const satisfies readonly (keyof Config)[];
+
+/** With so many objects that wait, a recording's shipping is behind, and jobs wait for it. */
+const BEHIND_OBJECTS = 4;
+const BEHIND_LOOK_MS = 1_000;
 
 export interface DaemonOptions {
   config: Config;
@@ -77,6 +83,7 @@ export class Daemon {
   readonly #slots: Slots;
   /** Those who are looked at by the plan. */
   readonly #planned = new Map<string, { priority: number; windows: RecordingWindows | null }>();
+  readonly #jobs: ScheduledJobs;
   readonly #webhooks: Webhooks;
   readonly #outbound: Dispatcher;
   readonly #credits: CreditWatch;
@@ -127,6 +134,20 @@ export class Daemon {
       onRoom: (handle, { startedAt }) => this.#foundLive(handle, startedAt),
       onLookFailed: (error) => this.#credits.lookFailed(error),
     });
+    this.#jobs = new ScheduledJobs({
+      config: () => this.#config,
+      clock,
+      log,
+      env: process.env,
+      watched: () => roster.all,
+      report: (event) => events.report(event),
+      giveWay: async (signal) => {
+        while (this.#isBehind) await clock.delay(BEHIND_LOOK_MS, signal);
+      },
+    });
+    events.on('event', (event) => {
+      if (event.type === 'failed') this.#jobs.countFailure(event.code, clock.now());
+    });
   }
 
   /** @throws SPOOL, CONFIG: nothing was begun then */
@@ -163,6 +184,10 @@ export class Daemon {
     return this.#config;
   }
 
+  get jobs(): JobRunner {
+    return this.#jobs.runner;
+  }
+
   get recorder(): Recorder {
     return this.#recorder;
   }
@@ -189,8 +214,8 @@ export class Daemon {
     return this.#fleet.apply(listed);
   }
 
-  /** @returns settings that only the next start takes up */
-  reload(config: Config): { change: RosterChange; waiting: string[] } {
+  /** @returns what changed, and settings that only the next start takes up */
+  reload(config: Config): { change: RosterChange; jobs: string[]; waiting: string[] } {
     const waiting = FIXED.filter(
       (key) => !isDeepStrictEqual(plain(config[key]), plain(this.#options.config[key])),
     );
@@ -198,14 +223,15 @@ export class Daemon {
     this.#config = { ...config, ...kept };
     this.#roster.config = this.#config;
     this.#slots.most = this.#config.recordings;
+    const jobs = this.#jobs.runner.apply(this.#config.jobs);
     this.#webhooks.configure(this.#config.webhooks);
-    return { change: this.apply(), waiting };
+    return { change: this.apply(), jobs, waiting };
   }
 
   /** Ends all recordings, or leaves them for the next start; resolves when everything is shipped that can be. */
   async end(kind: StopKind): Promise<void> {
     this.#over.abort();
-    await this.#fleet.end(kind);
+    await Promise.all([this.#fleet.end(kind), this.#jobs.runner.end()]);
     await Promise.all(this.#background);
   }
 
@@ -216,6 +242,8 @@ export class Daemon {
 
   async close(): Promise<void> {
     this.#over.abort();
+    await this.#jobs.runner.end();
+    this.#jobs.close();
     await this.#creditFile.close();
     await this.#webhooks.close(new AbortController().signal);
     await this.#outbound.close();
@@ -224,8 +252,14 @@ export class Daemon {
 
   #begin(): void {
     this.apply();
+    this.#jobs.runner.start();
     this.#inBackground('what is left in the spool', () => this.#recover());
     this.#inBackground('the history of broadcasts', () => this.#learn());
+  }
+
+  /** Recordings close segments faster than the store takes them. */
+  get #isBehind(): boolean {
+    return this.#fleet.statuses.some(({ recording }) => (recording?.waitingObjects ?? 0) > BEHIND_OBJECTS);
   }
 
   #inBackground(what: string, step: () => Promise<void>): void {
