@@ -19,7 +19,9 @@ export interface Output {
   line(text?: string): void;
   /** As `line`, for what was made harmless already and has colours of ours. */
   coloured(text: string): void;
-  /** On a terminal, the line at the bottom that is written over again and again; '' takes it away. */
+  /** Of the terminal; a usual one's where nobody can say. */
+  readonly size: { columns: number; rows: number };
+  /** On a terminal, the line or lines at the bottom that are written over again and again; '' takes them away. */
   live(text: string): void;
   /** One JSON document, indented on a terminal. */
   json(value: unknown): void;
@@ -30,9 +32,11 @@ export interface Output {
 }
 
 const CLEAR_LINE = '\r\u001B[2K';
-const WIDTH_UNKNOWN = 80;
+const SIZE_UNKNOWN = { columns: 80, rows: 24 };
 
-export function createOutput(stream: Writable & { isTTY?: boolean; columns?: number }): Output {
+export function createOutput(
+  stream: Writable & { isTTY?: boolean; columns?: number; rows?: number },
+): Output {
   let closed = false;
   let live = '';
   // EPIPE as a rule; whatever it is, there is nowhere left to say so.
@@ -42,8 +46,13 @@ export function createOutput(stream: Writable & { isTTY?: boolean; columns?: num
   const isTerminal = stream.isTTY === true;
   const write = (text: string) => {
     if (closed) return;
-    stream.write(live === '' ? `${text}\n` : `${CLEAR_LINE}${text}\n${live}`);
+    stream.write(live === '' ? `${text}\n` : `${clearing(live)}${text}\n${live}`);
   };
+  const size = () => ({
+    // 0, where a terminal was never told.
+    columns: stream.columns || SIZE_UNKNOWN.columns,
+    rows: stream.rows || SIZE_UNKNOWN.rows,
+  });
   return {
     isTerminal,
     get closed() {
@@ -51,12 +60,19 @@ export function createOutput(stream: Writable & { isTTY?: boolean; columns?: num
     },
     line: (text = '') => write(foreignLines(text)),
     coloured: write,
+    get size() {
+      return size();
+    },
     live(text) {
       if (!isTerminal || closed) return;
       const before = live;
-      // A line that wraps could not be written over.
-      live = foreign(text).slice(0, (stream.columns ?? WIDTH_UNKNOWN) - 1);
-      if (live !== '' || before !== '') stream.write(`${CLEAR_LINE}${live}`);
+      const { columns, rows } = size();
+      // A line that wraps could not be written over, nor one that scrolled away.
+      live = text
+        .split('\n', rows - 1)
+        .map((line) => foreign(line).slice(0, columns - 1))
+        .join('\n');
+      if (live !== '' || before !== '') stream.write(`${clearing(before)}${live}`);
     },
     json: (value) => write(escapeJson(JSON.stringify(value, null, isTerminal ? 2 : undefined))),
     jsonLine: (value) => write(escapeJson(JSON.stringify(value))),
@@ -67,6 +83,12 @@ export function createOutput(stream: Writable & { isTTY?: boolean; columns?: num
         stream.write('', () => resolve());
       }),
   };
+}
+
+/** Back to where the live lines begin, with nothing behind. */
+function clearing(live: string): string {
+  const above = live.split('\n').length - 1;
+  return above === 0 ? CLEAR_LINE : `\r\u001B[${above}A\u001B[J`;
 }
 
 /** What a person is told of an error: what happened and what to do about it; the stack only where it is wanted. */

@@ -10,6 +10,8 @@ const COMMANDS: Record<string, Record<string, () => Promise<CommandFactory>>> = 
   'Recording:': {
     record: async () => (await import('./commands/record.ts')).recordCommand,
     serve: async () => (await import('./commands/serve.ts')).serveCommand,
+    status: async () => (await import('./commands/status.ts')).statusCommand,
+    creators: async () => (await import('./commands/creators.ts')).creatorsCommand,
     variants: async () => (await import('./commands/variants.ts')).variantsCommand,
     recover: async () => (await import('./commands/recover.ts')).recoverCommand,
   },

@@ -5,8 +5,9 @@
 import type { LiveSession } from '../daemon/record-room.ts';
 import { formatBytes } from '../kernel/byte-size.ts';
 import { formatClockTime } from '../kernel/duration.ts';
-import { createLogger, type Logger, type LogLevel } from '../kernel/logger.ts';
+import type { Logger } from '../kernel/logger.ts';
 import type { CliContext } from './context.ts';
+import { logAbove } from './log-above.ts';
 
 const REFRESH_MS = 500;
 
@@ -44,12 +45,7 @@ export function statusLine(context: CliContext): StatusLine {
       followed = null;
       err.live('');
     },
-    around: (log) =>
-      createLogger({
-        level: log.level as LogLevel,
-        pretty: true,
-        destination: { write: (line) => err.coloured(line.trimEnd()) },
-      }),
+    around: (log) => logAbove(err, log),
   };
 }
 

@@ -14,6 +14,7 @@ import { preferencesSchema, type Preferences } from '../variant/preferences.ts';
 import { creatorsSchema, groupsSchema, type CreatorEntry, type CreatorSettings } from './creators.ts';
 import { jobsSchema, type JobSettings, type Jobs } from './jobs.ts';
 import { byteSize, duration, DURATION_FORM, hosts, url, wholeNumber } from './forms.ts';
+import { parseListenAddress, type ListenAddress } from './listen-address.ts';
 
 export interface SettingAbout {
   description: string;
@@ -213,6 +214,36 @@ export const settingsSchema = z.strictObject({
     flag: '--uploads',
     value: 'n',
   }),
+  listen: z
+    .string()
+    .transform((text, context): ListenAddress | 'off' => {
+      if (text === 'off') return text;
+      const address = parseListenAddress(text);
+      if (address !== undefined) return address;
+      context.addIssue({ code: 'custom', message: 'not an address' });
+      return z.NEVER;
+    })
+    .prefault('127.0.0.1:8470')
+    .register(about, {
+      description:
+        'Where `livestow serve` answers HTTP (API, metrics, health), and where `livestow status` and `livestow creators` ask. An address that other machines can reach needs a token. off turns it off.',
+      form: 'host:port, such as 127.0.0.1:8470, [::]:8470 or 0.0.0.0:8470, or off',
+      env: 'LIVESTOW_LISTEN',
+      flag: '--listen',
+      value: 'address',
+    }),
+  token: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,}$/)
+    .transform((token) => new Secret(token))
+    .optional()
+    .register(about, {
+      description: 'What callers of the HTTP API must show, as a bearer token.',
+      form: 'at least 16 letters, digits or signs without spaces; openssl rand -hex 24 makes one',
+      env: 'LIVESTOW_TOKEN',
+      example: '…',
+      secret: true,
+    }),
   logLevel: z
     .enum(LOG_LEVELS)
     .prefault('info')
@@ -289,6 +320,9 @@ export interface Config {
   recordings: number | null;
   webhooks: readonly Webhook[];
   uploads: number;
+  /** Null: no HTTP. */
+  listen: ListenAddress | null;
+  token: Secret | null;
   logLevel: LogLevel;
 }
 
@@ -331,6 +365,8 @@ export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string
     recordings: settings.recordings ?? null,
     webhooks: settings.webhooks,
     uploads: settings.uploads,
+    listen: settings.listen === 'off' ? null : settings.listen,
+    token: settings.token ?? null,
     logLevel: settings.logLevel,
   };
 }

@@ -5,7 +5,7 @@
 import type { CreatorInForce } from '../config/creator-in-force.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { LivestowError } from '../kernel/errors.ts';
+import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { makePoster } from '../ffmpeg/jobs.ts';
 import { Beat } from '../ingest/beat.ts';
@@ -17,6 +17,7 @@ import type { Gap } from '../model/manifest.ts';
 import { createNet } from '../net/net.ts';
 import { Uploads } from '../ship/uploads.ts';
 import { DiskGuard, type DiskLevel } from '../spool/disk-guard.ts';
+import { answering } from '../store/answering.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { preferringCodec, type Preferences } from '../variant/preferences.ts';
@@ -47,9 +48,11 @@ export interface ComposeOptions {
   log: Logger;
   version: string;
   maxDurationMs?: number | null;
-  onShipped?: (key: string, tookMs: number) => void;
-  /** Of every answered look, by a watch or a recording. */
-  onLook?: (handle: string, look: Look) => void;
+  onShipped?: (key: string, tookMs: number, bytes: number) => void;
+  /** Told of every look's end. */
+  onLookEnd?: (handle: string, outcome: Look | Error) => void;
+  /** Told whenever the store at this location answers. */
+  onAnswer?: (location: string) => void;
   onGap?: (handle: string, session: string, gap: Gap) => void;
   onDiskLevel?: (level: DiskLevel, freeBytes: number) => void;
 }
@@ -71,7 +74,8 @@ export async function composeRecorder({
   const at = (location: string): { store: Store; pictures: SessionPictures } => {
     const known = stores.get(location);
     if (known) return known;
-    const store = openStore(location, { logger: log, clock, putsAtOnce: config.uploads });
+    const adapter = openStore(location, { logger: log, clock, putsAtOnce: config.uploads });
+    const store = answering(adapter, () => options.onAnswer?.(location));
     const opened = { store, pictures: picturesIn(store) };
     stores.set(location, opened);
     return opened;
@@ -88,9 +92,14 @@ export async function composeRecorder({
   const rank = (room: LiveRoom, preferences = config.ranking): RankedVariant[] =>
     rankVariants(variantsOf(room.streams), preferences, { canRecord });
   const look = async (handle: string, signal: AbortSignal): Promise<Look> => {
-    const seen = await lookup.look(handle, { signal, fresh: true });
-    options.onLook?.(handle, seen);
-    return seen;
+    try {
+      const seen = await lookup.look(handle, { signal, fresh: true });
+      options.onLookEnd?.(handle, seen);
+      return seen;
+    } catch (error) {
+      if (isLivestowError(error)) options.onLookEnd?.(handle, error);
+      throw error;
+    }
   };
 
   const picturesIn = (store: Store): SessionPictures =>

@@ -7,7 +7,9 @@ import type { CreatorInForce } from '../config/creator-in-force.ts';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { scrub } from '../kernel/redact.ts';
 import { StopRequest, type StopKind } from '../kernel/stop-request.ts';
+import type { CreatorStatus, TaskProblem } from '../model/creator-status.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
 import { recordingWindows, type RecordingWindows } from '../schedule/windows.ts';
 import type { Cadence } from '../watch/cadence.ts';
@@ -17,7 +19,7 @@ import type { EventLog } from './event-log.ts';
 import { recordCreator } from './record-creator.ts';
 import type { LiveSession, RoomDeps } from './record-room.ts';
 import type { Slots } from './slots.ts';
-import { statusOf, type CreatorStatus, type TaskProblem } from './creator-status.ts';
+import { statusOf } from './creator-status.ts';
 
 /** Between runs that fail, in a row. */
 const PAUSES_MS = [10_000, 30_000, 60_000, 5 * 60_000, 15 * 60_000];
@@ -312,7 +314,7 @@ export class CreatorTask {
     const known = isLivestowError(error) ? error : null;
     return {
       code: known?.code ?? 'UNEXPECTED',
-      message: messageOf(error),
+      message: scrub(messageOf(error)),
       hint: known?.hint ?? null,
       retryAt: isoUtc(this.#deps.clock.now() + retryInMs),
     };

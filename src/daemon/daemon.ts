@@ -9,6 +9,7 @@ import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { StopKind } from '../kernel/stop-request.ts';
+import type { CreatorStatus } from '../model/creator-status.ts';
 import { DAEMON_FOLDER } from '../spool/session-spool.ts';
 import { requireWritableSpool } from '../spool/writable-spool.ts';
 import type { Cadence } from '../watch/cadence.ts';
@@ -32,7 +33,7 @@ import { recoverSpool } from './recover.ts';
 import { Roster } from './roster.ts';
 import { ScheduledJobs } from './scheduled-jobs.ts';
 import { Slots } from './slots.ts';
-import type { CreatorStatus } from './creator-status.ts';
+import { Vitals } from './vitals.ts';
 
 /** What the daemon takes from its config once; another value waits for the next start. */
 const FIXED = [
@@ -50,6 +51,8 @@ const FIXED = [
   'creditsPerDay',
   'pollFloorMs',
   'pollCeilingMs',
+  'listen',
+  'token',
 ] as const satisfies readonly (keyof Config)[];
 
 /** With so many objects that wait, a recording's shipping is behind, and jobs wait for it. */
@@ -70,10 +73,12 @@ interface DaemonParts {
   roster: Roster;
   events: EventLog;
   creditFile: CreditFile;
+  vitals: Vitals;
 }
 
 export class Daemon {
   readonly events: EventLog;
+  readonly vitals: Vitals;
   readonly #options: DaemonOptions;
   readonly #recorder: Recorder;
   readonly #roster: Roster;
@@ -92,7 +97,7 @@ export class Daemon {
   readonly #background: Promise<void>[] = [];
   #config: Config;
 
-  private constructor(options: DaemonOptions, { recorder, roster, events, creditFile }: DaemonParts) {
+  private constructor(options: DaemonOptions, { recorder, roster, events, creditFile, vitals }: DaemonParts) {
     const { config, clock, log } = options;
     this.#options = options;
     this.#config = config;
@@ -100,6 +105,7 @@ export class Daemon {
     this.#roster = roster;
     this.#creditFile = creditFile;
     this.events = events;
+    this.vitals = vitals;
     this.#habits = new Habits(clock);
     this.#slots = new Slots(config.recordings);
     this.#planner = new LookPlanner({
@@ -123,6 +129,7 @@ export class Daemon {
       clock,
     });
     events.on('event', (event) => this.#webhooks.tell(event));
+    vitals.onCharged = (handle, credits) => this.#charged(handle, credits);
     this.#fleet = new Fleet({
       clock,
       log,
@@ -157,17 +164,16 @@ export class Daemon {
     const roster = await Roster.open(config);
     const creditFile = await CreditFile.open(join(config.spool, DAEMON_FOLDER), options);
     const events = new EventLog(clock);
-    let looked = (_handle: string, _credits: number): void => {};
+    const vitals = new Vitals(clock);
     const { compose = composeRecorder } = options;
     const recorder = await compose({
       ...options,
-      onLook: (handle, { meta }) => looked(handle, meta.creditsCharged),
+      ...vitals.taps,
       onGap: (handle, session, { from, to, ms, cause }) =>
         events.report({ type: 'gap', handle, session, from, to, ms, cause }),
       onDiskLevel: (level, freeBytes) => events.report({ type: 'disk', level, freeBytes }),
     });
-    const daemon = new Daemon(options, { recorder, roster, events, creditFile });
-    looked = (handle, credits) => daemon.#looked(handle, credits);
+    const daemon = new Daemon(options, { recorder, roster, events, creditFile, vitals });
     daemon.#begin();
     return daemon;
   }
@@ -190,6 +196,15 @@ export class Daemon {
 
   get recorder(): Recorder {
     return this.#recorder;
+  }
+
+  get slots(): Slots {
+    return this.#slots;
+  }
+
+  /** It takes no orders any more. */
+  get isEnding(): boolean {
+    return this.#over.signal.aborted;
   }
 
   get credits(): { spentToday: number; perDay: number | null } {
@@ -218,7 +233,7 @@ export class Daemon {
   reload(config: Config): { change: RosterChange; jobs: string[]; waiting: string[] } {
     const waiting = FIXED.filter(
       (key) => !isDeepStrictEqual(plain(config[key]), plain(this.#options.config[key])),
-    );
+    ).map((key) => key.replace(/(?:Ms|Bytes)$/, ''));
     const kept = Object.fromEntries(FIXED.map((key) => [key, this.#options.config[key]]));
     this.#config = { ...config, ...kept };
     this.#roster.config = this.#config;
@@ -287,7 +302,7 @@ export class Daemon {
     for (const handle of this.#planned.keys()) this.#plan(handle);
   }
 
-  #looked(handle: string, credits: number): void {
+  #charged(handle: string, credits: number): void {
     this.#planner.spent(handle, credits);
     this.#credits.looked();
     this.#creditFile.note(this.#planner.spentToday);

@@ -6,8 +6,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CreatorInForce } from '../config/creator-in-force.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { StopKind } from '../kernel/stop-request.ts';
+import type { CreatorStatus } from '../model/creator-status.ts';
 import { CreatorTask, type CreatorTaskDeps } from './creator-task.ts';
-import type { CreatorStatus } from './creator-status.ts';
 
 export interface RosterChange {
   added: string[];

@@ -60,7 +60,7 @@ export interface RoomDeps {
   pictures: SessionPictures;
   /** Ends all shipping; what is left stays in the spool. */
   giveUp: AbortSignal;
-  onShipped?: (key: string, tookMs: number) => void;
+  onShipped?: (key: string, tookMs: number, bytes: number) => void;
   onGap?: (handle: string, session: string, gap: Gap) => void;
 }
 

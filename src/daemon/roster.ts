@@ -76,12 +76,12 @@ export class Roster {
     return [...configured, ...added.filter(({ handle }) => !named.has(handle))];
   }
 
-  /** @throws USAGE for one that is listed already */
+  /** @throws CONFLICT for one that is listed already */
   async add(input: Added['input']): Promise<Listed> {
     const added = addedOf(input);
     const { entry } = added;
     if (this.all.some(({ handle }) => handle === entry.handle)) {
-      throw new LivestowError('USAGE', `@${entry.handle} is listed already`);
+      throw new LivestowError('CONFLICT', `@${entry.handle} is listed already`);
     }
     if (entry.group !== undefined && !Object.hasOwn(this.#config.groups, entry.group)) {
       throw new LivestowError('USAGE', `there is no group ${JSON.stringify(entry.group)} in the config file`);
@@ -91,10 +91,10 @@ export class Roster {
     return this.#listed(entry, false);
   }
 
-  /** @throws NOT_FOUND, or USAGE for one of the config file */
+  /** @throws NOT_FOUND, or CONFLICT for one of the config file */
   async remove(handle: string): Promise<void> {
     if (this.#require(handle).isConfigured) {
-      throw new LivestowError('USAGE', `@${handle} stands in the config file`, {
+      throw new LivestowError('CONFLICT', `@${handle} stands in the config file`, {
         hint: 'take it out there; livestow serve notices, or pause it here',
       });
     }

@@ -15,6 +15,14 @@ export class Slots {
     this.#queue.concurrency = most ?? Infinity;
   }
 
+  get most(): number | null {
+    return Number.isFinite(this.#queue.concurrency) ? this.#queue.concurrency : null;
+  }
+
+  get taken(): number {
+    return this.#queue.pending;
+  }
+
   get waiting(): number {
     return this.#queue.size;
   }

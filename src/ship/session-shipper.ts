@@ -43,7 +43,7 @@ export interface SessionShipperDeps {
   /** Ends the shipping; what is left stays in the spool. */
   signal: AbortSignal;
   /** Told how long after it stood in the spool an object was verified in the store. */
-  onShipped?: (key: string, tookMs: number) => void;
+  onShipped?: (key: string, tookMs: number, bytes: number) => void;
 }
 
 export class SessionShipper {
@@ -174,7 +174,7 @@ export class SessionShipper {
     if (outcome === 'shipped' || outcome === 'held') {
       this.progress.shippedObjects += 1;
       this.progress.shippedBytes += object.bytes;
-      onShipped?.(key, clock.monotonic() - since);
+      onShipped?.(key, clock.monotonic() - since, bytes);
       await spool.dropObject(key).catch((error: unknown) => {
         log.warn({ err: error, key }, 'a shipped object cannot be removed from the spool');
       });

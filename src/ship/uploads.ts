@@ -94,6 +94,22 @@ export class Uploads {
     this.#deps = deps;
   }
 
+  get running(): number {
+    return this.#running;
+  }
+
+  get waiting(): number {
+    let waiting = 0;
+    for (const { untried, failed, troubled } of this.#lanes.keys())
+      waiting += untried.length + failed.length + troubled.length;
+    return waiting;
+  }
+
+  /** The store fails again and again. */
+  get isAway(): boolean {
+    return this.#isAway;
+  }
+
   /** For one session. What waits of it is rejected as soon as its signal aborts. */
   session(signal: AbortSignal): UploadInTurn {
     const lane: Lane = { signal, untried: [], failed: [], troubled: [] };

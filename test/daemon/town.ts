@@ -16,7 +16,7 @@ import type { Variant } from '../../src/model/variant.ts';
 import { Uploads } from '../../src/ship/uploads.ts';
 import { DiskGuard } from '../../src/spool/disk-guard.ts';
 import { DirectoryStore } from '../../src/store/directory-store.ts';
-import { ManualClock } from '../manual-clock.ts';
+import type { ManualClock } from '../manual-clock.ts';
 import { diskAtRest } from '../record/disk-at-rest.ts';
 import { PlainEngine } from '../record/plain-engine.ts';
 import { video } from '../spool/numbered-media.ts';
@@ -94,7 +94,8 @@ export class Town {
     let head: MediaUnit[] = [video];
     let picture =
       Math.ceil((this.clock.monotonic() - (on?.fromMs ?? 0)) / FRAME_MS / GOP_PICTURES) * GOP_PICTURES;
-    while (on && this.onAir(handle) === on) {
+    if (!on) return { reason: 'closed' };
+    while (this.onAir(handle) === on) {
       const units = head;
       const goneMs = this.clock.monotonic() - on.fromMs;
       for (; picture * FRAME_MS < goneMs; picture += 1) {
@@ -127,7 +128,7 @@ export class Town {
     const look = async (handle: string, signal: AbortSignal): Promise<Look> => {
       await clock.delay(50, signal);
       const seen = this.#look(handle);
-      options.onLook?.(handle, seen);
+      options.onLookEnd?.(handle, seen);
       return seen;
     };
     const uploads = new Uploads({ atOnce: 8, clock, log });
@@ -182,7 +183,8 @@ export class Town {
 
   /** From timer to timer. */
   async pass(untilMs: number, until?: AbortSignal): Promise<void> {
-    while (until?.aborted !== true) {
+    for (;;) {
+      if (until?.aborted === true) return;
       const nextMs = this.clock.nextMs;
       const leftMs = untilMs - this.clock.monotonic();
       if (leftMs <= 0) return;

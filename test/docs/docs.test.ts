@@ -8,10 +8,17 @@ import { createContext } from '../../src/cli/context.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { ERROR_CODES } from '../../src/kernel/errors.ts';
 import { FAULTS } from '../faults.ts';
+import { metricsSection, operationsSection } from './api-sections.ts';
 import { settingsSection } from './settings-section.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const pages = ['README.md', 'CHANGELOG.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)];
+const pages = [
+  'README.md',
+  'CHANGELOG.md',
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
 const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
 
 /** `vitest run test/docs -u` writes it. */
@@ -20,6 +27,18 @@ test('docs/configuration.md has every setting as the schema has it', async () =>
   const [before, after] = [page.split('<!-- settings -->')[0], page.split('<!-- end of settings -->')[1]];
   const made = `${before}<!-- settings -->\n\n${settingsSection()}\n\n<!-- end of settings -->${after}`;
   await expect(made).toMatchFileSnapshot(join(ROOT, 'docs/configuration.md'));
+});
+
+/** `vitest run test/docs -u` writes it. */
+test('docs/api.md has every operation and metric as the server has them', async () => {
+  let made = read('docs/api.md');
+  const sections = { operations: await operationsSection(), metrics: await metricsSection() };
+  for (const [name, section] of Object.entries(sections)) {
+    const [before = ''] = made.split(`<!-- ${name} -->`);
+    const after = made.split(`<!-- end of ${name} -->`)[1] ?? '';
+    made = `${before}<!-- ${name} -->\n\n${section}\n\n<!-- end of ${name} -->${after}`;
+  }
+  await expect(made).toMatchFileSnapshot(join(ROOT, 'docs/api.md'));
 });
 
 test.each(pages)('every link of %s leads to a file', (page) => {

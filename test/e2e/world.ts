@@ -100,6 +100,8 @@ export class World implements AsyncDisposable {
         LIVESTOW_MEDIA_HOSTS: '127.0.0.1',
         LIVESTOW_POLL_INTERVAL: '500ms',
         LIVESTOW_SEGMENT_DURATION: '2s',
+        // Several daemons run side by side.
+        LIVESTOW_LISTEN: '127.0.0.1:0',
         ...bucket?.env,
         ...env,
       },

@@ -3,13 +3,18 @@ import { Command } from 'commander';
 import { onFileChange } from '../../config/file-watch.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { Daemon } from '../../daemon/daemon.ts';
+import { WebView } from '../../daemon/web-view.ts';
 import { isLivestowError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import { action, examples, requireKey, type CommandFactory } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { CliContext } from '../context.ts';
+import { overview } from '../creators-table.ts';
+import { liveTable } from '../live-table.ts';
+import { logAbove } from '../log-above.ts';
 import { livestowVersion } from '../version.ts';
+import { WebServer } from '../../web/server.ts';
 
 /** How long shipping may go on after the end: `docs/operations.md` says so to the operator. */
 const PATIENCE_MS = { interrupt: 60_000, drain: 20_000 } as const;
@@ -30,35 +35,49 @@ signal stops at once; nothing recorded is lost then either.`,
       action(async (_flags: unknown, command: Command): Promise<ExitCode> => {
         const loaded = await context.loadConfig(command);
         requireKey(loaded.config);
-        const log = context.createLogger(loaded.config);
+        const log = context.err.isTerminal
+          ? logAbove(context.err, context.createLogger(loaded.config))
+          : context.createLogger(loaded.config);
         let reload = (): void => {};
         const stop = context.stopSignal({ onHangup: () => reload() });
         const { clock } = context;
-        const daemon = await Daemon.open({ config: loaded.config, clock, log, version: livestowVersion() });
-        try {
-          log.info(
-            {
-              creators: daemon.roster.all.length,
-              store: daemon.recorder.store.description,
-              spool: loaded.config.spool,
-            },
-            'serving',
+        const version = livestowVersion();
+        const { listen, token } = loaded.config;
+        await using ending = new AsyncDisposableStack();
+        const web = listen && (await WebServer.open({ listen, token, clock, log, version }));
+        if (web) ending.defer(() => web.close());
+        const daemon = await Daemon.open({ config: loaded.config, clock, log, version });
+        ending.defer(() => daemon.close());
+        const inForce = { first: loaded, latest: loaded, waiting: [] as string[] };
+        const view = new WebView(daemon, { clock, version, config: () => inForce });
+        web?.serve(view);
+        ending.defer(
+          liveTable(context.err, clock, async (most) =>
+            overview(await view.status(), view.creatorStatuses(), clock.now(), most),
+          ),
+        );
+        log.info(
+          {
+            creators: daemon.roster.all.length,
+            store: daemon.recorder.store.description,
+            spool: loaded.config.spool,
+            listen: web?.url ?? null,
+          },
+          'serving',
+        );
+        if (daemon.roster.all.length === 0) log.warn('nobody is watched: the config file lists no creators');
+        reload = () =>
+          void reloadConfig(context, command, daemon, log).then((reloaded) =>
+            Object.assign(inForce, reloaded),
           );
-          if (daemon.roster.all.length === 0)
-            log.warn('nobody is watched: the config file lists no creators');
-          reload = () => void reloadConfig(context, command, daemon, log);
-          if (loaded.file !== null) onFileChange(loaded.file, reload, { clock, log, signal: stop });
-          await aborted(stop);
-          const kind = stopKind(stop) ?? 'interrupt';
-          if (kind === 'drain')
-            log.info('draining: sessions stay open, and the next start goes on with them');
-          const cancel = clock.after(PATIENCE_MS[kind], () => daemon.giveUp());
-          await daemon.end(kind);
-          cancel();
-          return kind === 'drain' ? EXIT.done : EXIT.interrupted;
-        } finally {
-          await daemon.close();
-        }
+        if (loaded.file !== null) onFileChange(loaded.file, reload, { clock, log, signal: stop });
+        await aborted(stop);
+        const kind = stopKind(stop) ?? 'interrupt';
+        if (kind === 'drain') log.info('draining: sessions stay open, and the next start goes on with them');
+        const cancel = clock.after(PATIENCE_MS[kind], () => daemon.giveUp());
+        await daemon.end(kind);
+        cancel();
+        return kind === 'drain' ? EXIT.done : EXIT.interrupted;
       }),
     );
 
@@ -68,7 +87,7 @@ async function reloadConfig(
   command: Command,
   daemon: Daemon,
   log: Logger,
-): Promise<void> {
+): Promise<{ latest: LoadedConfig; waiting: string[] } | undefined> {
   let loaded: LoadedConfig;
   try {
     loaded = await context.loadConfig(command, { tell: false });
@@ -76,7 +95,7 @@ async function reloadConfig(
     if (!isLivestowError(error)) throw error;
     log.error({ err: error }, 'the config file is refused; what was in force stays');
     daemon.events.report({ type: 'config', outcome: 'refused', message: error.message });
-    return;
+    return undefined;
   }
   const { change, jobs, waiting } = daemon.reload(loaded.config);
   const message = [
@@ -95,6 +114,7 @@ async function reloadConfig(
     outcome: 'reloaded',
     message: message === '' ? 'nothing changed' : message,
   });
+  return { latest: loaded, waiting };
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

@@ -1,0 +1,54 @@
+/** What went wrong, as the API says it: one shape, and the status that fits. */
+import type { Context } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import { isLivestowError, type ErrorCode } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { scrub } from '../kernel/redact.ts';
+
+type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 500 | 502 | 503;
+
+const STATUS_OF: Partial<Record<ErrorCode, ErrorStatus>> = {
+  USAGE: 400,
+  CONFIG: 400,
+  UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  STORE_NOT_FOUND: 404,
+  CONFLICT: 409,
+  AMBIGUOUS: 409,
+  HELD: 409,
+  SPOOL: 503,
+  STORE_UNAVAILABLE: 503,
+  UNAVAILABLE: 503,
+};
+
+export function errorAnswer(c: Context, error: unknown, log: Logger): Response {
+  if (error instanceof HTTPException) {
+    const status = error.status === 413 ? 413 : 400;
+    return answer(c, status, 'USAGE', error.message || 'the request cannot be understood', null);
+  }
+  if (!isLivestowError(error)) {
+    log.error({ err: error, path: c.req.path }, 'a request failed: this is a bug');
+    return answer(
+      c,
+      500,
+      'UNEXPECTED',
+      'something unexpected happened',
+      'the log of livestow serve says what',
+    );
+  }
+  const status = STATUS_OF[error.code] ?? 502;
+  if (status === 401) c.header('WWW-Authenticate', 'Bearer');
+  return answer(c, status, error.code, error.message, error.hint ?? null);
+}
+
+function answer(
+  c: Context,
+  status: ErrorStatus,
+  code: string,
+  message: string,
+  hint: string | null,
+): Response {
+  const error = { code, message: scrub(message), hint: hint === null ? null : scrub(hint) };
+  return c.json({ error }, status);
+}
