@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { urlOf } from '../config/listen-address.ts';
 import type { Config } from '../config/schema.ts';
+import { AnySignal } from '../kernel/any-signal.ts';
 import { ERROR_CODES, LivestowError, type ErrorCode } from '../kernel/errors.ts';
 import { API, errorSchema } from './schemas.ts';
 
@@ -64,7 +65,7 @@ export class ApiClient {
     body: unknown,
     signal?: AbortSignal,
   ): Promise<{ status: number; text: string }> {
-    const limit = AbortSignal.timeout(PATIENCE_MS);
+    using until = new AnySignal(AbortSignal.timeout(PATIENCE_MS), ...(signal ? [signal] : []));
     try {
       const response = await fetch(`${this.#url}${API}${path}`, {
         method,
@@ -74,7 +75,7 @@ export class ApiClient {
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         redirect: 'error',
-        signal: signal ? AbortSignal.any([signal, limit]) : limit,
+        signal: until.signal,
       });
       return { status: response.status, text: await response.text() };
     } catch (cause) {

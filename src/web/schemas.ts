@@ -108,7 +108,8 @@ export const configSchema = z
   .openapi('Config');
 export type ConfigInForce = z.infer<typeof configSchema>;
 
-const eventOfApi = eventSchema.openapi('Event');
+// Made anew: what was made before the OpenAPI library came has no `openapi`.
+const eventOfApi = z.discriminatedUnion('type', eventSchema.options).openapi('Event');
 
 export const eventListSchema = z
   .object({
