@@ -142,10 +142,10 @@ test('no more than a hundred may listen', async () => {
 
 test('the end of the server is the end of the stream', async () => {
   const served = await Served.open({ config: '{}' });
+  const before = served.daemon.events.listenerCount('event');
   const reader = await listen(served);
   await reader.block();
   const { events } = served.daemon;
-  const before = events.listenerCount('event');
   const ended = reader.next().catch(() => undefined);
   await served.server.close();
   expect(await ended).toBeUndefined();
