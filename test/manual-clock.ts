@@ -65,6 +65,13 @@ export class ManualClock implements Clock {
     return () => void this.#timers.delete(timer);
   }
 
+  /** How long until the first timer; null: there is none. */
+  get nextMs(): number | null {
+    let atMs = Infinity;
+    for (const timer of this.#timers) atMs = Math.min(atMs, timer.atMs);
+    return atMs === Infinity ? null : Math.max(0, atMs - this.#awakeMs);
+  }
+
   /** How long until each timer, ascending. */
   get pendingMs(): number[] {
     return [...this.#timers].map((timer) => timer.atMs - this.#awakeMs).toSorted((a, b) => a - b);
@@ -84,10 +91,9 @@ export class ManualClock implements Clock {
     const endMs = this.#awakeMs + ms;
     for (;;) {
       await turn();
-      const due = [...this.#timers]
-        .filter((timer) => timer.atMs <= endMs)
-        .toSorted((a, b) => a.atMs - b.atMs)[0];
-      if (due === undefined) break;
+      let due: Timer | undefined;
+      for (const timer of this.#timers) if (due === undefined || timer.atMs < due.atMs) due = timer;
+      if (due === undefined || due.atMs > endMs) break;
       this.#awakeMs = Math.max(this.#awakeMs, due.atMs);
       this.#timers.delete(due);
       due.callback();

@@ -24,6 +24,8 @@ export interface ExportOptions {
   /** Replace files that are there. */
   force: boolean;
   ffmpegPath: string;
+  /** Of ffmpeg, from 0 to 19. */
+  niceness?: number;
   /** From 0 to 1: half of it is fetching, half is writing. */
   onProgress?: (done: number) => void;
   signal?: AbortSignal | undefined;
@@ -84,7 +86,7 @@ async function exportAll(store: Store, ref: SessionRef, options: ExportOptions):
 async function write(
   file: PlannedFile,
   epochs: readonly ExportedEpoch[],
-  { ffmpegPath, signal }: ExportOptions,
+  { ffmpegPath, niceness = 0, signal }: ExportOptions,
   advance: (bytes: number) => void,
 ): Promise<ExportedFile> {
   let written = 0;
@@ -92,7 +94,14 @@ async function write(
     advance((done - written) * file.bytes);
     written = done;
   };
-  await exportMp4({ epochs, out: file.path, ffmpegPath, onProgress, ...(signal ? { signal } : {}) });
+  await exportMp4({
+    epochs,
+    out: file.path,
+    ffmpegPath,
+    niceness,
+    onProgress,
+    ...(signal ? { signal } : {}),
+  });
   const durationMs = epochs.reduce((sum, epoch) => sum + epoch.durationMs, 0);
   const { size: bytes } = await stat(file.path);
   return { path: file.path, codec: file.codec, epochs: epochs.length, durationMs, bytes };

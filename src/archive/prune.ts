@@ -28,6 +28,8 @@ export interface PrunePlan {
 export interface PruneOptions {
   /** Of these creators only, under all of their handles; of everybody when there are none. */
   handles: readonly string[];
+  /** Creators of whom there is nothing are no error. */
+  mayBeNobody?: boolean;
   policy: RetentionPolicy;
   clock: Clock;
   signal: AbortSignal;
@@ -36,11 +38,11 @@ export interface PruneOptions {
 
 interface Candidate extends RetainedSession, SessionRef {}
 
-/** Changes nothing. Throws NOT_FOUND for a creator who has no sessions. */
+/** Changes nothing. Throws NOT_FOUND for a creator who has no sessions, unless that may be. */
 export async function planPrune(store: Store, options: PruneOptions): Promise<PrunePlan> {
   const { policy, clock, signal } = options;
   const unfinished = await notedRemovals(store, signal);
-  const entries = chosen(await listSessions(store, { signal }), options.handles);
+  const entries = chosen(await listSessions(store, { signal }), options);
   const candidates: Candidate[] = [];
   await forEachAtOnce(entries, READS_AT_ONCE, async (entry) => {
     if (entry.summary !== null) candidates.push(candidateOf(entry, await isHeld(store, entry, signal)));
@@ -72,8 +74,11 @@ export async function planPrune(store: Store, options: PruneOptions): Promise<Pr
   }
 }
 
-function chosen(entries: readonly CatalogueEntry[], handles: readonly string[]): CatalogueEntry[] {
-  for (const handle of handles) {
+function chosen(
+  entries: readonly CatalogueEntry[],
+  { handles, mayBeNobody = false }: PruneOptions,
+): CatalogueEntry[] {
+  for (const handle of mayBeNobody ? [] : handles) {
     if (ofCreators(entries, [handle]).length > 0) continue;
     throw new LivestowError('NOT_FOUND', `the archive has no session of @${handle}`, {
       hint: '`livestow ls` lists what there is',

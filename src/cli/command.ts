@@ -51,7 +51,7 @@ export function sizeFlag(flag: string, text: string): number {
 /** What a flag says, a whole number of 1 or more. Throws USAGE. */
 export function countFlag(flag: string, text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new LivestowError('USAGE', `${flag}: not a number of sessions: ${JSON.stringify(text)}`, {
+  throw new LivestowError('USAGE', `${flag}: not a count: ${JSON.stringify(text)}`, {
     hint: 'give a whole number from 1 on',
   });
 }

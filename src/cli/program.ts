@@ -25,6 +25,7 @@ const COMMANDS: Record<string, Record<string, () => Promise<CommandFactory>>> = 
     prune: async () => (await import('./commands/prune.ts')).pruneCommand,
     hold: async () => (await import('./commands/hold.ts')).holdCommand,
     reindex: async () => (await import('./commands/reindex.ts')).reindexCommand,
+    jobs: async () => (await import('./commands/jobs.ts')).jobsCommand,
   },
   'Setting up:': {
     config: async () => (await import('./commands/config.ts')).configCommand,

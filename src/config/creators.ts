@@ -11,7 +11,7 @@ import { duration } from './forms.ts';
 const NOT_A_HANDLE =
   'not a handle: 1 to 64 letters, digits, dots or underscores, with or without a leading @';
 
-const handle = z.string().transform((text, context) => {
+export const creatorHandle = z.string().transform((text, context) => {
   const parsed = parseHandle(text);
   if (parsed !== undefined) return parsed;
   context.addIssue({ code: 'custom', message: NOT_A_HANDLE });
@@ -38,7 +38,7 @@ export const creatorSettingsSchema = z.strictObject({
 export type CreatorSettings = z.output<typeof creatorSettingsSchema>;
 
 export const creatorEntrySchema = z.strictObject({
-  handle,
+  handle: creatorHandle,
   group: z
     .string()
     .optional()
@@ -50,13 +50,19 @@ export const creatorEntrySchema = z.strictObject({
 export type CreatorEntry = z.output<typeof creatorEntrySchema>;
 
 export const creatorsSchema = z.array(
-  z.union([handle.transform((text): CreatorEntry => ({ handle: text, paused: false })), creatorEntrySchema], {
-    error: (issue) =>
-      typeof issue.input === 'string' ? NOT_A_HANDLE : 'neither a handle nor a map with one',
-  }),
+  z.union(
+    [creatorHandle.transform((text): CreatorEntry => ({ handle: text, paused: false })), creatorEntrySchema],
+    {
+      error: (issue) =>
+        typeof issue.input === 'string' ? NOT_A_HANDLE : 'neither a handle nor a map with one',
+    },
+  ),
 );
 
 export const groupsSchema = z.record(z.string().min(1).max(64), creatorSettingsSchema);
+
+export const noGroup = (name: string, known: readonly string[]): string =>
+  `there is no group ${JSON.stringify(name)}; ${known.length === 0 ? 'groups has none' : `known are ${known.join(', ')}`}`;
 
 /** What no single setting can see: groups that are not there, creators that are there twice. */
 export function inconsistencies(
@@ -76,10 +82,7 @@ export function inconsistencies(
     }
     if (creator.group !== undefined && !Object.hasOwn(groups, creator.group)) {
       const known = Object.keys(groups);
-      problems.push({
-        path: ['creators', at, 'group'],
-        message: `there is no group ${JSON.stringify(creator.group)}; ${known.length === 0 ? 'groups has none' : `known are ${known.join(', ')}`}`,
-      });
+      problems.push({ path: ['creators', at, 'group'], message: noGroup(creator.group, known) });
     }
     return problems;
   });

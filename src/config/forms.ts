@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { parseByteSize } from '../kernel/byte-size.ts';
 import { parseDurationMs } from '../kernel/duration.ts';
+import { unknownKey } from './suggest.ts';
 
 export const duration = (leastMs: number) =>
   z
@@ -41,3 +42,12 @@ export const hosts = z
 /** Text from a flag or a variable, a number from YAML. */
 export const wholeNumber = (least: number, most: number) =>
   z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]).pipe(z.int().min(least).max(most));
+
+/** A map of these keys and no others; what is taken for one of them is said. */
+export const strictMap = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? (issue as { keys: string[] }).keys.map((key) => unknownKey(key, Object.keys(shape))).join('; ')
+        : undefined,
+  });

@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import { LivestowError } from '../kernel/errors.ts';
 import { scrub } from '../kernel/redact.ts';
 import { inconsistencies } from './creators.ts';
+import { strayGroups } from './jobs.ts';
 import { originText, type Origin, type Problem } from './origin.ts';
 import {
   aboutSetting,
@@ -17,7 +18,7 @@ import {
   type Config,
   type SettingKey,
 } from './schema.ts';
-import { closest } from './suggest.ts';
+import { closest, unknownKey } from './suggest.ts';
 import { readConfigFile, type ConfigFile } from './yaml-file.ts';
 
 export const DEFAULT_CONFIG_FILE = 'livestow.yaml';
@@ -83,11 +84,12 @@ export async function loadConfig(inputs: ConfigInputs): Promise<LoadedConfig> {
 
 /** What is wrong between settings that are right each by itself. They are all of the file's: no flag has them. */
 function contradictions(
-  { creators, groups }: z.output<typeof settingsSchema>,
+  { creators, groups, jobs }: z.output<typeof settingsSchema>,
   file: ConfigFile | undefined,
 ): Problem[] {
   if (!file) return [];
-  return inconsistencies(creators ?? [], groups ?? {}).map(({ path, message }) => ({
+  const found = [...inconsistencies(creators ?? [], groups ?? {}), ...strayGroups(jobs ?? {}, groups ?? {})];
+  return found.map(({ path, message }) => ({
     path: pathText(path),
     origin: { kind: 'file', path: file.path, line: file.lineOf(path) },
     message,
@@ -145,7 +147,7 @@ function check(key: SettingKey, given: Given, file: ConfigFile | undefined, prob
   }
   for (const issue of result.error.issues) {
     for (const { path, message } of complaints(key, issue)) {
-      const line = given.origin.kind === 'file' ? (file?.lineOf(path) ?? given.origin.line) : null;
+      const line = given.origin.kind === 'file' && file ? lineNear(file, path) : null;
       problems.push({
         path: pathText(path),
         origin: given.origin.kind === 'file' ? { ...given.origin, line } : given.origin,
@@ -161,9 +163,23 @@ function complaints(key: SettingKey, issue: z.core.$ZodIssue): { path: PropertyK
   const path = [key, ...issue.path];
   if (issue.code === 'unrecognized_keys') {
     const known = Object.keys(settingJson(key).properties ?? {});
-    return issue.keys.map((part) => ({ path: [...path, part], message: unknownKey(part, known) }));
+    return issue.keys.map((part) => ({
+      path: [...path, part],
+      message: issue.path.length === 0 ? unknownKey(part, known) : issue.message,
+    }));
   }
-  return [issue.path.length === 0 ? { path } : { path, message: issue.message }];
+  if (issue.path.length === 0) return [{ path }];
+  const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+  return [{ path, message: isMissing ? 'is missing' : issue.message }];
+}
+
+/** Of what should be there and is not, the line of what it should be in. */
+function lineNear(file: ConfigFile, path: readonly PropertyKey[]): number | null {
+  for (let length = path.length; length > 0; length -= 1) {
+    const line = file.lineOf(path.slice(0, length));
+    if (line !== null) return line;
+  }
+  return null;
 }
 
 function unknownKeys(file: ConfigFile): Problem[] {
@@ -203,13 +219,6 @@ function unknownVariables(env: ConfigInputs['env']): { typos: Problem[]; strange
     }
   }
   return { typos, strangers };
-}
-
-function unknownKey(key: string, known: readonly string[]): string {
-  const near = closest(key, known);
-  return near === undefined
-    ? `unknown key; known are ${known.join(', ')}`
-    : `unknown key; did you mean ${near}?`;
 }
 
 const quote = (raw: unknown): string => JSON.stringify(scrub(String(raw)).slice(0, 80));

@@ -12,6 +12,7 @@ import { webhookSchema, type Webhook } from '../notify/webhook-config.ts';
 import { timeZoneSchema } from '../schedule/time-zone.ts';
 import { preferencesSchema, type Preferences } from '../variant/preferences.ts';
 import { creatorsSchema, groupsSchema, type CreatorEntry, type CreatorSettings } from './creators.ts';
+import { jobsSchema, type JobSettings, type Jobs } from './jobs.ts';
 import { byteSize, duration, DURATION_FORM, hosts, url, wholeNumber } from './forms.ts';
 import { parseListenAddress, type ListenAddress } from './listen-address.ts';
 
@@ -177,6 +178,11 @@ export const settingsSchema = z.strictObject({
     description: 'Settings that creators share, by the name that they give as their group.',
     form: 'a map from a name to settings of creators',
   }),
+  jobs: jobsSchema.prefault({}).register(about, {
+    description:
+      'What `livestow serve` does with the archive at set times, by name: prune, verify, export, mirror, reindex, digest. docs/operations.md has an example of each.',
+    form: 'a map from a name to a job: its kind, a cron expression, and settings of its kind',
+  }),
   creditsPerDay: wholeNumber(1, 1_000_000_000).optional().register(about, {
     description:
       'Credits that looks may cost in a day (UTC); what is there is spent where a broadcast is most likely. Without it creators are looked at about once a minute.',
@@ -307,6 +313,7 @@ export interface Config {
   timeZone: string;
   creators: readonly CreatorEntry[];
   groups: Readonly<Record<string, CreatorSettings>>;
+  jobs: Jobs;
   /** Null: the day has no limit. */
   creditsPerDay: number | null;
   /** At once; null: any number. */
@@ -347,6 +354,12 @@ export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string
     creators: settings.creators.map((creator) => located('creators', creator)),
     groups: Object.fromEntries(
       Object.entries(settings.groups).map(([name, group]) => [name, located('groups', group)]),
+    ),
+    jobs: Object.fromEntries(
+      Object.entries(settings.jobs).map(([name, job]): [string, JobSettings] => [
+        name,
+        'to' in job ? { ...job, to: location('jobs', job.to) } : job,
+      ]),
     ),
     creditsPerDay: settings.creditsPerDay ?? null,
     recordings: settings.recordings ?? null,

@@ -38,3 +38,10 @@ export function closest(name: string, known: Iterable<string>): string | undefin
   }
   return best;
 }
+
+export function unknownKey(key: string, known: readonly string[]): string {
+  const near = closest(key, known);
+  return near === undefined
+    ? `unknown key; known are ${known.join(', ')}`
+    : `unknown key; did you mean ${near}?`;
+}

@@ -49,9 +49,8 @@ export interface ComposeOptions {
   version: string;
   maxDurationMs?: number | null;
   onShipped?: (key: string, tookMs: number, bytes: number) => void;
-  /** Of every answered look, by a watch or a recording. */
-  onLook?: (handle: string, look: Look) => void;
-  onLookFailed?: (error: LivestowError) => void;
+  /** Told of every look's end. */
+  onLookEnd?: (handle: string, outcome: Look | Error) => void;
   /** Told whenever the store at this location answers. */
   onAnswer?: (location: string) => void;
   onGap?: (handle: string, session: string, gap: Gap) => void;
@@ -95,10 +94,10 @@ export async function composeRecorder({
   const look = async (handle: string, signal: AbortSignal): Promise<Look> => {
     try {
       const seen = await lookup.look(handle, { signal, fresh: true });
-      options.onLook?.(handle, seen);
+      options.onLookEnd?.(handle, seen);
       return seen;
     } catch (error) {
-      if (isLivestowError(error)) options.onLookFailed?.(error);
+      if (isLivestowError(error)) options.onLookEnd?.(handle, error);
       throw error;
     }
   };

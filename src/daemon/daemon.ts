@@ -20,9 +20,10 @@ import type { OpenSpans } from '../watch/open-spans.ts';
 import type { NextLook } from '../watch/planned-cadence.ts';
 import type { CreatorInForce } from '../config/creator-in-force.ts';
 import type { RecordingWindows } from '../schedule/windows.ts';
+import type { JobRunner } from '../jobs/job-runner.ts';
 import { createOpenDispatcher } from '../net/dispatcher.ts';
 import { Webhooks } from '../notify/webhooks.ts';
-import { composeRecorder, type Recorder } from './compose.ts';
+import { composeRecorder, type ComposeOptions, type Recorder } from './compose.ts';
 import { CreditFile } from './credit-file.ts';
 import { CreditWatch } from './credit-watch.ts';
 import { EventLog } from './event-log.ts';
@@ -30,6 +31,7 @@ import { Fleet, type RosterChange } from './fleet.ts';
 import { Habits } from './habits.ts';
 import { recoverSpool } from './recover.ts';
 import { Roster } from './roster.ts';
+import { ScheduledJobs } from './scheduled-jobs.ts';
 import { Slots } from './slots.ts';
 import { Vitals } from './vitals.ts';
 
@@ -53,19 +55,25 @@ const FIXED = [
   'token',
 ] as const satisfies readonly (keyof Config)[];
 
+/** With so many objects that wait, a recording's shipping is behind, and jobs wait for it. */
+const BEHIND_OBJECTS = 4;
+const BEHIND_LOOK_MS = 1_000;
+
 export interface DaemonOptions {
   config: Config;
   clock: Clock;
   log: Logger;
   version: string;
+  /** What records. */
+  compose?: (options: ComposeOptions) => Promise<Recorder>;
 }
 
 interface DaemonParts {
   recorder: Recorder;
   roster: Roster;
   events: EventLog;
-  vitals: Vitals;
   creditFile: CreditFile;
+  vitals: Vitals;
 }
 
 export class Daemon {
@@ -78,6 +86,9 @@ export class Daemon {
   readonly #planner: LookPlanner;
   readonly #habits: Habits;
   readonly #slots: Slots;
+  /** Those who are looked at by the plan. */
+  readonly #planned = new Map<string, { priority: number; windows: RecordingWindows | null }>();
+  readonly #jobs: ScheduledJobs;
   readonly #webhooks: Webhooks;
   readonly #outbound: Dispatcher;
   readonly #credits: CreditWatch;
@@ -86,7 +97,7 @@ export class Daemon {
   readonly #background: Promise<void>[] = [];
   #config: Config;
 
-  private constructor(options: DaemonOptions, { recorder, roster, events, vitals, creditFile }: DaemonParts) {
+  private constructor(options: DaemonOptions, { recorder, roster, events, creditFile, vitals }: DaemonParts) {
     const { config, clock, log } = options;
     this.#options = options;
     this.#config = config;
@@ -118,6 +129,7 @@ export class Daemon {
       clock,
     });
     events.on('event', (event) => this.#webhooks.tell(event));
+    vitals.onCharged = (handle, credits) => this.#charged(handle, credits);
     this.#fleet = new Fleet({
       clock,
       log,
@@ -129,6 +141,20 @@ export class Daemon {
       onRoom: (handle, { startedAt }) => this.#foundLive(handle, startedAt),
       onLookFailed: (error) => this.#credits.lookFailed(error),
     });
+    this.#jobs = new ScheduledJobs({
+      config: () => this.#config,
+      clock,
+      log,
+      env: process.env,
+      watched: () => roster.all,
+      report: (event) => events.report(event),
+      giveWay: async (signal) => {
+        while (this.#isBehind) await clock.delay(BEHIND_LOOK_MS, signal);
+      },
+    });
+    events.on('event', (event) => {
+      if (event.type === 'failed') this.#jobs.countFailure(event.code, clock.now());
+    });
   }
 
   /** @throws SPOOL, CONFIG: nothing was begun then */
@@ -139,20 +165,15 @@ export class Daemon {
     const creditFile = await CreditFile.open(join(config.spool, DAEMON_FOLDER), options);
     const events = new EventLog(clock);
     const vitals = new Vitals(clock);
-    let looked = (_handle: string, _credits: number): void => {};
-    const recorder = await composeRecorder({
+    const { compose = composeRecorder } = options;
+    const recorder = await compose({
       ...options,
       ...vitals.taps,
-      onLook: (handle, look) => {
-        vitals.looked(look);
-        looked(handle, look.meta.creditsCharged);
-      },
       onGap: (handle, session, { from, to, ms, cause }) =>
         events.report({ type: 'gap', handle, session, from, to, ms, cause }),
       onDiskLevel: (level, freeBytes) => events.report({ type: 'disk', level, freeBytes }),
     });
-    const daemon = new Daemon(options, { recorder, roster, events, vitals, creditFile });
-    looked = (handle, credits) => daemon.#looked(handle, credits);
+    const daemon = new Daemon(options, { recorder, roster, events, creditFile, vitals });
     daemon.#begin();
     return daemon;
   }
@@ -167,6 +188,10 @@ export class Daemon {
 
   get config(): Config {
     return this.#config;
+  }
+
+  get jobs(): JobRunner {
+    return this.#jobs.runner;
   }
 
   get recorder(): Recorder {
@@ -209,8 +234,8 @@ export class Daemon {
     return this.#fleet.apply(listed);
   }
 
-  /** @returns settings that only the next start takes up */
-  reload(config: Config): { change: RosterChange; waiting: string[] } {
+  /** @returns what changed, and settings that only the next start takes up */
+  reload(config: Config): { change: RosterChange; jobs: string[]; waiting: string[] } {
     const waiting = FIXED.filter(
       (key) => !isDeepStrictEqual(plain(config[key]), plain(this.#options.config[key])),
     ).map((key) => key.replace(/(?:Ms|Bytes)$/, ''));
@@ -218,14 +243,15 @@ export class Daemon {
     this.#config = { ...config, ...kept };
     this.#roster.config = this.#config;
     this.#slots.most = this.#config.recordings;
+    const jobs = this.#jobs.runner.apply(this.#config.jobs);
     this.#webhooks.configure(this.#config.webhooks);
-    return { change: this.apply(), waiting };
+    return { change: this.apply(), jobs, waiting };
   }
 
   /** Ends all recordings, or leaves them for the next start; resolves when everything is shipped that can be. */
   async end(kind: StopKind): Promise<void> {
     this.#over.abort();
-    await this.#fleet.end(kind);
+    await Promise.all([this.#fleet.end(kind), this.#jobs.runner.end()]);
     await Promise.all(this.#background);
   }
 
@@ -236,6 +262,8 @@ export class Daemon {
 
   async close(): Promise<void> {
     this.#over.abort();
+    await this.#jobs.runner.end();
+    this.#jobs.close();
     await this.#creditFile.close();
     await this.#webhooks.close(new AbortController().signal);
     await this.#outbound.close();
@@ -244,8 +272,14 @@ export class Daemon {
 
   #begin(): void {
     this.apply();
+    this.#jobs.runner.start();
     this.#inBackground('what is left in the spool', () => this.#recover());
     this.#inBackground('the history of broadcasts', () => this.#learn());
+  }
+
+  /** Recordings close segments faster than the store takes them. */
+  get #isBehind(): boolean {
+    return this.#fleet.statuses.some(({ recording }) => (recording?.waitingObjects ?? 0) > BEHIND_OBJECTS);
   }
 
   #inBackground(what: string, step: () => Promise<void>): void {
@@ -270,10 +304,10 @@ export class Daemon {
     const stores = new Set(this.#roster.all.map(({ store }) => store));
     for (const location of stores)
       await this.#habits.learn(this.#recorder.storeAt(location), this.#over.signal);
-    for (const { creator } of this.#tasks()) this.#plan(creator);
+    for (const handle of this.#planned.keys()) this.#plan(handle);
   }
 
-  #looked(handle: string, credits: number): void {
+  #charged(handle: string, credits: number): void {
     this.#planner.spent(handle, credits);
     this.#credits.looked();
     this.#creditFile.note(this.#planner.spentToday);
@@ -282,16 +316,16 @@ export class Daemon {
   #foundLive(handle: string, startedAt: string | null): void {
     const startedMs = startedAt === null ? Number.NaN : Date.parse(startedAt);
     this.#habits.began(handle, Number.isNaN(startedMs) ? this.#options.clock.now() : startedMs);
+    this.#plan(handle);
   }
 
-  #tasks() {
-    return this.#roster.all.flatMap(({ handle }) => this.#fleet.task(handle) ?? []);
-  }
-
-  #plan(creator: CreatorInForce, windows: RecordingWindows | null = null): void {
-    this.#planner.set(creator.handle, {
-      priority: 2 ** (creator.priority / 10),
-      history: this.#habits.of(creator.handle),
+  #plan(handle: string): void {
+    const planned = this.#planned.get(handle);
+    if (!planned) return;
+    const { priority, windows } = planned;
+    this.#planner.set(handle, {
+      priority: 2 ** (priority / 10),
+      history: this.#habits.of(handle),
       ...(windows ? { open: openSpansOf(windows) } : {}),
     });
   }
@@ -301,10 +335,12 @@ export class Daemon {
     windows: RecordingWindows | null,
   ): Cadence & { next?: NextLook | null } {
     if (creator.pollIntervalMs !== null) {
+      this.#planned.delete(creator.handle);
       this.#planner.remove(creator.handle);
       return withinWindows(fixedCadence(creator.pollIntervalMs), windows);
     }
-    this.#plan(creator, windows);
+    this.#planned.set(creator.handle, { priority: creator.priority, windows });
+    this.#plan(creator.handle);
     return this.#planner.cadenceOf(creator.handle);
   }
 }

@@ -4,10 +4,14 @@ import { isLivestowError } from '../kernel/errors.ts';
 import type { Look } from '../model/look.ts';
 import type { ComposeOptions } from './compose.ts';
 
+type Taps = Required<Pick<ComposeOptions, 'onLookEnd' | 'onShipped' | 'onAnswer'>>;
+
 export class Vitals {
   readonly looks = { live: 0, offline: 0, notFound: 0, failed: 0 };
   readonly shipped = { objects: 0, bytes: 0 };
-  readonly taps: Required<Pick<ComposeOptions, 'onLookFailed' | 'onShipped' | 'onAnswer'>>;
+  readonly taps: Taps;
+  /** Told of every answered look, a watch's or a recording's. */
+  onCharged: (handle: string, credits: number) => void = () => {};
   #isKeyRefused = false;
   readonly #answeredAtMs = new Map<string, number>();
   readonly #clock: Pick<Clock, 'monotonic'>;
@@ -15,9 +19,9 @@ export class Vitals {
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
     this.taps = {
-      onLookFailed: (error) => {
-        this.looks.failed += 1;
-        this.#isKeyRefused ||= isLivestowError(error, 'LOOKUP_UNAUTHORIZED', 'LOOKUP_CREDITS');
+      onLookEnd: (handle, outcome) => {
+        this.#looked(outcome);
+        if (!(outcome instanceof Error)) this.onCharged(handle, outcome.meta.creditsCharged);
       },
       onShipped: (_key, _tookMs, bytes) => {
         this.shipped.objects += 1;
@@ -37,8 +41,13 @@ export class Vitals {
     return this.#clock.monotonic() - (this.#answeredAtMs.get(location) ?? -Infinity);
   }
 
-  looked({ status }: Look): void {
-    this.looks[status === 'not-found' ? 'notFound' : status] += 1;
-    this.#isKeyRefused = false;
+  #looked(outcome: Look | Error): void {
+    if (outcome instanceof Error) {
+      this.looks.failed += 1;
+      this.#isKeyRefused ||= isLivestowError(outcome, 'LOOKUP_UNAUTHORIZED', 'LOOKUP_CREDITS');
+    } else {
+      this.looks[outcome.status === 'not-found' ? 'notFound' : outcome.status] += 1;
+      this.#isKeyRefused = false;
+    }
   }
 }

@@ -21,6 +21,8 @@ import { TsJoiner } from './ts-joiner.ts';
 export interface JobOptions {
   /** `ffmpeg` unless told. */
   ffmpegPath?: string;
+  /** From 0 to 19: how far it stands back behind others that want the processor. */
+  niceness?: number;
   signal?: AbortSignal;
 }
 
@@ -224,9 +226,12 @@ async function intoFile(
 }
 
 /** Resolves when ffmpeg has done its work and is gone. */
-async function run(command: FfmpegCommand, { ffmpegPath = 'ffmpeg', signal }: JobOptions): Promise<void> {
+async function run(
+  command: FfmpegCommand,
+  { ffmpegPath = 'ffmpeg', niceness = 0, signal }: JobOptions,
+): Promise<void> {
   signal?.throwIfAborted();
-  command.setFfmpegPath(ffmpegPath);
+  command.setFfmpegPath(ffmpegPath).renice(niceness);
   const onAbort = (): void => {
     command.kill('SIGKILL');
   };

@@ -75,8 +75,28 @@ export const eventSchema = z.discriminatedUnion('type', [
     ...base,
     type: z.literal('job'),
     job: z.string(),
-    outcome: z.enum(['started', 'done', 'partly', 'failed', 'skipped', 'stopped']),
+    outcome: z.enum(['started', 'done', 'partly', 'failed', 'skipped', 'stopped', 'interrupted']),
     message: z.string(),
+  }),
+  z.object({
+    ...base,
+    type: z.literal('digest'),
+    job: z.string(),
+    from: at,
+    to: at,
+    sessions: z.int().describe('Those that were sealed in this time; so is all that follows.'),
+    creators: z.int(),
+    recordedMs: z.int(),
+    liveMs: z.int(),
+    bytes: z.int(),
+    gaps: z
+      .array(z.object({ cause: gapCauseSchema, count: z.int(), ms: z.int() }))
+      .describe('Longest first.'),
+    credits: z.number().describe('That these sessions cost.'),
+    failures: z.array(z.object({ code: z.string(), count: z.int() })).describe('What `failed` events told.'),
+    jobs: z
+      .array(z.object({ job: z.string(), outcome: z.string(), count: z.int() }))
+      .describe('Runs that were not done.'),
   }),
 ]);
 export type LivestowEvent = z.infer<typeof eventSchema>;

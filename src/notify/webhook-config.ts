@@ -13,7 +13,7 @@ const EVENT_TYPES = eventSchema.options.map((option) => option.shape.type.value)
 ];
 
 /** What somebody wants to be woken for, or to know the day after. A sealed session says how many gaps it has. */
-const DEFAULT_EVENTS: readonly EventType[] = ['live', 'sealed', 'failed', 'credits', 'disk'];
+const DEFAULT_EVENTS: readonly EventType[] = ['live', 'sealed', 'failed', 'credits', 'disk', 'digest'];
 
 const shapeSchema = z.enum(['json', 'discord', 'slack', 'ntfy']);
 export type Shape = z.infer<typeof shapeSchema>;

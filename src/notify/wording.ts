@@ -123,7 +123,28 @@ function draft(notice: Notice): Draft {
         text: oneLine(notice.message),
         urgent: notice.outcome === 'failed',
       };
+    case 'digest':
+      return digestDraft(notice);
   }
+}
+
+function digestDraft(digest: Extract<LivestowEvent, { type: 'digest' }>): Draft {
+  const { sessions, creators, recordedMs, liveMs, bytes, credits } = digest;
+  const share = liveMs === 0 ? 1 : recordedMs / liveMs;
+  const listed = (parts: string[]): string | null => (parts.length === 0 ? null : parts.join(', '));
+  const gaps = listed(digest.gaps.map(({ cause, count, ms }) => `${cause} ${count} (${seconds(ms)})`));
+  const failures = listed(digest.failures.map(({ code, count }) => `${code} ${count}`));
+  const jobs = listed(digest.jobs.map(({ job, outcome, count }) => `${job} ${outcome} ${count}`));
+  return {
+    headline: `${counted(sessions, 'session')} of ${counted(creators, 'creator')}: ${formatClockTime(recordedMs)} archived`,
+    text: lines(
+      `${digest.from} to ${digest.to}`,
+      `${percent(share)} of what was live, ${formatBytes(bytes)}, ${counted(credits, 'credit')}`,
+      gaps && `Gaps: ${gaps}`,
+      failures && `Failures: ${failures}`,
+      jobs && `Jobs: ${jobs}`,
+    ),
+  };
 }
 
 function gapsDraft({ gaps, ms, causes, sessions }: GapDigest): Draft {

@@ -65,7 +65,7 @@ export class ApiClient {
     body: unknown,
     signal?: AbortSignal,
   ): Promise<{ status: number; text: string }> {
-    using either = new AnySignal(AbortSignal.timeout(PATIENCE_MS), ...(signal ? [signal] : []));
+    using until = new AnySignal(AbortSignal.timeout(PATIENCE_MS), ...(signal ? [signal] : []));
     try {
       const response = await fetch(`${this.#url}${API}${path}`, {
         method,
@@ -75,7 +75,7 @@ export class ApiClient {
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         redirect: 'error',
-        signal: either.signal,
+        signal: until.signal,
       });
       return { status: response.status, text: await response.text() };
     } catch (cause) {

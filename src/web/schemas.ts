@@ -65,7 +65,7 @@ export const statusSchema = z
     isEnding: z.boolean().describe('It ships what is left, and takes no orders any more.'),
     creators: z.partialRecord(creatorStatusSchema.shape.state, count).describe('How many are in each state.'),
     credits: z.object({
-      spentToday: z.number().describe('Since midnight UTC, over restarts too.'),
+      spentToday: z.number().describe('Since midnight UTC, by this process.'),
       perDay: z.number().nullable().describe('Null: no limit.'),
       charged: z.number().describe('Since the start.'),
     }),
@@ -108,7 +108,7 @@ export const configSchema = z
   .openapi('Config');
 export type ConfigInForce = z.infer<typeof configSchema>;
 
-/** Made anew: only schemas that were made after this library was loaded can be named. */
+// Made anew: what was made before the OpenAPI library came has no `openapi`.
 const eventOfApi = z.discriminatedUnion('type', eventSchema.options).openapi('Event');
 
 export const eventListSchema = z

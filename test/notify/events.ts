@@ -29,6 +29,22 @@ export const EVENTS: { [T in LivestowEvent['type']]: EventOf<T> } = {
   creator: { ...base, type: 'creator', handle: 'alice', state: 'paused', why: 'by hand' },
   config: { ...base, type: 'config', outcome: 'refused', message: 'livestow.yaml:3: no' },
   job: { ...base, type: 'job', job: 'verify', outcome: 'failed', message: '1 object is gone' },
+  digest: {
+    ...base,
+    type: 'digest',
+    job: 'news',
+    from: '2026-11-21T10:00:00.000Z',
+    to: AT,
+    sessions: 12,
+    creators: 1,
+    recordedMs: 3_723_000,
+    liveMs: 3_724_000,
+    bytes: 1.5e9,
+    gaps: [{ cause: 'stall', count: 2, ms: 1_000 }],
+    credits: 80,
+    failures: [{ code: 'STORE_UNAVAILABLE', count: 3 }],
+    jobs: [{ job: 'nightly', outcome: 'partly', count: 1 }],
+  },
 };
 
 export const live = (title: string | null, handle = 'alice'): LivestowEvent => ({

@@ -9,7 +9,7 @@ const SECRET = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
 test('an address is enough', () => {
   expect(webhook({ url: 'http://127.0.0.1:9000/hook' })).toMatchObject({
     shape: 'json',
-    events: ['live', 'sealed', 'failed', 'credits', 'disk'],
+    events: ['live', 'sealed', 'failed', 'credits', 'disk', 'digest'],
     headers: {},
   });
 });

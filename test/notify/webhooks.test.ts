@@ -95,8 +95,8 @@ describe('a message', () => {
     const types = (path: string) =>
       server.received.filter((one) => one.path === path).map((one) => dataOf(one).type);
     expect(types('/all').toSorted()).toEqual(ALL.toSorted());
-    expect(types('/default')).toEqual(['live', 'sealed', 'failed', 'credits', 'disk']);
-    expect(types('/bob')).toEqual(['failed', 'credits', 'disk', 'config', 'job']);
+    expect(types('/default')).toEqual(['live', 'sealed', 'failed', 'credits', 'disk', 'digest']);
+    expect(types('/bob')).toEqual(['failed', 'credits', 'disk', 'config', 'job', 'digest']);
   });
 
   test('comes behind those that were told before it', async () => {

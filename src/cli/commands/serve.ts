@@ -97,15 +97,16 @@ async function reloadConfig(
     daemon.events.report({ type: 'config', outcome: 'refused', message: error.message });
     return undefined;
   }
-  const { change, waiting } = daemon.reload(loaded.config);
+  const { change, jobs, waiting } = daemon.reload(loaded.config);
   const message = [
     ...(['added', 'removed', 'changed'] as const).flatMap((what) =>
       change[what].length === 0 ? [] : [`${what}: ${change[what].map((handle) => `@${handle}`).join(', ')}`],
     ),
+    ...(jobs.length === 0 ? [] : [`jobs: ${jobs.join(', ')}`]),
     ...(waiting.length === 0 ? [] : [`wait for the next start: ${waiting.join(', ')}`]),
   ].join('; ');
   log.info(
-    { ...change, waiting },
+    { ...change, jobs, waiting },
     `the config file was read again${message === '' ? ': nothing changed' : ''}`,
   );
   daemon.events.report({

@@ -1,0 +1,29 @@
+/** A store whose objects are read, written and removed only when recordings have nothing that waits. */
+import type { Store } from '../store/store.ts';
+
+/** Resolves as soon as a job may go on; rejects with the signal's reason. */
+export type GiveWay = (signal?: AbortSignal) => Promise<void>;
+
+export const yieldingStore = (store: Store, giveWay: GiveWay): Store => ({
+  description: store.description,
+  capabilities: (signal) => store.capabilities(signal),
+  put: async (key, body, options) => {
+    await giveWay(options?.signal);
+    return store.put(key, body, options);
+  },
+  get: async (key, options) => {
+    await giveWay(options?.signal);
+    return store.get(key, options);
+  },
+  head: (key, signal) => store.head(key, signal),
+  list: (prefix, options) => store.list(prefix, options),
+  folders: (prefix, signal) => store.folders(prefix, signal),
+  delete: async (key, signal) => {
+    await giveWay(signal);
+    return store.delete(key, signal);
+  },
+  lockOf: (key, signal) => store.lockOf(key, signal),
+  keepsVersions: (signal) => store.keepsVersions(signal),
+  presign: (key, expiresInSeconds) => store.presign(key, expiresInSeconds),
+  close: () => store.close(),
+});
