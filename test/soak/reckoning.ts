@@ -9,7 +9,13 @@ import { sessionKeys } from '../../src/layout/keys.ts';
 import type { GapCause } from '../../src/model/causes.ts';
 import type { Epoch, Gap, Manifest, Segment } from '../../src/model/manifest.ts';
 import type { SandboxEvent, Truth } from '../../src/sandbox/ledger.ts';
-import { GOP_MS, LOOP_PICTURES, pictureMs, PICTURES_PER_SECOND } from '../../src/sandbox/media/grid.ts';
+import {
+  GOP_MS,
+  GOP_PICTURES,
+  LOOP_PICTURES,
+  pictureMs,
+  PICTURES_PER_SECOND,
+} from '../../src/sandbox/media/grid.ts';
 import { RangeSet, type Range } from '../../src/sandbox/ranges.ts';
 import { segmentsOf, untrueObjects } from '../e2e/account.ts';
 import type { ArchiveCopy } from '../e2e/archive-copy.ts';
@@ -21,6 +27,8 @@ const TOLERANCE_MS = 600;
 const HLS_TOLERANCE_MS = 2_500;
 /** What a process that is killed may have had before it and not yet kept: a beat, and what the socket held. */
 const KILL_LOSS_MS = 500;
+/** A term that finds nothing open in its tail begins with a keyframe: what a CDN begins with is in the archive twice. */
+const RESUMED_TWICE = 3 * GOP_PICTURES;
 /** Pictures that are sent before ones that are shown earlier: a cut between them costs the later sent. */
 const REORDERED = 2;
 
@@ -111,7 +119,8 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
     const isLost = isTold && wasLost(facts, [fromMs, toMs], holes, tolerance);
     // A playlist still lists what is in a gap by then.
     const isLate = isTold && sum(new RangeSet([run]).minus(sentByFlv)) === sum([run]);
-    if (!isCut && !isLost && !isLate && run[1] - run[0] >= REORDERED) {
+    const isBehindReplay = isTold && followsReplay(facts, [fromMs, toMs], holes, tolerance);
+    if (!isCut && !isLost && !isLate && !isBehindReplay && run[1] - run[0] >= REORDERED) {
       problems.push(`was sent and is not archived: ${tell(facts, run, fromMs, toMs)}`);
     }
   }
@@ -194,12 +203,15 @@ async function readSession(folder: string, path: string, aired: readonly Aired[]
     const said = segments.reduce((sum, segment) => sum + segment.pictures, 0);
     if (said !== numbers.length) problems.push(`${session}: ${said} pictures said, ${numbers.length} there`);
     let at = 0;
+    let isResuming = epoch.term > 1 && epoch.epoch === 1;
     for (const segment of segments) {
       const near = numberNear(aired, Date.parse(segment.startsAt));
-      for (const number of numbers.slice(at, at + segment.pictures)) {
+      for (const [i, number] of numbers.slice(at, at + segment.pictures).entries()) {
         if (number === GARBLED) continue;
         const place = order.placeOf(straight(number, near));
-        if (places.has(place)) repeats += 1;
+        const isRepeated = places.has(place);
+        isResuming &&= isRepeated && at + i < RESUMED_TWICE;
+        if (isRepeated && !isResuming) repeats += 1;
         places.add(place);
       }
       at += segment.pictures;
@@ -334,6 +346,24 @@ const isReplayed = ({ deeds }: CreatorFacts, [fromMs, toMs]: Range, tolerance: n
   deeds.some(
     ({ replaysMs, fromMs: atMs }) =>
       replaysMs !== undefined && fromMs < atMs && atMs - replaysMs - tolerance <= toMs,
+  );
+
+/**
+ * The rest of a GOP in which the CDN sent again what is in a gap, or lies before the first picture: where that belongs
+ * nobody can tell before the next keyframe.
+ */
+const followsReplay = (
+  { deeds }: CreatorFacts,
+  [fromMs, toMs]: Range,
+  holes: readonly Range[],
+  tolerance: number,
+): boolean =>
+  deeds.some(
+    ({ replaysMs, fromMs: atMs }) =>
+      replaysMs !== undefined &&
+      fromMs >= atMs - tolerance &&
+      toMs <= atMs + GOP_MS + tolerance &&
+      holes.some(([from, to]) => from < atMs && atMs - replaysMs - tolerance <= to),
   );
 
 const sum = (runs: readonly Range[]): number =>
