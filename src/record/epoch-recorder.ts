@@ -281,10 +281,10 @@ export class EpochRecorder {
     const goesOn = runs.at(-1)?.findLast(({ kind }) => kind === this.#leading)?.dtsMs;
     const newest = this.#open.at(-1);
     const isTorn = goesOn === undefined || (newest !== undefined && newest - goesOn > TAIL_ROUNDING_MS);
+    const cause = this.#lossCause;
     for (const [i, run] of runs.entries()) {
       await this.#start(run);
       if (i === runs.length - 1 && !isTorn) return;
-      const cause = this.#lossCause;
       await this.#sink?.end();
       this.#sink = null;
       this.#lossCause = cause;

@@ -218,6 +218,28 @@ describe('an engine that dies of a disk without room', () => {
     expect(b.story.filter((line) => line.startsWith('lost'))).toEqual(['lost 2000-5000: disk-full']);
   });
 
+  test('while the tail is torn: that is why something is missing, however many segments are before it', async (context) => {
+    const disk = await smallDisk(context, 2);
+    const b = await bench({ on: disk.folder });
+    b.engine.death = noRoom;
+    b.engine.diesAt = ({ dtsMs }) => dtsMs === 62_400;
+    await feed(b, media(0, 6_400));
+    await disk.fill();
+    await feed(b, media(6_400, 6_600));
+    await disk.clear();
+    b.engine.diesAt = () => false;
+    await feed(b, media(6_600, 9_000));
+    await b.recorder.end();
+    expect(b.story.slice(0, 3)).toEqual([
+      'segment 1: 0-1960',
+      'segment 2: 2000-3960',
+      'segment 3: 4000-5960',
+    ]);
+    expect(b.story.filter((line) => line.startsWith('lost'))).toEqual([
+      expect.stringMatching(/^lost 6\d\d\d-7000: disk-full$/),
+    ]);
+  });
+
   test('in a pause: the last segment is closed when there is room', async () => {
     const b = await bench();
     b.engine.death = noRoom;

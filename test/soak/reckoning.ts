@@ -101,13 +101,12 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
   const byFlv = facts.truth.transfers.filter(({ protocol }) => protocol === 'flv');
   const sentByFlv = placesOf(new RangeSet(byFlv.flatMap(({ pictures }) => pictures)).runs, order);
   const tolerance = TOLERANCE_MS + facts.lateMs;
-  const toldTolerance = tolerance + facts.clockOffMs;
   const gaps = sessions.flatMap(({ manifest }) =>
-    manifest.gaps.map((gap): TelledGap => ({ gap, tolerance: toleranceOf(manifest, toldTolerance) })),
+    manifest.gaps.map((gap): TelledGap => ({ gap, tolerance: toleranceOf(gap, manifest, facts) })),
   );
 
   const holes = sessions.flatMap(({ manifest }) =>
-    manifest.gaps.map((gap) => holeOf(gap, manifest, toleranceOf(manifest, toldTolerance))),
+    manifest.gaps.map((gap) => holeOf(gap, manifest, toleranceOf(gap, manifest, facts))),
   );
 
   for (const run of new RangeSet(sent.runs).minus(present)) {
@@ -137,7 +136,7 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
         declared += length;
       } else if (holes.every((hole) => isMistimed(facts, hole, tolerance))) {
         declared += length;
-      } else if (holes.every(([from]) => isAfterTheEnd(sessions, from, toldTolerance))) {
+      } else if (holes.every(([from]) => isAfterTheEnd(sessions, from, tolerance + facts.clockOffMs))) {
         unoffered += length;
       } else {
         problems.push(`is missing and no gap says so: ${tell(facts, run, fromMs, toMs)}`);
@@ -145,7 +144,7 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
     }
   }
   for (const session of sessions) {
-    problems.push(...falseGaps(session, aired, facts, toleranceOf(session.manifest, toldTolerance)));
+    problems.push(...falseGaps(session, aired, facts));
   }
 
   const byCause: Partial<Record<GapCause, number>> = {};
@@ -248,9 +247,31 @@ interface TelledGap {
   tolerance: number;
 }
 
-/** A segment of a playlist is there only when all of it was made: what came by HLS is known to that. */
-const toleranceOf = ({ epochs }: Manifest, tolerance: number): number =>
-  tolerance + (epochs.some(({ variant }) => variant.protocol === 'hls') ? HLS_TOLERANCE_MS : 0);
+/**
+ * A segment of a playlist is there only when all of it was made: what came by HLS is known to that. What the CDN sent
+ * again of what is in a gap was taken for new: so far a session's time is off from there on.
+ */
+function toleranceOf(
+  gap: Gap,
+  { epochs, gaps }: Manifest,
+  { deeds, lateMs, clockOffMs }: CreatorFacts,
+): number {
+  const isHls = epochs.some(({ variant }) => variant.protocol === 'hls');
+  const tolerance = TOLERANCE_MS + lateMs + clockOffMs + (isHls ? HLS_TOLERANCE_MS : 0);
+  const offMs = deeds
+    .filter(
+      (deed) =>
+        deed.fromMs < Date.parse(gap.to) && gaps.some((each) => reachesInto(rangeOf(each), deed, tolerance)),
+    )
+    .map(({ replaysMs = 0 }) => replaysMs);
+  return tolerance + Math.max(0, ...offMs);
+}
+
+/** What the CDN sent again lies in that, in part. */
+const reachesInto = ([fromMs, toMs]: Range, { replaysMs, fromMs: atMs }: Deed, tolerance: number): boolean =>
+  replaysMs !== undefined && fromMs < atMs && atMs - replaysMs - tolerance <= toMs;
+
+const rangeOf = ({ from, to }: Gap): Range => [Date.parse(from), Date.parse(to)];
 
 /** What of a stretch of time no gap covers. */
 function undeclared(of: Range, gaps: readonly TelledGap[]): Range[] {
@@ -278,16 +299,17 @@ function falseGaps(
   { manifest, places }: ReadSession,
   aired: readonly Aired[],
   facts: CreatorFacts,
-  tolerance: number,
 ): string[] {
   return manifest.gaps.flatMap((gap) => {
-    const [fromMs, toMs] = [Date.parse(gap.from), Date.parse(gap.to)];
+    const tolerance = toleranceOf(gap, manifest, facts);
+    const [fromMs, toMs] = rangeOf(gap);
     const said = `${manifest.session}: gap ${gap.cause} ${gap.from}..${gap.to}`;
     const found: string[] = [];
     const inner: Range = [numberNear(aired, fromMs + tolerance), numberNear(aired, toMs - tolerance)];
     const isUndated = gap.after === null && isOver(aired, Date.parse(manifest.foundAt));
     const isMisplaced =
-      isMistimed(facts, [fromMs, toMs], tolerance) || isReplayed(facts, [fromMs, toMs], tolerance);
+      isMistimed(facts, [fromMs, toMs], tolerance) ||
+      facts.deeds.some((deed) => reachesInto([fromMs, toMs], deed, tolerance));
     if (inner[1] > inner[0] && !isUndated && !isMisplaced) {
       const there = new RangeSet([inner]).size - sum(new RangeSet([inner]).minus(places));
       if (there > REORDERED) found.push(`${said}, and ${there} pictures of it are there`);
@@ -341,13 +363,6 @@ const isMistimed = ({ deeds }: CreatorFacts, [fromMs, toMs]: Range, tolerance: n
       deed.mistimed === true && deed.fromMs - GOP_MS - tolerance <= toMs && fromMs <= deed.toMs + tolerance,
   );
 
-/** The end of a gap is what a CDN sent again later. */
-const isReplayed = ({ deeds }: CreatorFacts, [fromMs, toMs]: Range, tolerance: number): boolean =>
-  deeds.some(
-    ({ replaysMs, fromMs: atMs }) =>
-      replaysMs !== undefined && fromMs < atMs && atMs - replaysMs - tolerance <= toMs,
-  );
-
 /**
  * The rest of a GOP in which the CDN sent again what is in a gap, or lies before the first picture: where that belongs
  * nobody can tell before the next keyframe.
@@ -359,11 +374,10 @@ const followsReplay = (
   tolerance: number,
 ): boolean =>
   deeds.some(
-    ({ replaysMs, fromMs: atMs }) =>
-      replaysMs !== undefined &&
-      fromMs >= atMs - tolerance &&
-      toMs <= atMs + GOP_MS + tolerance &&
-      holes.some(([from, to]) => from < atMs && atMs - replaysMs - tolerance <= to),
+    (deed) =>
+      fromMs >= deed.fromMs - tolerance &&
+      toMs <= deed.fromMs + GOP_MS + tolerance &&
+      holes.some((hole) => reachesInto(hole, deed, tolerance)),
   );
 
 const sum = (runs: readonly Range[]): number =>
