@@ -5,7 +5,7 @@ import type { GapCause } from '../../src/model/causes.ts';
 import { GOP_MS } from '../../src/sandbox/media/grid.ts';
 import type { LogEntry } from '../e2e/livestow-process.ts';
 import { Recorder, type Done } from './recorder.ts';
-import type { Deed } from './reckoning.ts';
+import type { Deed } from './deeds.ts';
 import type { SoakWorld } from './soak-world.ts';
 import type { DiskTrouble } from './spool-disk.ts';
 import { kindOf, nameOf, type StormAction, type StormPlan } from './storm.ts';
@@ -103,6 +103,7 @@ export class Weather {
           toMs: fromMs + lastsMs,
           causes,
           mistimed: fault.type === 'loop',
+          pauses: fault.type === 'stall' && fault.scope === 'source',
           // Whole ones, behind the one that is open.
           ...(fault.type === 'replay' ? { replaysMs: ((fault.gops ?? 1) + 1) * GOP_MS } : {}),
         });
