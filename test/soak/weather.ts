@@ -34,6 +34,8 @@ const OF_THE_DISK: Record<DiskTrouble, Pick<Deed, 'causes' | 'losesReceivedMs'>>
 const ROOM_SEEN_MS = 5_000;
 /** For what had come while a process was frozen to be read. */
 const WOKEN_MS = 500;
+/** A reset takes what had come and was not read in the beat. */
+const UNREAD_MS = 200;
 
 export class Weather {
   readonly recorders = new Map<string, Recorder>();
@@ -107,6 +109,10 @@ export class Weather {
           // Whole ones, behind the one that is open.
           ...(fault.type === 'replay' ? { replaysMs: ((fault.gops ?? 1) + 1) * GOP_MS } : {}),
         });
+        if (fault.type === 'drop' && fault.reset === true) {
+          const what = nameOf(action);
+          this.#note(handle, { what, fromMs, toMs: fromMs, causes: [], losesReceivedMs: UNREAD_MS });
+        }
         await sandbox.inject(handle, fault);
         break;
       }
