@@ -204,6 +204,8 @@ export class SessionRecorder {
       refused = outcome.error !== null && outcome.error.code !== 'MEDIA_FORBIDDEN_HOST';
       if (isFull) {
         cause = 'disk-full';
+        // Or what is seen behind the pause, if it is still full.
+        this.#roomSinceMs = clock.now();
         if (outcome.mediaMs > 0) this.#recorded = variant;
         continue;
       }
