@@ -3,6 +3,7 @@
  * connections (scripts), the engine (plain files) and time, which goes from timer to timer.
  */
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Config } from '../../src/config/schema.ts';
 import type { ComposeOptions, Recorder } from '../../src/daemon/compose.ts';
 import type { RoomDeps } from '../../src/daemon/record-room.ts';
@@ -25,7 +26,6 @@ import { video } from '../spool/numbered-media.ts';
 const FRAME_MS = 200;
 const GOP_PICTURES = 10;
 const READ_MS = 2_000;
-const STARTED_MS = 5 * 60_000;
 
 const variant: Variant = {
   id: 'h264/origin/flv',
@@ -189,8 +189,8 @@ export class Town {
       const leftMs = untilMs - this.clock.monotonic();
       if (leftMs <= 0) return;
       await this.clock.advance(Math.min(nextMs ?? leftMs, leftMs));
-      // The locks and folders of the start; later on a disk that is busy is one that is recorded to.
-      if (this.engine.running > 0 || this.clock.monotonic() < STARTED_MS) await diskAtRest();
+      await turn();
+      if (process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))) await diskAtRest();
     }
   }
 }
