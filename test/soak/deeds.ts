@@ -6,7 +6,7 @@ import type { Range } from '../../src/sandbox/ranges.ts';
 
 /** How far a gap may lie from the hole; the sandbox sends every 40 ms, a beat is 200 ms, a GOP begins at a keyframe. */
 export const TOLERANCE_MS = 600;
-const HLS_TOLERANCE_MS = 2_500;
+export const HLS_TOLERANCE_MS = 2_500;
 
 /** What was done to a creator, and which gaps it explains. Wall clock. */
 export interface Deed {
@@ -20,6 +20,8 @@ export interface Deed {
   pauses?: boolean;
   /** So much of what it sent the CDN sends again as if it were live: nobody can know when that was which lay in a gap. */
   replaysMs?: number;
+  /** Nothing can be written meanwhile: who is killed then has kept nothing. */
+  keepsNothing?: boolean;
   /** So much of what had come may be lost with it, if a gap says so; no earlier, that is. */
   losesReceivedMs?: number;
 }
@@ -67,6 +69,15 @@ export function explains(gap: Gap, manifest: Manifest, { deeds }: Circumstances,
     (deed) => deed.causes.includes(gap.cause) && meets(deed, deed.losesReceivedMs === undefined ? own : hole),
   );
 }
+
+/** Since when nothing that came was kept by who was killed then. */
+export const lostSinceMs = ({ deeds }: Circumstances, { fromMs }: Deed): number =>
+  Math.min(
+    fromMs,
+    ...deeds
+      .filter((deed) => deed.keepsNothing === true && deed.fromMs <= fromMs && fromMs <= deed.toMs)
+      .map((deed) => deed.fromMs),
+  );
 
 /** From the segment before a gap to the one behind it: what was received and lost is told apart from what never came. */
 export function holeOf({ after }: Gap, { gaps }: Manifest, tolerance: number): Range {

@@ -15,8 +15,10 @@ import {
   endsInPause,
   explains,
   followsReplay,
+  HLS_TOLERANCE_MS,
   holeOf,
   isMistimed,
+  lostSinceMs,
   rangeOf,
   reachesInto,
   toleranceOf,
@@ -105,13 +107,15 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
 
   for (const run of new RangeSet(sent.runs).minus(present)) {
     const [fromMs, toMs] = wallOf(aired, run);
+    const isByHls = sum(new RangeSet([run]).minus(sentByFlv)) === sum([run]);
+    const keptMs = KILL_LOSS_MS + facts.lateMs + (isByHls ? HLS_TOLERANCE_MS : 0);
     const isCut = facts.cutsMs.some(
-      (cut) => fromMs >= cut.fromMs - KILL_LOSS_MS - facts.lateMs && toMs <= cut.toMs + tolerance,
+      (cut) => fromMs >= lostSinceMs(facts, cut) - keptMs && toMs <= cut.toMs + tolerance,
     );
     const isTold = undeclared([fromMs, toMs], gaps).length === 0;
     const isLost = isTold && wasLost(facts, [fromMs, toMs], holes, tolerance);
     // A playlist still lists what is in a gap by then.
-    const isLate = isTold && sum(new RangeSet([run]).minus(sentByFlv)) === sum([run]);
+    const isLate = isTold && isByHls;
     const isHeld = isTold && sum(new RangeSet([run]).minus(sentInBrief)) === 0;
     const isBehindReplay = isTold && followsReplay(facts, [fromMs, toMs], holes, tolerance);
     if (!isCut && !isLost && !isLate && !isHeld && !isBehindReplay && run[1] - run[0] >= REORDERED) {

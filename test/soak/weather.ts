@@ -25,10 +25,10 @@ const WHILE_FROZEN: readonly GapCause[] = [
 ];
 
 /** What may be missing for want of room, nothing of which had come before; where lower variants are taken, nothing is. */
-const OF_THE_DISK: Record<DiskTrouble, Pick<Deed, 'causes' | 'losesReceivedMs'>> = {
+const OF_THE_DISK: Record<DiskTrouble, Pick<Deed, 'causes' | 'losesReceivedMs' | 'keepsNothing'>> = {
   lower: { causes: [] },
   out: { causes: ['disk-full'], losesReceivedMs: 0 },
-  full: { causes: ['disk-full'], losesReceivedMs: 0 },
+  full: { causes: ['disk-full'], losesReceivedMs: 0, keepsNothing: true },
 };
 /** For room to be found again. */
 const ROOM_SEEN_MS = 5_000;
