@@ -6,6 +6,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { GetObjectCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
 import type { S3Bucket } from '../support/s3-servers.ts';
+import { DAEMON_FOLDER } from '../../src/spool/session-spool.ts';
 
 export interface ArchiveCopy {
   /** A local folder with everything in it. */
@@ -52,9 +53,10 @@ export async function filesIn(folder: string): Promise<string[]> {
     .sort();
 }
 
-/** What is left in a spool beside locks. */
+/** What is left in a spool beside locks, and what a daemon keeps for itself. */
 export async function leftInSpool(spool: string): Promise<string[]> {
-  return (await filesIn(spool)).filter((path) => !/(^|\/)lock\.sqlite/.test(path));
+  const ours = new RegExp(`(^|/)lock\\.sqlite|^${DAEMON_FOLDER}/`);
+  return (await filesIn(spool)).filter((path) => !ours.test(path));
 }
 
 /** Files below a folder in which one of the words stands, as `path: word`. */
