@@ -8,7 +8,7 @@ import { parseDurationMs } from '../../src/kernel/duration.ts';
 import { soak, type SoakReport } from './soak.ts';
 import { planStorm } from './storm.ts';
 
-const USAGE = `npm run soak -- [--creators N] [--time DURATION] [--seed N] [--plan] [--json] [--keep]
+const USAGE = `npm run soak -- [--creators N] [--time DURATION] [--seed N] [--no-disk] [--plan] [--json] [--keep]
 
 Broadcasts of the sandbox are recorded into a real S3 server while everything goes wrong that can, and then every
 picture is accounted for. Exit code 1: something is missing that no gap tells, or was left behind.
@@ -16,6 +16,7 @@ picture is accounted for. Exit code 1: something is missing that no gap tells, o
   --creators N      how many, a livestow process each (default 8)
   --time DURATION   how long, e.g. 5m or 30m (default 5m)
   --seed N          the same storm again (default: another each time)
+  --no-disk         the same storm, but nobody takes the disk's room
   --plan            print the storm and do nothing
   --json            print the report as JSON
   --keep            keep archive, spool and S3 server's folder
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     creators: { type: 'string', default: '8' },
     time: { type: 'string', default: '5m' },
     seed: { type: 'string' },
+    'no-disk': { type: 'boolean', default: false },
     plan: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
@@ -42,7 +44,10 @@ const whole = (name: string, text: string): number =>
   /^\d{1,9}$/.test(text) ? Number(text) : usage(`--${name}: not a whole number: ${text}`);
 const creators = whole('creators', values.creators);
 const seed = values.seed === undefined ? Math.floor(Math.random() * 1e6) : whole('seed', values.seed);
-const plan = planStorm(seed, creators, durationMs);
+const storm = planStorm(seed, creators, durationMs);
+const plan = values['no-disk']
+  ? { ...storm, actions: storm.actions.filter(({ kind }) => kind !== 'disk') }
+  : storm;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 if (values.help) {
@@ -70,7 +75,9 @@ async function run(): Promise<void> {
     else say(`kept: ${folder}`);
   }
   if (problems > 0) {
-    say(`again: npm run soak -- --creators ${creators} --time ${values.time} --seed ${seed}`);
+    say(
+      `again: npm run soak -- --creators ${creators} --time ${values.time} --seed ${seed}${values['no-disk'] ? ' --no-disk' : ''}`,
+    );
     process.exitCode = 1;
   }
 }
