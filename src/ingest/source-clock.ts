@@ -109,11 +109,10 @@ export class SourceClock {
   }
 
   /** Where the first of a session, or of a later process, lies. */
-  begin(offsetMs: number, wallMs?: number, earlierMs: readonly number[] = []): void {
+  begin(offsetMs: number, wallMs?: number): void {
     this.wall.begin(wallMs);
     this.#clock += 1;
     this.#offsetMs = offsetMs;
-    this.#earlierMs = [...earlierMs];
   }
 
   moveTo(offsetMs: number): void {
