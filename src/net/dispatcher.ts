@@ -14,9 +14,6 @@ const options = {
   connectTimeout: CONNECT_TIMEOUT_MS,
 } as const;
 
-/** Whoever stops reading leaves what comes to the system's buffer: beyond one read, nothing is read ahead. */
-const READ_AHEAD_BYTES = 1;
-
 const PROXY_PROTOCOLS = new Set(['http:', 'https:', 'socks5:']);
 
 /** Throws CONFIG for a proxy URL of another kind, without quoting it: it may carry a password. */
@@ -36,15 +33,12 @@ export function createOpenDispatcher(proxy: string | null): Dispatcher {
 /** A proxy dials for us, so behind one the guard is asked before each request instead, see `media-client.ts`. */
 export function createGuardedDispatcher(guard: HostGuard, proxy: string | null): Dispatcher {
   if (proxy !== null) return createOpenDispatcher(proxy);
-  const dial = {
+  const connect = buildConnector({
     allowH2: false,
     timeout: CONNECT_TIMEOUT_MS,
     lookup: guard.lookup,
     autoSelectFamily: true,
-    // The types of undici do not know it, nor those of Node; both pass it on to the socket.
-    highWaterMark: READ_AHEAD_BYTES,
-  };
-  const connect = buildConnector(dial);
+  });
   return new Agent({
     ...options,
     connect: (target, callback) => {

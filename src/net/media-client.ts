@@ -18,8 +18,6 @@ const BROWSER_HEADERS = {
 } as const;
 
 const MAX_REDIRECTS = 5;
-/** Whoever stops reading stops the connection: what comes then waits in the system's buffer. */
-const READ_AHEAD_BYTES = 1;
 const HEADERS_TIMEOUT_MS = 15_000;
 
 export interface OpenOptions {
@@ -120,7 +118,6 @@ export function createMediaClient(deps: {
         // Said here again because the dispatcher for SOCKS proxies forgets its own options.
         headersTimeout: HEADERS_TIMEOUT_MS,
         bodyTimeout: idleTimeoutMs,
-        highWaterMark: READ_AHEAD_BYTES,
       }).catch((error: unknown) => {
         throw mediaError(error, current.href, signal);
       });
