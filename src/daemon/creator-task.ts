@@ -7,6 +7,7 @@ import type { CreatorInForce } from '../config/creator-in-force.ts';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
+import type { Places } from '../kernel/places.ts';
 import { scrub } from '../kernel/redact.ts';
 import { StopRequest, type StopKind } from '../kernel/stop-request.ts';
 import type { CreatorStatus, TaskProblem } from '../model/creator-status.ts';
@@ -18,7 +19,6 @@ import type { Watcher } from '../watch/watcher.ts';
 import type { EventLog } from './event-log.ts';
 import { recordCreator } from './record-creator.ts';
 import type { LiveSession, RoomDeps } from './record-room.ts';
-import type { Slots } from './slots.ts';
 import { statusOf } from './creator-status.ts';
 
 /** Between runs that fail, in a row. */
@@ -30,7 +30,8 @@ export interface CreatorTaskDeps {
   clock: Clock;
   log: Logger;
   events: EventLog;
-  slots: Slots;
+  /** Of recordings. */
+  slots: Places;
   /** For windows that name none. */
   timeZone: string;
   depsFor: (creator: CreatorInForce) => RoomDeps;
@@ -209,10 +210,12 @@ export class CreatorTask {
         ignoreRoom: (roomId) => this.#ignored.has(roomId),
         admit: async (signal) => {
           try {
-            return await slots.take(this.#creator.priority, signal, () => {
+            const { priority } = this.#creator;
+            const onWait = (): void => {
               this.#isQueued = true;
               log.warn({ handle }, 'live, and waiting: as many are recorded as may be at once');
-            });
+            };
+            return await slots.take(signal, { priority, onWait });
           } finally {
             this.#isQueued = false;
           }

@@ -8,6 +8,7 @@ import type { Dispatcher } from 'undici';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { Places } from '../kernel/places.ts';
 import type { StopKind } from '../kernel/stop-request.ts';
 import type { CreatorStatus } from '../model/creator-status.ts';
 import { DAEMON_FOLDER } from '../spool/session-spool.ts';
@@ -32,7 +33,6 @@ import { Habits } from './habits.ts';
 import { recoverSpool } from './recover.ts';
 import { Roster } from './roster.ts';
 import { ScheduledJobs } from './scheduled-jobs.ts';
-import { Slots } from './slots.ts';
 import { Vitals } from './vitals.ts';
 
 /** What the daemon takes from its config once; another value waits for the next start. */
@@ -85,7 +85,7 @@ export class Daemon {
   readonly #fleet: Fleet;
   readonly #planner: LookPlanner;
   readonly #habits: Habits;
-  readonly #slots: Slots;
+  readonly #slots: Places;
   /** Those who are looked at by the plan. */
   readonly #planned = new Map<string, { priority: number; windows: RecordingWindows | null }>();
   readonly #jobs: ScheduledJobs;
@@ -107,7 +107,7 @@ export class Daemon {
     this.events = events;
     this.vitals = vitals;
     this.#habits = new Habits(clock);
-    this.#slots = new Slots(config.recordings);
+    this.#slots = new Places(config.recordings);
     this.#planner = new LookPlanner({
       clock,
       budgetPerDay: config.creditsPerDay ?? Infinity,
@@ -198,7 +198,7 @@ export class Daemon {
     return this.#recorder;
   }
 
-  get slots(): Slots {
+  get slots(): Places {
     return this.#slots;
   }
 

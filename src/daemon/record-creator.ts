@@ -4,6 +4,7 @@
  */
 import { AnySignal } from '../kernel/any-signal.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
+import type { Place } from '../kernel/places.ts';
 import type { Look } from '../model/look.ts';
 import { END_CAUSES } from '../model/causes.ts';
 import type { Manifest } from '../model/manifest.ts';
@@ -35,8 +36,8 @@ export interface CreatorOptions {
   onWatch?: (watcher: Watcher) => void;
   /** Rooms that are passed over as if offline. */
   ignoreRoom?: (roomId: string) => boolean;
-  /** Waits until this creator may be recorded; `hasWaited`: what was seen before may be old. */
-  admit?: (signal: AbortSignal) => Promise<Admission>;
+  /** Waits until this creator may be recorded. */
+  admit?: (signal: AbortSignal) => Promise<Place>;
   /** Ends the recording of this room with a StopRequest, and nothing but that. */
   endRoom?: (roomId: string) => AbortSignal;
   onLook?: (look: Look) => void;
@@ -46,11 +47,6 @@ export interface CreatorOptions {
   /** A recording is over; shipping and sealing go on. */
   onOver?: () => void;
   onSealed?: (manifest: Manifest) => void;
-}
-
-export interface Admission {
-  hasWaited: boolean;
-  release: () => void;
 }
 
 /** Who does not wait for the creator does not wait for the API either. */
@@ -147,16 +143,16 @@ async function watchAndRecord(
     }
     for await (const found of watcher.rooms()) {
       firstLook = false;
-      const admission = await options.admit?.(stop);
+      const place = await options.admit?.(stop);
       let outcome: RoomOutcome;
       try {
-        const look = admission?.hasWaited === true ? await watcher.lookNow() : found;
+        const look = place?.hasWaited === true ? await watcher.lookNow() : found;
         if (look.status !== 'live' || isIgnored(look.room.roomId)) continue;
         const end = options.endRoom?.(look.room.roomId);
         using until = new AnySignal(stop, ...(end ? [end] : []));
         outcome = await recordRoom(handle, look, clock.now(), deps, until.signal, isBusy, options.onSession);
       } finally {
-        admission?.release();
+        place?.release();
       }
       // The newest session of a room goes on; an older one does not.
       leftovers = leftovers.filter((session) => session !== outcome.session);

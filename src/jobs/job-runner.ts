@@ -8,13 +8,13 @@ import type { JobKind, Jobs, JobSettings } from '../config/jobs.ts';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, LivestowError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { Places, type Place } from '../kernel/places.ts';
 import type { EventReport } from '../model/event.ts';
 import type { JobRun, JobStatus } from '../model/job.ts';
 import { parseCron, type CronSchedule } from '../schedule/cron.ts';
 import { decideDue } from '../schedule/due.ts';
 import type { Ending, JobLedger } from './job-ledger.ts';
 import type { JobReport, RunContext } from './job-run.ts';
-import { Lane } from './lane.ts';
 
 /** Somebody may set the clock, or the machine sleep: it is looked at least so often. */
 const LOOK_MS = 60_000;
@@ -65,8 +65,8 @@ const BY_HAND: Cause = { by: 'hand', scheduledMs: null, missedSinceMs: null };
 
 export class JobRunner {
   readonly #deps: JobRunnerDeps;
-  readonly #heavy = new Lane(1);
-  readonly #light = new Lane(LIGHT_AT_ONCE);
+  readonly #heavy = new Places(1);
+  readonly #light = new Places(LIGHT_AT_ONCE);
   readonly #scheduled = new Map<string, Scheduled>();
   readonly #running = new Map<string, Running>();
   #isStarted = false;
@@ -298,9 +298,9 @@ export class JobRunner {
     const { perform, report, log } = this.#deps;
     const { settings, startedMs } = running;
     const { signal } = running.stop;
-    let leave = (): void => {};
+    let place: Place | null = null;
     try {
-      leave = await (HEAVY.has(settings.kind) ? this.#heavy : this.#light).take(signal);
+      place = await (HEAVY.has(settings.kind) ? this.#heavy : this.#light).take(signal);
       running.waits = false;
       const missed =
         cause.missedSinceMs === null ? '' : `, for all that were missed since ${isoUtc(cause.missedSinceMs)}`;
@@ -327,7 +327,7 @@ export class JobRunner {
       const hint = isLivestowError(error) && error.hint !== undefined ? `; ${error.hint}` : '';
       return { outcome: 'failed', message: `${messageOf(error)}${hint}`, problems: [] };
     } finally {
-      leave();
+      place?.release();
     }
   }
 

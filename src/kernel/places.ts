@@ -1,8 +1,14 @@
-/** How many recordings there may be at once: who comes when all are taken waits, the highest priority first. */
+/** Only so many at once: who comes when all places are taken waits, the highest priority first, among equals the first. */
 import PQueue from 'p-queue';
-import type { Admission } from './record-creator.ts';
+import { AnySignal } from './any-signal.ts';
 
-export class Slots {
+export interface Place {
+  /** It was not there at once: what was seen before may be old. */
+  hasWaited: boolean;
+  release: () => void;
+}
+
+export class Places {
   readonly #queue: PQueue;
 
   /** @param most null: any number */
@@ -27,16 +33,18 @@ export class Slots {
     return this.#queue.size;
   }
 
-  /** Rejects with the signal's reason. */
-  async take(priority: number, signal: AbortSignal, onWait: () => void): Promise<Admission> {
+  /** Rejects with the signal's reason while it waits. */
+  async take(signal: AbortSignal, { priority = 0, onWait = () => {} } = {}): Promise<Place> {
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     const { promise: taken, resolve: take } = Promise.withResolvers<void>();
+    // Of no more concern once the place is taken: it is held until it is given back.
+    using waiting = new AnySignal(signal);
     const holding = this.#queue.add(
       async () => {
         take();
         await released;
       },
-      { priority, signal },
+      { priority, signal: waiting.signal },
     );
     const hasWaited = this.#queue.pending >= this.#queue.concurrency && this.#queue.size > 0;
     if (hasWaited) onWait();
@@ -47,8 +55,6 @@ export class Slots {
       release();
       throw error;
     }
-    // Released, or the signal aborted while it is held: nobody waits for it.
-    holding.catch(() => {});
     return { hasWaited, release };
   }
 }
