@@ -7,6 +7,7 @@ import type { CreatorInForce } from '../config/creator-in-force.ts';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { Nap } from '../kernel/nap.ts';
 import type { Places } from '../kernel/places.ts';
 import { scrub } from '../kernel/redact.ts';
 import { StopRequest, type StopKind } from '../kernel/stop-request.ts';
@@ -23,8 +24,8 @@ import { statusOf } from './creator-status.ts';
 
 /** Between runs that fail, in a row. */
 const PAUSES_MS = [10_000, 30_000, 60_000, 5 * 60_000, 15 * 60_000];
-/** A timer that waits longer is a mistake of whoever set it; a window that far off is asked for again. */
-const LONGEST_TIMER_MS = 24 * 3_600_000;
+/** Somebody may set the clock, or the machine sleep: windows are asked again so often while it is recorded. */
+const WINDOW_LOOK_MS = 60_000;
 
 export interface CreatorTaskDeps {
   clock: Clock;
@@ -71,11 +72,13 @@ export class CreatorTask {
   readonly #ignored = new Set<string>();
   #roomId: string | null = null;
   #lastLook: { atMs: number; status: Look['status'] } | null = null;
-  #wake = (): void => {};
+  /** Between runs, until something is asked for. */
+  readonly #nap: Nap;
   readonly #ended: Promise<void>;
 
   constructor(creator: CreatorInForce, deps: CreatorTaskDeps) {
     this.#deps = deps;
+    this.#nap = new Nap(deps.clock);
     this.#creator = creator;
     this.#windows = this.#windowsOf(creator);
     this.#room = { ...deps.depsFor(creator) };
@@ -118,7 +121,7 @@ export class CreatorTask {
       this.#deps.log.info({ handle: creator.handle }, creator.paused ? 'paused' : 'watched again');
     this.#keepToWindows();
     this.#settle();
-    this.#wake();
+    this.#nap.wake();
     this.#watcher?.reconsider();
   }
 
@@ -127,7 +130,7 @@ export class CreatorTask {
     this.#isForced = true;
     this.#ignored.clear();
     this.#problem = null;
-    this.#wake();
+    this.#nap.wake();
     this.#watcher?.hurry();
   }
 
@@ -143,14 +146,14 @@ export class CreatorTask {
   retire(): Promise<void> {
     this.#isRetired = true;
     this.#settle();
-    this.#wake();
+    this.#nap.wake();
     return this.#ended;
   }
 
   end(kind: StopKind): Promise<void> {
     this.#isRetired = true;
     this.#run.abort(new StopRequest(kind));
-    this.#wake();
+    this.#nap.wake();
     return this.#ended;
   }
 
@@ -167,7 +170,7 @@ export class CreatorTask {
   async #runs(): Promise<void> {
     for (let failures = 0; !this.#isRetired;) {
       if (!this.#mayRun) {
-        await this.#changed(LONGEST_TIMER_MS);
+        await this.#nap.take(Infinity);
         continue;
       }
       this.#run = new AbortController();
@@ -181,7 +184,7 @@ export class CreatorTask {
         const pauseMs = PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)] ?? 0;
         failures += 1;
         this.#fail(error, pauseMs);
-        await this.#changed(pauseMs);
+        await this.#nap.take(pauseMs);
       } finally {
         this.#isRunning = false;
         this.#watcher = null;
@@ -290,7 +293,7 @@ export class CreatorTask {
       return;
     }
     const inMs = (windows.nextChange(nowMs)?.atMs ?? Infinity) - nowMs;
-    this.#cancelWindow = clock.after(Math.min(inMs, LONGEST_TIMER_MS), () => this.#keepToWindows());
+    this.#cancelWindow = clock.after(Math.min(inMs, WINDOW_LOOK_MS), () => this.#keepToWindows());
   }
 
   #over(): void {
@@ -321,16 +324,6 @@ export class CreatorTask {
       hint: known?.hint ?? null,
       retryAt: isoUtc(this.#deps.clock.now() + retryInMs),
     };
-  }
-
-  /** Resolves after a while, or when something was asked for. */
-  async #changed(mostMs: number): Promise<void> {
-    const over = new AbortController();
-    const wait = this.#deps.clock.delay(mostMs, over.signal).catch(() => {});
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wake = resolve;
-    await Promise.race([wait, promise]);
-    over.abort();
   }
 
   #windowsOf({ windows }: CreatorInForce): RecordingWindows | null {

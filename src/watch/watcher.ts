@@ -6,6 +6,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { Nap } from '../kernel/nap.ts';
 import type { Look } from '../model/look.ts';
 import type { Cadence } from './cadence.ts';
 import { afterFailure } from './failure-policy.ts';
@@ -36,12 +37,13 @@ export class Watcher {
   #offered: Look | undefined;
   #looks = 0;
   #isHurried = false;
-  #wake = (): void => {};
+  readonly #nap: Nap;
   /** Monotonic time at which the last answered look was begun. */
   #lookedAtMs: number | null = null;
 
   constructor(options: WatchOptions) {
     this.#options = options;
+    this.#nap = new Nap(options.clock);
   }
 
   /** A look that somebody else got just now; the next one the watch considers, before it asks again itself. */
@@ -52,13 +54,13 @@ export class Watcher {
 
   /** The cadence says something else now: it is asked again. */
   reconsider(): void {
-    this.#wake();
+    this.#nap.wake();
   }
 
   /** The next look comes at once, whatever the cadence says. */
   hurry(): void {
     this.#isHurried = true;
-    this.#wake();
+    this.#nap.wake();
   }
 
   /**
@@ -105,37 +107,13 @@ export class Watcher {
   }
 
   async #untilDue(): Promise<void> {
-    const { cadence } = this.#options;
+    const { cadence, signal } = this.#options;
     while (this.#offered === undefined && !this.#isHurried) {
       const waitMs = cadence.nextLookInMs(this.#state());
       if (waitMs <= 0) return;
-      await this.#passed(waitMs);
+      await this.#nap.take(waitMs, signal);
     }
     this.#isHurried = false;
-  }
-
-  /** So much time, or what wakes it. */
-  #passed(ms: number): Promise<void> {
-    const { clock, signal } = this.#options;
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        cancel();
-        signal.removeEventListener('abort', abort);
-        this.#wake = () => {};
-      };
-      const abort = (): void => {
-        leave();
-        reject(signal.reason as Error);
-      };
-      const wake = (): void => {
-        leave();
-        resolve();
-      };
-      const cancel = clock.after(ms, wake);
-      this.#wake = wake;
-      signal.addEventListener('abort', abort);
-      if (signal.aborted) abort();
-    });
   }
 
   #state() {

@@ -1,8 +1,8 @@
 /** A cadence that keeps to windows: nothing is looked at while they are closed, and at once when they open. */
 import type { Cadence } from './cadence.ts';
 
-/** Asked again after so long at the latest: timers reach no further than some weeks. */
-const LONGEST_WAIT_MS = 24 * 3_600_000;
+/** Somebody may set the clock, or the machine sleep: asked again after so long at the latest. */
+const LONGEST_WAIT_MS = 60_000;
 
 export interface OpenTimes {
   isOpen(atMs: number): boolean;

@@ -21,7 +21,7 @@ test('who comes when all are taken waits: the highest priority first, among equa
   await all;
   expect(waits).toEqual(['a', 'b', 'urgent', 'c']);
   expect(order).toEqual(['urgent', 'a', 'b', 'c']);
-  expect([places.taken, places.waiting]).toEqual([0, 0]);
+  await expect.poll(() => [places.taken, places.waiting]).toEqual([0, 0]);
 });
 
 test('more places are for those who wait; fewer send nobody away', async () => {
