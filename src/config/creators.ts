@@ -3,20 +3,10 @@
  * says of itself goes before what its group says, and that before the settings that hold for all.
  */
 import { z } from 'zod';
-import { parseHandle } from '../model/handle.ts';
+import { handleSchema, NOT_A_HANDLE } from '../model/handle.ts';
 import { windowsSchema } from '../schedule/windows.ts';
 import { preferencesSchema } from '../variant/preferences.ts';
 import { duration } from './forms.ts';
-
-const NOT_A_HANDLE =
-  'not a handle: 1 to 64 letters, digits, dots or underscores, with or without a leading @';
-
-export const creatorHandle = z.string().transform((text, context) => {
-  const parsed = parseHandle(text);
-  if (parsed !== undefined) return parsed;
-  context.addIssue({ code: 'custom', message: NOT_A_HANDLE });
-  return z.NEVER;
-});
 
 export const creatorSettingsSchema = z.strictObject({
   store: z.string().min(1).optional().describe('Where its archive lies, in place of the common store.'),
@@ -38,7 +28,7 @@ export const creatorSettingsSchema = z.strictObject({
 export type CreatorSettings = z.output<typeof creatorSettingsSchema>;
 
 export const creatorEntrySchema = z.strictObject({
-  handle: creatorHandle,
+  handle: handleSchema,
   group: z
     .string()
     .optional()
@@ -51,7 +41,7 @@ export type CreatorEntry = z.output<typeof creatorEntrySchema>;
 
 export const creatorsSchema = z.array(
   z.union(
-    [creatorHandle.transform((text): CreatorEntry => ({ handle: text, paused: false })), creatorEntrySchema],
+    [handleSchema.transform((text): CreatorEntry => ({ handle: text, paused: false })), creatorEntrySchema],
     {
       error: (issue) =>
         typeof issue.input === 'string' ? NOT_A_HANDLE : 'neither a handle nor a map with one',

@@ -5,7 +5,8 @@
 import { z } from 'zod';
 import { cronSchema } from '../schedule/cron.ts';
 import { timeZoneSchema } from '../schedule/time-zone.ts';
-import { creatorHandle, noGroup } from './creators.ts';
+import { noGroup } from './creators.ts';
+import { handleSchema } from '../model/handle.ts';
 import { byteSize, duration, strictMap, wholeNumber } from './forms.ts';
 
 /** A job's name is a file's name too. */
@@ -19,7 +20,7 @@ const scheduled = {
 
 const ofCreators = {
   creators: z
-    .array(creatorHandle)
+    .array(handleSchema)
     .min(1, 'an empty list would choose nobody: leave it out to choose everybody')
     .optional()
     .describe('Only sessions of these creators, under all of their handles.'),

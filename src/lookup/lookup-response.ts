@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { createHash } from 'node:crypto';
 import { isoUtc } from '../kernel/clock.ts';
 import { shorten } from '../kernel/foreign-text.ts';
-import { parseHandle } from '../model/handle.ts';
+import { handleSchema } from '../model/handle.ts';
 import type { Look, LookMeta, OfferedStream } from '../model/look.ts';
 
 const count = z.number().int().nonnegative();
@@ -36,15 +36,9 @@ const pictureUrl = z
   .nullable()
   .transform((url) => (url !== null && url.length > URL_CHARS ? null : url));
 
-const handle = z.string().transform((text, context) => {
-  const parsed = parseHandle(text);
-  if (parsed === undefined) context.addIssue({ code: 'custom', message: 'not a handle' });
-  return parsed ?? '';
-});
-
 const profileSchema = z.object({
   platform: z.literal('tiktok'),
-  handle,
+  handle: handleSchema,
   displayName: text(NAME_CHARS).nullable(),
   avatarUrl: pictureUrl,
   verified: z.boolean(),

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { Secret } from '../kernel/secret.ts';
 import { eventSchema, type LivestowEvent } from '../model/event.ts';
-import { parseHandle } from '../model/handle.ts';
+import { handleSchema } from '../model/handle.ts';
 import { signingKey } from './signature.ts';
 
 type EventType = LivestowEvent['type'];
@@ -57,13 +57,6 @@ const isHttpUrl = (text: string): boolean => {
   );
 };
 
-const handle = z.string().transform((text, context) => {
-  const parsed = parseHandle(text);
-  if (parsed !== undefined) return parsed;
-  context.addIssue({ code: 'custom', message: 'not a handle' });
-  return z.NEVER;
-});
-
 const headersSchema = z
   .record(
     z
@@ -100,7 +93,7 @@ export const webhookSchema = z
       .default([...DEFAULT_EVENTS])
       .describe('What it is told.'),
     creators: z
-      .array(handle)
+      .array(handleSchema)
       .min(1)
       .optional()
       .describe(
