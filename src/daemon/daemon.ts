@@ -17,7 +17,7 @@ import type { Cadence } from '../watch/cadence.ts';
 import { fixedCadence } from '../watch/cadence.ts';
 import { withinWindows } from '../watch/within-windows.ts';
 import { LookPlanner } from '../watch/look-planner.ts';
-import type { OpenSpans } from '../watch/open-spans.ts';
+import { openSpansOf } from '../watch/open-spans.ts';
 import type { NextLook } from '../watch/planned-cadence.ts';
 import type { CreatorInForce } from '../config/creator-in-force.ts';
 import type { RecordingWindows } from '../schedule/windows.ts';
@@ -350,16 +350,3 @@ const plain = (value: unknown): unknown =>
   typeof value === 'object' && value !== null && 'reveal' in value && typeof value.reveal === 'function'
     ? (value.reveal as () => unknown)()
     : value;
-
-const openSpansOf = (windows: RecordingWindows): OpenSpans =>
-  function* spans(fromMs, untilMs) {
-    let atMs = fromMs;
-    let startMs = windows.isOpen(fromMs) ? -Infinity : null;
-    while (atMs < untilMs) {
-      const change = windows.nextChange(atMs);
-      if (startMs !== null) yield { startMs, endMs: change?.atMs ?? Infinity };
-      if (change === null) return;
-      atMs = change.atMs;
-      startMs = change.open ? change.atMs : null;
-    }
-  };

@@ -14,8 +14,6 @@ export interface Openings {
   isOpen(atMs: number): boolean;
   /** The first change after this instant; null: it stays as it is. */
   nextChange(atMs: number): Change | null;
-  /** How much of a time is open: 0 to 1. */
-  openShare(fromMs: number, forMs: number): number;
 }
 
 /** What is open in a time. */
@@ -81,14 +79,6 @@ export function openings(openedIn: (time: Span) => Opened, repeatsWithinMs: numb
         last = { change, fromMs: atMs, untilMs: change?.atMs ?? atMs + WEEK_MS };
       }
       return last.change;
-    },
-    openShare(fromMs, forMs) {
-      let openMs = 0;
-      for (let index = weekOf(fromMs); index * WEEK_MS < fromMs + forMs; index++) {
-        for (const span of week(index).spans)
-          openMs += Math.max(0, Math.min(span.toMs, fromMs + forMs) - Math.max(span.fromMs, fromMs));
-      }
-      return openMs / forMs;
     },
   };
 }

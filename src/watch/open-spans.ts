@@ -1,4 +1,4 @@
-/** When a creator may be watched at all, as spans of time; who has windows to keep to makes them. */
+/** When a creator may be watched at all, as spans of time. */
 import { HOUR_MS } from './go-live-rate.ts';
 
 export interface Span {
@@ -9,6 +9,26 @@ export interface Span {
 
 /** Those that overlap the time asked for: ascending, not touching each other. They may reach out of it. */
 export type OpenSpans = (fromMs: number, untilMs: number) => Iterable<Span>;
+
+/** Windows, as far as a watch knows them. */
+export interface OpenTimes {
+  isOpen(atMs: number): boolean;
+  /** Null: it never changes. */
+  nextChange(atMs: number): { atMs: number; open: boolean } | null;
+}
+
+export const openSpansOf = (times: OpenTimes): OpenSpans =>
+  function* spans(fromMs, untilMs) {
+    let atMs = fromMs;
+    let startMs = times.isOpen(fromMs) ? -Infinity : null;
+    while (atMs < untilMs) {
+      const change = times.nextChange(atMs);
+      if (startMs !== null) yield { startMs, endMs: change?.atMs ?? Infinity };
+      if (change === null) return;
+      atMs = change.atMs;
+      startMs = change.open ? change.atMs : null;
+    }
+  };
 
 export const alwaysOpen: OpenSpans = () => [{ startMs: -Infinity, endMs: Infinity }];
 

@@ -1,14 +1,9 @@
 /** A cadence that keeps to windows: nothing is looked at while they are closed, and at once when they open. */
 import type { Cadence } from './cadence.ts';
+import type { OpenTimes } from './open-spans.ts';
 
 /** Somebody may set the clock, or the machine sleep: asked again after so long at the latest. */
 const LONGEST_WAIT_MS = 60_000;
-
-export interface OpenTimes {
-  isOpen(atMs: number): boolean;
-  /** Null: it never changes. */
-  nextChange(atMs: number): { atMs: number; open: boolean } | null;
-}
 
 /** @param times null: always open */
 export function withinWindows(cadence: Cadence, times: OpenTimes | null): Cadence {
