@@ -12,6 +12,12 @@ import { StopRequest, type StopKind } from '../kernel/stop-request.ts';
 
 const SIGNALS = { SIGINT: 'interrupt', SIGTERM: 'drain', SIGHUP: 'drain' } as const;
 
+/** How long shipping may go on after such an end: `docs/operations.md` says so to the operator. */
+export const STOP_PATIENCE_MS = { interrupt: 60_000, drain: 20_000 } as const satisfies Record<
+  StopKind,
+  number
+>;
+
 /** Installs the handlers; `onStop` is told of the first signal, `onHangup`, where given, of each SIGHUP instead. */
 export function listenForStop(onStop: (kind: StopKind) => void, onHangup?: () => void): AbortSignal {
   const controller = new AbortController();

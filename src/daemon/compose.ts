@@ -118,11 +118,11 @@ export async function composeRecorder({
       rank(room, codec === null ? preferences : preferringCodec(preferences, codec))
         .filter(({ verdict }) => verdict === 'ranked')
         .map(({ variant }) => variant);
-  const { store } = at(config.store);
+  const common = at(config.store);
 
   const deps: RoomDeps = {
     spoolRoot: config.spool,
-    ...at(config.store),
+    ...common,
     uploads: new Uploads({ atOnce: config.uploads, clock, log }),
     disk: new DiskGuard({
       folder: config.spool,
@@ -166,7 +166,7 @@ export async function composeRecorder({
     }),
     storeAt: (location) => at(location).store,
     ledger: lookup.ledger,
-    store,
+    store: common.store,
     look,
     rank: (room) => rank(room),
     giveUp: () => giveUp.abort(gaveUp()),

@@ -16,6 +16,7 @@ import {
 } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { statusLine } from '../status-line.ts';
+import { STOP_PATIENCE_MS } from '../stop.ts';
 import { livestowVersion } from '../version.ts';
 
 interface RecordFlags {
@@ -24,8 +25,8 @@ interface RecordFlags {
   maxDuration?: string;
 }
 
-/** How long shipping may go on after the end: `docs/operations.md` says so to the operator. */
-const PATIENCE_MS = { interrupt: 60_000, drain: 20_000, done: 15 * 60_000 } as const;
+/** How long shipping may go on after the one broadcast that was wanted. */
+const DONE_PATIENCE_MS = 15 * 60_000;
 
 const DRAINING = 'draining: the session stays open, and the same command goes on with it';
 
@@ -71,7 +72,7 @@ the next start ships it.`,
         const onStop = (): void => {
           const kind = stopKind(stop) ?? 'interrupt';
           if (kind === 'drain') log.info(DRAINING);
-          limitPatience(PATIENCE_MS[kind]);
+          limitPatience(STOP_PATIENCE_MS[kind]);
         };
         if (stop.aborted) onStop();
         else stop.addEventListener('abort', onStop);
@@ -89,7 +90,7 @@ the next start ships it.`,
               },
               onSession: (session: LiveSession) => status.follow(session),
               onOver: () => {
-                if (flags.once && !stop.aborted) limitPatience(PATIENCE_MS.done);
+                if (flags.once && !stop.aborted) limitPatience(DONE_PATIENCE_MS);
               },
               onSealed: (manifest) => {
                 status.clear();

@@ -1,4 +1,5 @@
 /** `livestow serve`: the daemon, for every creator of the config file. */
+import { once } from 'node:events';
 import { Command } from 'commander';
 import { onFileChange } from '../../config/file-watch.ts';
 import type { LoadedConfig } from '../../config/load.ts';
@@ -13,11 +14,9 @@ import type { CliContext } from '../context.ts';
 import { overview } from '../creators-table.ts';
 import { liveTable } from '../live-table.ts';
 import { logAbove } from '../log-above.ts';
+import { STOP_PATIENCE_MS } from '../stop.ts';
 import { livestowVersion } from '../version.ts';
 import { WebServer } from '../../web/server.ts';
-
-/** How long shipping may go on after the end: `docs/operations.md` says so to the operator. */
-const PATIENCE_MS = { interrupt: 60_000, drain: 20_000 } as const;
 
 export const serveCommand: CommandFactory = (context) =>
   new Command('serve')
@@ -71,10 +70,10 @@ signal stops at once; nothing recorded is lost then either.`,
             Object.assign(inForce, reloaded),
           );
         if (loaded.file !== null) onFileChange(loaded.file, reload, { clock, log, signal: stop });
-        await aborted(stop);
+        if (!stop.aborted) await once(stop, 'abort');
         const kind = stopKind(stop) ?? 'interrupt';
         if (kind === 'drain') log.info('draining: sessions stay open, and the next start goes on with them');
-        const cancel = clock.after(PATIENCE_MS[kind], () => daemon.giveUp());
+        const cancel = clock.after(STOP_PATIENCE_MS[kind], () => daemon.giveUp());
         await daemon.end(kind);
         cancel();
         return kind === 'drain' ? EXIT.done : EXIT.interrupted;
@@ -116,9 +115,3 @@ async function reloadConfig(
   });
   return { latest: loaded, waiting };
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
