@@ -5,7 +5,7 @@ import { onFileChange } from '../../config/file-watch.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { Daemon } from '../../daemon/daemon.ts';
 import { WebView } from '../../daemon/web-view.ts';
-import { isLivestowError } from '../../kernel/errors.ts';
+import { messageOf } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import { action, examples, requireKey, type CommandFactory } from '../command.ts';
@@ -91,9 +91,9 @@ async function reloadConfig(
   try {
     loaded = await context.loadConfig(command, { tell: false });
   } catch (error) {
-    if (!isLivestowError(error)) throw error;
+    // Whatever it is, a bug too: recordings go on.
     log.error({ err: error }, 'the config file is refused; what was in force stays');
-    daemon.events.report({ type: 'config', outcome: 'refused', message: error.message });
+    daemon.events.report({ type: 'config', outcome: 'refused', message: messageOf(error) });
     return undefined;
   }
   const { change, jobs, waiting } = daemon.reload(loaded.config);
