@@ -110,6 +110,11 @@ export class CreatorTask {
     });
   }
 
+  /** Of its recording, what is not yet in the store. */
+  get waitingObjects(): number {
+    return this.#session?.shipping.waitingObjects ?? 0;
+  }
+
   /** The store stays what it was: whoever changes that begins a new task. */
   update(creator: CreatorInForce): void {
     const wasPaused = this.#creator.paused;

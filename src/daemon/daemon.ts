@@ -24,7 +24,7 @@ import type { RecordingWindows } from '../schedule/windows.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import { createOpenDispatcher } from '../net/dispatcher.ts';
 import { Webhooks } from '../notify/webhooks.ts';
-import { composeRecorder, type ComposeOptions, type Recorder } from './compose.ts';
+import { composeRecorder, type Recorder } from './compose.ts';
 import { CreditFile } from './credit-file.ts';
 import { CreditWatch } from './credit-watch.ts';
 import { EventLog } from './event-log.ts';
@@ -59,13 +59,14 @@ const FIXED = [
 const BEHIND_OBJECTS = 4;
 const BEHIND_LOOK_MS = 1_000;
 
+/** Of a creator that is paused: looked at by order alone. */
+const NEVER: Cadence = { nextLookInMs: () => Infinity };
+
 export interface DaemonOptions {
   config: Config;
   clock: Clock;
   log: Logger;
   version: string;
-  /** What records. */
-  compose?: (options: ComposeOptions) => Promise<Recorder>;
 }
 
 interface DaemonParts {
@@ -165,8 +166,7 @@ export class Daemon {
     const creditFile = await CreditFile.open(join(config.spool, DAEMON_FOLDER), options);
     const events = new EventLog(clock);
     const vitals = new Vitals(clock);
-    const { compose = composeRecorder } = options;
-    const recorder = await compose({
+    const recorder = await composeRecorder({
       ...options,
       ...vitals.taps,
       onGap: (handle, session, { from, to, ms, cause }) =>
@@ -222,16 +222,15 @@ export class Daemon {
 
   /** Of a creator that is looked at by the plan: the mean delay until a broadcast is found, and what looking costs. */
   expectation(handle: string): { delayMs: number | null; creditsPerDay: number } | null {
-    const task = this.#fleet.task(handle);
-    return task && task.creator.pollIntervalMs === null && !task.creator.paused
-      ? this.#planner.expectation(handle)
-      : null;
+    return this.#planned.has(handle) ? this.#planner.expectation(handle) : null;
   }
 
   /** Brings about what the roster says now; called after each change of it. */
   apply(): RosterChange {
     const listed = this.#roster.all.map(({ isConfigured: _, ...creator }) => creator);
-    return this.#fleet.apply(listed);
+    const change = this.#fleet.apply(listed);
+    for (const handle of change.removed) this.#unplan(handle);
+    return change;
   }
 
   /** @returns what changed, and settings that only the next start takes up */
@@ -279,7 +278,7 @@ export class Daemon {
 
   /** Recordings close segments faster than the store takes them. */
   get #isBehind(): boolean {
-    return this.#fleet.statuses.some(({ recording }) => (recording?.waitingObjects ?? 0) > BEHIND_OBJECTS);
+    return this.#fleet.waitingObjects > BEHIND_OBJECTS;
   }
 
   #inBackground(what: string, step: () => Promise<void>): void {
@@ -330,13 +329,19 @@ export class Daemon {
     });
   }
 
+  /** What it would have cost is for the others. */
+  #unplan(handle: string): void {
+    this.#planned.delete(handle);
+    this.#planner.remove(handle);
+  }
+
   #cadenceFor(
     creator: CreatorInForce,
     windows: RecordingWindows | null,
   ): Cadence & { next?: NextLook | null } {
+    if (creator.paused || creator.pollIntervalMs !== null) this.#unplan(creator.handle);
+    if (creator.paused) return NEVER;
     if (creator.pollIntervalMs !== null) {
-      this.#planned.delete(creator.handle);
-      this.#planner.remove(creator.handle);
       return withinWindows(fixedCadence(creator.pollIntervalMs), windows);
     }
     this.#planned.set(creator.handle, { priority: creator.priority, windows });

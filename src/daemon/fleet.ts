@@ -53,6 +53,11 @@ export class Fleet {
     return [...this.#tasks.values()].map(({ status }) => status);
   }
 
+  /** Of the recording that is furthest behind with shipping. */
+  get waitingObjects(): number {
+    return Math.max(0, ...this.#tasks.values().map((task) => task.waitingObjects));
+  }
+
   /** Resolves when all have ended. */
   async end(kind: StopKind): Promise<void> {
     this.#isOver = true;
