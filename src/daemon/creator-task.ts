@@ -19,7 +19,7 @@ import type { NextLook } from '../watch/planned-cadence.ts';
 import type { Watcher } from '../watch/watcher.ts';
 import type { EventLog } from './event-log.ts';
 import { recordCreator } from './record-creator.ts';
-import type { LiveSession, RoomDeps } from './record-room.ts';
+import type { LiveSession, RoomDeps, RoomOutcome } from './record-room.ts';
 import { statusOf } from './creator-status.ts';
 
 /** Between runs that fail, in a row. */
@@ -238,7 +238,7 @@ export class CreatorTask {
           this.#session = session;
           this.#deps.events.report({ type: 'recording', handle, session: session.session });
         },
-        onOver: () => this.#over(),
+        onOver: (outcome) => this.#over(outcome),
         onSealed: ({ session, coverage, gaps, segments }) => {
           const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
           const { recordedMs, ratio } = coverage;
@@ -301,14 +301,12 @@ export class CreatorTask {
     this.#cancelWindow = clock.after(Math.min(inMs, WINDOW_LOOK_MS), () => this.#keepToWindows());
   }
 
-  #over(): void {
-    const { events } = this.#deps;
-    const session = this.#session;
+  #over({ session, endCause: cause }: Pick<RoomOutcome, 'session' | 'endCause'>): void {
     this.#cancelWindow();
     this.#recording = null;
     this.#session = null;
-    if (session)
-      events.report({ type: 'creator', handle: this.#creator.handle, state: 'over', why: session.session });
+    const { handle } = this.#creator;
+    if (cause !== null) this.#deps.events.report({ type: 'ended', handle, session, cause });
     this.#settle();
   }
 

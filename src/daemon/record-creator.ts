@@ -45,7 +45,7 @@ export interface CreatorOptions {
   onLookFailed?: (error: unknown, waitMs: number) => void;
   onSession?: (session: LiveSession) => void;
   /** A recording is over; shipping and sealing go on. */
-  onOver?: () => void;
+  onOver?: (outcome: Pick<RoomOutcome, 'session' | 'endCause'>) => void;
   onSealed?: (manifest: Manifest) => void;
 }
 
@@ -158,7 +158,7 @@ async function watchAndRecord(
       leftovers = leftovers.filter((session) => session !== outcome.session);
       finish(outcome.session, outcome.finished);
       if (outcome.endCause !== null) finishLeftovers(() => false);
-      options.onOver?.();
+      options.onOver?.(outcome);
       if (outcome.endCause === null || stop.aborted) return { kind: 'stopped' };
       if (options.once) return { kind: 'once', session: outcome.session };
       if (!END_CAUSES[outcome.endCause].mayRecordRoomAgain) ignored.add(outcome.roomId);

@@ -64,7 +64,6 @@ export const eventSchema = z.discriminatedUnion('type', [
     level: z.enum(['ample', 'low', 'lower', 'out']),
     freeBytes: z.number(),
   }),
-  z.object({ ...base, type: z.literal('creator'), handle, state: z.string(), why: z.string().nullable() }),
   z.object({
     ...base,
     type: z.literal('config'),

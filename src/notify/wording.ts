@@ -109,8 +109,6 @@ function draft(notice: Notice): Draft {
         text: `${formatBytes(notice.freeBytes)} are free`,
         urgent: notice.level === 'lower' || notice.level === 'out',
       };
-    case 'creator':
-      return { headline: `@${notice.handle}: ${notice.state}`, text: oneLine(notice.why) };
     case 'config':
       return {
         headline: `The configuration was ${notice.outcome}`,

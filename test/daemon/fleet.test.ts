@@ -122,7 +122,7 @@ test('each creator of the roster is watched and recorded, side by side', async (
   expect(await street.ends('alice')).toEqual(['room-ended']);
   expect(await street.ends('bob')).toEqual(['room-ended']);
   const ofAlice = street.told.filter((event) => 'handle' in event && event.handle === 'alice');
-  expect(ofAlice.map(({ type }) => type)).toEqual(['live', 'recording', 'creator', 'sealed']);
+  expect(ofAlice.map(({ type }) => type)).toEqual(['live', 'recording', 'ended', 'sealed']);
 });
 
 describe('the roster changes', () => {

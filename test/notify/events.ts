@@ -26,7 +26,6 @@ export const EVENTS: { [T in LivestowEvent['type']]: EventOf<T> } = {
   },
   credits: { ...base, type: 'credits', level: 'low', spentToday: 900, perDay: 1_000 },
   disk: { ...base, type: 'disk', level: 'out', freeBytes: 5e8 },
-  creator: { ...base, type: 'creator', handle: 'alice', state: 'paused', why: 'by hand' },
   config: { ...base, type: 'config', outcome: 'refused', message: 'livestow.yaml:3: no' },
   job: { ...base, type: 'job', job: 'verify', outcome: 'failed', message: '1 object is gone' },
   digest: {

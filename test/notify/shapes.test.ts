@@ -70,7 +70,6 @@ describe('in words', () => {
     [EVENTS.failed, 'STORE_DENIED\nno\ncheck the key'],
     [EVENTS.credits, 'Few credits are left for today\n900 spent today of 1000'],
     [EVENTS.disk, "The spool's disk has no room but its reserve: nothing is recorded\n476.8 MiB are free"],
-    [EVENTS.creator, '@alice: paused\nby hand'],
     [EVENTS.config, 'The configuration was refused\nlivestow.yaml:3: no'],
     [EVENTS.job, 'Job verify: failed\n1 object is gone'],
     [
@@ -126,7 +125,10 @@ describe('what each receiver gets', () => {
       click: 'https://www.tiktok.com/@alice/live',
     });
     expect(ntfy(EVENTS.failed)).toMatchObject({ priority: 4, tags: ['warning'] });
-    expect(ntfy({ ...EVENTS.creator, why: null })).toEqual({ topic: 'my-topic', message: '@alice: paused' });
+    expect(ntfy({ ...EVENTS.config, outcome: 'reloaded', message: '' })).toEqual({
+      topic: 'my-topic',
+      message: 'The configuration was reloaded',
+    });
   });
 
   test.each([
