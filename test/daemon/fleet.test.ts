@@ -11,7 +11,7 @@ import { DEFAULT_PREFERENCES } from '../../src/variant/preferences.ts';
 import { fixedCadence } from '../../src/watch/cadence.ts';
 import { withinWindows } from '../../src/watch/within-windows.ts';
 import { ManualClock } from '../manual-clock.ts';
-import { diskAtRest } from '../record/disk-at-rest.ts';
+import { passInSteps } from '../record/disk-at-rest.ts';
 import { House } from './house.ts';
 
 const A = '7300000000000000001';
@@ -66,13 +66,8 @@ class Street {
     return house;
   }
 
-  async pass(ms: number, until?: AbortSignal): Promise<void> {
-    for (const endMs = this.clock.monotonic() + ms; ;) {
-      const leftMs = endMs - this.clock.monotonic();
-      if (leftMs <= 0 || until?.aborted === true) return;
-      await this.clock.advance(Math.min(200, leftMs));
-      await diskAtRest();
-    }
+  pass(ms: number, until?: AbortSignal): Promise<void> {
+    return passInSteps(this.clock, 200, ms, until);
   }
 
   state(handle: string): string | undefined {

@@ -21,7 +21,7 @@ import { Uploads } from '../../src/ship/uploads.ts';
 import { fixedCadence } from '../../src/watch/cadence.ts';
 import { DiskGuard } from '../../src/spool/disk-guard.ts';
 import { ManualClock } from '../manual-clock.ts';
-import { diskAtRest } from '../record/disk-at-rest.ts';
+import { diskAtRest, passInSteps } from '../record/disk-at-rest.ts';
 import { PlainEngine } from '../record/plain-engine.ts';
 import { digest } from '../ship/session-bench.ts';
 import { TellingStore } from '../ship/telling-store.ts';
@@ -186,13 +186,8 @@ export class House {
   }
 
   /** Time passes, each step with time for what it sets off. */
-  async pass(ms: number, until?: AbortSignal): Promise<void> {
-    for (const endMs = this.clock.monotonic() + ms; ;) {
-      const leftMs = endMs - this.clock.monotonic();
-      if (leftMs <= 0 || until?.aborted === true) return;
-      await this.clock.advance(Math.min(READ_MS, leftMs));
-      await diskAtRest();
-    }
+  pass(ms: number, until?: AbortSignal): Promise<void> {
+    return passInSteps(this.clock, READ_MS, ms, until);
   }
 
   async sessions(): Promise<string[]> {

@@ -16,7 +16,7 @@ import { DiskGuard, type DiskShare } from '../../src/spool/disk-guard.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { audio, media, video } from '../spool/numbered-media.ts';
 import { scratchFolder } from '../spool/scratch.ts';
-import { diskAtRest } from './disk-at-rest.ts';
+import { passInSteps } from './disk-at-rest.ts';
 import { PlainEngine } from './plain-engine.ts';
 
 export const ROOM = '7300000000000000001';
@@ -223,13 +223,8 @@ export class RecorderBench {
   }
 
   /** Time passes, each step with time for what it sets off. */
-  async pass(ms: number, until?: AbortSignal): Promise<void> {
-    for (const endMs = this.clock.monotonic() + ms; ;) {
-      const leftMs = endMs - this.clock.monotonic();
-      if (leftMs <= 0 || until?.aborted === true) return;
-      await this.clock.advance(Math.min(100, leftMs));
-      await diskAtRest();
-    }
+  pass(ms: number, until?: AbortSignal): Promise<void> {
+    return passInSteps(this.clock, 100, ms, until);
   }
 
   async entries(): Promise<JournalEntry[]> {
