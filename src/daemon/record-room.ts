@@ -7,10 +7,10 @@ import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { LivestowError } from '../kernel/errors.ts';
 import { isMissing } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
-import { Timeline } from '../ingest/timeline.ts';
+import { Timeline, type TimelineItem } from '../ingest/timeline.ts';
 import { foldSession } from '../layout/fold.ts';
 import { sessionKeys } from '../layout/keys.ts';
-import { untoldGaps } from '../layout/untold.ts';
+import { CORRECTION_MS, untoldGaps, untoldMs } from '../layout/untold.ts';
 import type { EndCause } from '../model/causes.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
 import { FORMAT, type Gap, type JournalEntry, type Manifest } from '../model/manifest.ts';
@@ -350,6 +350,14 @@ async function resumeTail(
   const items = timeline.resume(tail.state, tail.units, closedDtsMs, closedSoundMs, nowMs);
   const endDtsMs = timeline.endDtsMs;
   if (endDtsMs !== null) recording.resumedUpTo(endDtsMs);
-  await recording.take(items, tail.variant);
+  // A term that was killed before its first segment was closed may have told already what is missing before it.
+  const told = before?.gaps ?? [];
+  const news = items.flatMap((item): TimelineItem[] => {
+    if (item.kind !== 'gap') return [item];
+    const ms = untoldMs(item.fromMs, item.toMs, told);
+    if (ms === item.toMs - item.fromMs) return [item];
+    return ms < CORRECTION_MS ? [] : [{ ...item, fromMs: item.toMs - ms }];
+  });
+  await recording.take(news, tail.variant);
   return tail.variant;
 }

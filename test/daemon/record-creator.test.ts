@@ -154,6 +154,24 @@ describe('a crash', () => {
     }
   });
 
+  test('after a crash, before the first segment of the term is closed: what the first cost is told once', async () => {
+    const first = await House.open();
+    first.broadcasts = [{ roomId: A, fromMs: 0, toMs: 60_000 }];
+    first.recorder();
+    await first.pass(11_500);
+    const second = await first.asLeftByCrash();
+    await second.pass(2_000);
+    second.recorder();
+    await second.pass(1_900);
+    const third = await second.asLeftByCrash();
+    const last = third.recorder({ once: true });
+    await last.over();
+    const [session = ''] = await third.sessions();
+    const { manifest } = await third.account(session);
+    expect(manifest.gaps.map(({ cause }) => cause)).toEqual(['recorder-down']);
+    expect(Math.abs(manifest.coverage.liveMs - 60_000)).toBeLessThan(300);
+  });
+
   test('between sealing and removing the spool: the next start removes it, and mends what lists show', async () => {
     const house = await House.open();
     house.broadcasts = [{ roomId: A, fromMs: 0, toMs: 12_000 }];
