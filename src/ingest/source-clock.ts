@@ -109,10 +109,11 @@ export class SourceClock {
   }
 
   /** Where the first of a session, or of a later process, lies. */
-  begin(offsetMs: number, wallMs?: number): void {
+  begin(offsetMs: number, wallMs?: number, earlierMs: readonly number[] = []): void {
     this.wall.begin(wallMs);
     this.#clock += 1;
     this.#offsetMs = offsetMs;
+    this.#earlierMs = [...earlierMs];
   }
 
   moveTo(offsetMs: number): void {

@@ -71,6 +71,8 @@ export type TimelineItem = MediaPacket | EpochItem | GapItem | EventItem;
 /** What a later process needs to go on where this one stopped. */
 export interface TimelineState {
   offsetMs: number;
+  /** Of the clocks that held before and may hold again. */
+  earlierMs: number[];
   wallMs: number;
   video: { lastDtsMs: number; frameMs: number } | null;
   audio: { lastDtsMs: number; frameMs: number } | null;
@@ -203,9 +205,10 @@ export class Timeline {
   }
 
   get state(): TimelineState {
-    const { offsetMs, wall, video, audio } = this.#clock;
+    const { offsetsMs, wall, video, audio } = this.#clock;
+    const [offsetMs = 0, ...earlierMs] = offsetsMs;
     const of = (track: Track | null) => track && { lastDtsMs: track.lastDtsMs, frameMs: track.frameMs };
-    return { offsetMs, wallMs: wall.wallMs, video: of(video), audio: of(audio) };
+    return { offsetMs, earlierMs, wallMs: wall.wallMs, video: of(video), audio: of(audio) };
   }
 
   /**
@@ -222,7 +225,7 @@ export class Timeline {
     closedSoundMs = -Infinity,
     nowMs = Infinity,
   ): TimelineItem[] {
-    this.#clock.begin(state.offsetMs, state.wallMs);
+    this.#clock.begin(state.offsetMs, state.wallMs, state.earlierMs);
     this.#epoch = { video: null, audio: null };
     const leadKind = tail.some(({ kind }) => kind === 'video') ? 'video' : 'audio';
     let leads = false;
@@ -581,12 +584,19 @@ export class Timeline {
     this.#gap(this.wallOf(nextMs), missingMs, cause);
   }
 
-  /** Another clock after a silence on an open connection: the silence is all that is known. */
-  #missingInSilence(join: Join, { packet }: Arrived, nextMs: number): number {
+  /**
+   * Another clock after a silence on an open connection: the silence is all that is known. Or all of the connection was
+   * sent again: nobody knows how old that was, and the end of the line is.
+   */
+  #missingInSilence(join: Join, lead: Arrived, nextMs: number): number {
+    const { packet } = lead;
     const silenceMs = join.kind === 'step' ? join.silenceMs : 0;
     this.#event('timestamp-jump', { sourceMs: Math.round(packet.dtsMs), silenceMs: Math.round(silenceMs) });
     const frameMs = nextMs - (this.#clock.trackOf(packet)?.lastDtsMs ?? nextMs);
-    return silenceMs > SILENCE_MS ? Math.round(silenceMs - frameMs) : 0;
+    if (silenceMs <= SILENCE_MS) return 0;
+    const isSentAgain = this.#clock.isDropping && this.#clock.jitterMs === 0;
+    const lateMs = isSentAgain ? this.#clock.lateMs([lead], nextMs - packet.dtsMs) : 0;
+    return Math.round(Math.max(silenceMs - frameMs, lateMs));
   }
 
   /** A connection with another clock: what is missing lies between the end of the line and the live edge. */

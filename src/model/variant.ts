@@ -28,3 +28,9 @@ export const variantLabel = ({ codecFamily, source, qualityKey, protocol }: Vari
   qualityKey,
   protocol,
 });
+
+/** What is recorded, whichever way it comes. */
+export type Quality = Pick<VariantLabel, 'codecFamily' | 'qualityKey'>;
+
+export const sameQuality = (a: Quality, b: Quality): boolean =>
+  a.codecFamily === b.codecFamily && a.qualityKey === b.qualityKey;

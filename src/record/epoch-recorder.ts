@@ -1,7 +1,7 @@
 /**
  * One epoch: feeds its packets to the tail and to an engine, and goes on with a new engine process, from the tail, when
- * one dies. Media that no engine survives is given up and told as lost; the next keyframe is another chance. Knows
- * nothing of connections or sessions.
+ * one dies. Media that no engine survives is given up and told as lost; the next keyframe is another chance. What there is
+ * no room for waits in the tail, which may have it. Knows nothing of connections or sessions.
  */
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
@@ -16,6 +16,8 @@ import type { ClosedInit, ClosedSegment, Engine, EpochSink, EpochSpec } from './
 
 /** Pauses before each new engine, in a row without a closed segment; after the last, what it was fed is given up. */
 const PAUSES_MS = [0, 100, 500, 1_000, 2_000];
+/** Between looks for room. */
+const ROOM_LOOK_MS = 1_000;
 
 /** In the tail times are whole milliseconds. */
 const TAIL_ROUNDING_MS = 1;
@@ -38,6 +40,8 @@ export interface EpochRecorderDeps {
   /** Media of this stretch of the line, which stands before the segment that comes next, is in no segment. */
   onLost: (fromDtsMs: number, toDtsMs: number, cause: GapCause) => void;
   onEngineDied(reason: string): void;
+  /** Ends the waiting for room. */
+  signal: AbortSignal;
 }
 
 export class EpochRecorder {
@@ -56,6 +60,8 @@ export class EpochRecorder {
   #lossCause: GapCause = 'engine-failed';
   /** What an engine died of is not fed again: nothing is, up to the next keyframe. */
   #waitsForKeyframe = false;
+  /** No engine runs, for want of room: what is open is fed from the tail when there is some. */
+  #waitsForRoom = false;
 
   constructor(spec: EpochSpec, deps: EpochRecorderDeps) {
     this.spec = spec;
@@ -73,35 +79,63 @@ export class EpochRecorder {
     }
     await tail.flush();
     const wanted = this.#waitsForKeyframe ? this.#fromKeyframe(packets) : packets;
-    if (wanted.length === 0) return;
+    if (wanted.length === 0 || (this.#waitsForRoom && (await hasNoRoom(this.spec.folder)))) return;
     this.#waitsForKeyframe = false;
     const feed = async (): Promise<void> => {
       if (this.#sink) await this.#sink.write(wanted);
+      else if (this.#waitsForRoom) await this.#restart();
       else await this.#start(wanted);
     };
     await this.#outlive(feed, () => this.#restart());
   }
 
   /**
-   * Closes the last segment; every segment was handed over when it resolves.
+   * Closes the last segment; every segment was handed over when it resolves. Waits for room if there is none.
    * @param wantedBeforeMs what lies behind is no loss
    */
   async end(wantedBeforeMs = Infinity): Promise<void> {
-    const close = async (): Promise<void> => this.#sink?.end();
-    await this.#outlive(close, async () => {
-      await this.#restart();
-      await close();
-    });
-    this.#sink = null;
+    await this.#close();
+    while (this.#waitsForRoom) {
+      await this.#room();
+      await this.#close();
+    }
+    this.#loseOpen(wantedBeforeMs);
+  }
+
+  /**
+   * For want of room nothing more comes for now: closes the last segment, or leaves it to the tail where there is no room
+   * for that either. The next keyframe goes on.
+   */
+  async pause(): Promise<void> {
+    await this.#close();
+    if (!this.#waitsForRoom) this.#loseOpen();
+    this.#waitsForKeyframe = true;
+    this.#lossCause = 'disk-full';
+  }
+
+  /** Of what is open nothing will come out any more. */
+  #loseOpen(wantedBeforeMs = Infinity): void {
     this.#lose(this.#open.filter((dtsMs) => dtsMs < wantedBeforeMs));
     this.#open = [];
   }
 
-  /** For want of room nothing more comes for now: closes the last segment. The next keyframe goes on. */
-  async pause(): Promise<void> {
-    await this.end();
-    this.#waitsForKeyframe = true;
-    this.#lossCause = 'disk-full';
+  /** Closes what is open, or waits for room then. */
+  async #close(): Promise<void> {
+    const close = async (): Promise<void> => {
+      if (this.#waitsForRoom) await this.#restart();
+      await this.#sink?.end();
+    };
+    await this.#outlive(close, async () => {
+      await this.#restart();
+      await this.#sink?.end();
+    });
+    this.#sink = null;
+  }
+
+  async #room(): Promise<void> {
+    const { clock, signal } = this.#deps;
+    do await clock.delay(ROOM_LOOK_MS, signal);
+    while (await hasNoRoom(this.spec.folder));
   }
 
   /**
@@ -150,6 +184,10 @@ export class EpochRecorder {
       await this.#sink?.end();
     };
     await this.#outlive(closeWhole, closeWhole);
+    while (this.#waitsForRoom) {
+      await this.#room();
+      await this.#outlive(closeWhole, closeWhole);
+    }
     this.#sink = null;
     this.#lose(this.#open);
   }
@@ -181,14 +219,22 @@ export class EpochRecorder {
     return first === -1 ? [] : packets.slice(first);
   }
 
-  /** Runs a step; each time that the engine dies in it, `again` is run instead, with a new engine. */
+  /**
+   * Runs a step; each time that the engine dies in it, `again` is run instead, with a new engine. For want of room it is
+   * left at that: there is another chance at the next keyframe, and nothing is given up.
+   */
   async #outlive(step: () => Promise<void>, again: () => Promise<void>): Promise<void> {
     for (let run = step; ; run = again) {
       try {
         await run();
+        this.#waitsForRoom = false;
         return;
       } catch (error) {
         if (!isDeath(error)) throw error;
+        if (isDiskFull(error) || (await hasNoRoom(this.spec.folder))) {
+          await this.#leaveToTail(error);
+          return;
+        }
         const pauseMs = PAUSES_MS[this.#deaths];
         this.#deaths += 1;
         await this.#noteDeath(error);
@@ -204,8 +250,16 @@ export class EpochRecorder {
   async #noteDeath(error: Error): Promise<void> {
     this.#deps.log.warn({ err: error, deaths: this.#deaths }, 'the recording engine died');
     this.#deps.onEngineDied(messageOf(error));
-    if (isDiskFull(error) || (await hasNoRoom(this.spec.folder))) this.#lossCause = 'disk-full';
     await this.abort();
+  }
+
+  async #leaveToTail(error: Error): Promise<void> {
+    // Of a disk that stays full nothing new is said.
+    if (this.#waitsForRoom) await this.abort();
+    else await this.#noteDeath(error);
+    this.#waitsForRoom = true;
+    this.#waitsForKeyframe = true;
+    this.#lossCause = 'disk-full';
   }
 
   #giveUp(): void {
@@ -227,10 +281,10 @@ export class EpochRecorder {
     const goesOn = runs.at(-1)?.findLast(({ kind }) => kind === this.#leading)?.dtsMs;
     const newest = this.#open.at(-1);
     const isTorn = goesOn === undefined || (newest !== undefined && newest - goesOn > TAIL_ROUNDING_MS);
+    const cause = this.#lossCause;
     for (const [i, run] of runs.entries()) {
       await this.#start(run);
       if (i === runs.length - 1 && !isTorn) return;
-      const cause = this.#lossCause;
       await this.#sink?.end();
       this.#sink = null;
       this.#lossCause = cause;
@@ -238,12 +292,15 @@ export class EpochRecorder {
     this.#waitsForKeyframe = true;
   }
 
-  /** Cut where pictures that were fed are missing between two. */
+  /** Cut where pictures that were fed are missing between two; each begins with a keyframe. */
   #runsOf(packets: readonly MediaPacket[]): MediaPacket[][] {
     const runs: MediaPacket[][] = [];
     let beforeMs: number | null = null;
     for (const packet of packets) {
       const { kind, dtsMs } = packet;
+      // A GOP may be in a closed segment up to where the tail had it then.
+      const isCut = this.spec.video === null || (packet.kind === 'video' && packet.key);
+      if (runs.length === 0 && !isCut) continue;
       if (kind === this.#leading) {
         const [fromMs, toMs] = [(beforeMs ?? dtsMs) + TAIL_ROUNDING_MS, dtsMs - TAIL_ROUNDING_MS];
         if (this.#open.some((open) => open > fromMs && open < toMs)) runs.push([]);
@@ -289,7 +346,8 @@ export class EpochRecorder {
   }
 
   /** Sound behind a keyframe may be in the segment before it all the same. */
-  readonly #isOpen = ({ kind, dtsMs }: MediaPacket): boolean => kind === 'video' || dtsMs > this.soundUpToMs;
+  readonly #isOpen = ({ kind, dtsMs }: MediaPacket): boolean =>
+    kind === 'video' ? dtsMs > this.#closedDtsMs + TAIL_ROUNDING_MS : dtsMs > this.soundUpToMs;
 
   #lose(dtsMs: readonly number[], untilMs?: number): void {
     const [first, last] = [dtsMs[0], dtsMs.at(-1)];

@@ -12,7 +12,7 @@ import type { Timeline } from '../ingest/timeline.ts';
 import type { DiskLevel, DiskShare } from '../spool/disk-guard.ts';
 import { END_CAUSES, type EndCause, type GapCause } from '../model/causes.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
-import { variantLabel, type Variant, type VariantLabel } from '../model/variant.ts';
+import { sameQuality, variantLabel, type Quality, type Variant } from '../model/variant.ts';
 import type { AttemptDeps, OpenSource } from './attempt.ts';
 import type { SessionRecording } from './session-recording.ts';
 import { attemptUntilBetter, type UntilBetter } from './attempt-until-better.ts';
@@ -58,8 +58,6 @@ export interface SessionRecorderDeps {
   maxDurationMs: number | null;
 }
 
-type Quality = Pick<VariantLabel, 'codecFamily' | 'qualityKey'>;
-
 export type RecorderOutcome =
   | {
       kind: 'ended';
@@ -87,6 +85,8 @@ export class SessionRecorder {
   #looking: Promise<void> | null = null;
   #nextLook: Look | null = null;
   #hadMedia = false;
+  /** UTC; null when media has come since. */
+  #roomSinceMs: number | null = null;
   #cancelMaxDuration: (() => void) | null = null;
 
   constructor(room: LiveRoom, deps: SessionRecorderDeps) {
@@ -165,6 +165,7 @@ export class SessionRecorder {
         returned = null;
         await recording.pause();
         await disk.room(this.#over.signal);
+        this.#roomSinceMs = clock.now();
         this.#state.apply({ type: 'room' });
         cause = 'disk-full';
         continue;
@@ -203,6 +204,8 @@ export class SessionRecorder {
       refused = outcome.error !== null && outcome.error.code !== 'MEDIA_FORBIDDEN_HOST';
       if (isFull) {
         cause = 'disk-full';
+        // Or what is seen behind the pause, if it is still full.
+        this.#roomSinceMs = clock.now();
         if (outcome.mediaMs > 0) this.#recorded = variant;
         continue;
       }
@@ -276,6 +279,7 @@ export class SessionRecorder {
   }
 
   #onMedia(variant: Variant): void {
+    this.#roomSinceMs = null;
     this.#state.apply({ type: 'media' });
     this.#deps.recording.event('media', { variant: variant.id });
     if (this.#hadMedia) return;
@@ -300,10 +304,10 @@ export class SessionRecorder {
 
   #withheldUntil(cause: EndCause): number | null {
     const { disk, clock } = this.#deps;
-    if (disk.level !== 'out') return null;
+    const untilMs = disk.level === 'out' ? clock.now() : this.#roomSinceMs;
     // Up to when she was seen live for certain.
-    const sinceLookMs = END_CAUSES[cause].broadcastOver ? clock.monotonic() - this.#lastLookAtMs : 0;
-    return clock.now() - sinceLookMs;
+    const liveUntilMs = clock.now() - clock.monotonic() + this.#lastLookAtMs;
+    return untilMs === null || !END_CAUSES[cause].broadcastOver ? untilMs : Math.min(untilMs, liveUntilMs);
   }
 
   /** Looks at once when media breaks off, and again until it is back or the session over. */
@@ -393,6 +397,3 @@ export class SessionRecorder {
     }
   }
 }
-
-const sameQuality = (a: Quality, b: Quality): boolean =>
-  a.codecFamily === b.codecFamily && a.qualityKey === b.qualityKey;

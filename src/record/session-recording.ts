@@ -167,8 +167,8 @@ export class SessionRecording {
     const current = this.#epoch;
     if (!current) return;
     await current.recorder.pause();
-    await current.chain;
-    await this.#journal.persist(() => this.#deps.spool.cutJournal());
+    // Not waited for: that may need room, and an end is to be seen meanwhile.
+    this.#follow(current, () => this.#journal.persist(() => this.#deps.spool.cutJournal()));
   }
 
   /**
@@ -233,6 +233,7 @@ export class SessionRecording {
       onLost: (fromDtsMs, toDtsMs, cause) =>
         this.#follow(current, () => this.#noteLost(current, fromDtsMs, toDtsMs, cause)),
       onEngineDied: (reason) => this.event('engine-died', { epoch: spec.epoch, reason }),
+      signal: this.#deps.signal,
     });
     const current: CurrentEpoch = { recorder, epoch, announced: false, gaps: [], chain: this.#closing };
     this.#epoch = current;

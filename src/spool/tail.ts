@@ -28,7 +28,13 @@ const headSchema = z.object({
   term: z.number(),
   epoch: z.number(),
   variant: variantLabelSchema,
-  state: z.object({ offsetMs: z.number(), wallMs: z.number(), video: track, audio: track }),
+  state: z.object({
+    offsetMs: z.number(),
+    earlierMs: z.array(z.number()).default([]),
+    wallMs: z.number(),
+    video: track,
+    audio: track,
+  }),
 });
 type TailHead = z.infer<typeof headSchema>;
 /** As the time line gives it. */

@@ -325,6 +325,17 @@ describe('a reconnect', () => {
     expectTrueTime(outcome, broadcast.timeline, 100);
   });
 
+  test('while the source pauses, which goes on with another clock: all of the pause is missing', () => {
+    const broadcast = live().run(7_100).silence(4_000);
+    broadcast.connect('stall', { fromMs: 6_000, lagMs: 4_000 });
+    broadcast.silence(2_900).skipTo(14_000);
+    broadcast.shiftMs = 60_000;
+    const outcome = broadcast.run(5_000).end();
+    expectWhole(outcome);
+    expect(outcome.gaps.map(({ ms, cause }) => [Math.round(ms / 100), cause])).toEqual([[69, 'stall']]);
+    expectTrueTime(outcome, broadcast.timeline, 60);
+  });
+
   test('to a clock that held before it jumped', () => {
     const broadcast = live().run(7_000);
     broadcast.shiftMs += 3_600_000;
@@ -780,6 +791,24 @@ describe('after a restart', () => {
       [14_450, 'recorder-down'],
     ]);
     expect(outcome.epochs).toBe(2);
+  });
+
+  test('the source’s clock is the one that held before the CDN sent something again', () => {
+    const before = live().run(5_000);
+    before.replayFrom(4_000, 'onward');
+    before.run(4_100).end();
+    const tail = tailOf(before, 66_000 - 5);
+    const crash = { before, tail, state: before.timeline.state, closedDtsMs: 67_967 };
+    const after = restarted(crash);
+    after.items.push(...after.timeline.resume(crash.state, crash.tail, crash.closedDtsMs));
+    after.silence(30_000);
+    after.connect('recorder-down');
+    const outcome = after.run(5_000).end();
+    expectWhole(outcome);
+    expect(outcome.gaps.map(({ ms, cause }) => [Math.round(ms / 2), cause])).toEqual([
+      [14_450, 'recorder-down'],
+    ]);
+    expectTrueTime(outcome, after.timeline, 60);
   });
 
   test(

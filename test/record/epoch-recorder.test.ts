@@ -68,6 +68,7 @@ async function bench({ alone = false, on = null as string | null } = {}): Promis
         story.push(`lost ${fromMs - 60_000}-${toMs - 60_000}: ${cause}`);
       },
       onEngineDied: (reason) => deaths.push(reason),
+      signal: new AbortController().signal,
     },
   );
   return { recorder, engine, clock, tailFolder, segments, lost, deaths, story };
@@ -170,22 +171,6 @@ describe('an engine that dies', () => {
     expect(b.lost).toHaveLength(1);
   });
 
-  test('of a disk without room: that is the cause of what is given up, and not of what is lost later', async () => {
-    const b = await bench();
-    b.engine.death = () =>
-      Object.assign(new Error('no space left on device'), { code: 'ENOSPC', errno: -28 });
-    b.engine.diesAt = ({ dtsMs }) => dtsMs === 62_400;
-    await feed(b, media(0, 5_000));
-    b.engine.death = undefined;
-    b.engine.diesAt = ({ dtsMs }) => dtsMs === 66_400;
-    await feed(b, media(5_000, 9_000));
-    await b.recorder.end();
-    expect(b.story.filter((line) => line.startsWith('lost'))).toEqual([
-      'lost 2000-3000: disk-full',
-      expect.stringMatching(/^lost \d+-7000: engine-failed$/),
-    ]);
-  });
-
   test('while the tail cannot be written: what it was fed since the last segment is told as lost', async () => {
     const b = await bench();
     b.engine.diesAt = ({ dtsMs }, opened) => opened === 1 && dtsMs >= 63_400;
@@ -198,12 +183,109 @@ describe('an engine that dies', () => {
   });
 });
 
-describe('an engine that dies after the disk was full for a moment', () => {
-  /** The tail lacks 2.4 s to 3.0 s. */
-  async function torn(context: TestContext, diesAtMs: number): Promise<Bench> {
+describe('an engine that dies of a disk without room', () => {
+  const noRoom = (): Error =>
+    Object.assign(new Error('no space left on device'), { code: 'ENOSPC', errno: -28 });
+
+  test('is tried again at each keyframe: nothing is given up that the tail has', async () => {
+    const b = await bench();
+    b.engine.death = noRoom;
+    b.engine.diesAt = ({ dtsMs }) => dtsMs === 62_400;
+    await feed(b, media(0, 5_000));
+    expect(b.story).toEqual(['segment 1: 0-1960']);
+    expect(b.deaths).toHaveLength(1);
+    b.engine.diesAt = () => false;
+    await feed(b, media(5_000, 9_000));
+    await b.recorder.end();
+    expect(b.story).toEqual([
+      'segment 1: 0-1960',
+      'segment 2: 2000-3960',
+      'segment 3: 4000-5960',
+      'segment 4: 6000-7960',
+      'segment 5: 8000-8960',
+    ]);
+  });
+
+  test('for ever: what no engine got is told as that', async () => {
+    const b = await bench();
+    b.engine.death = noRoom;
+    b.engine.diesAt = ({ dtsMs }) => dtsMs === 62_400;
+    await feed(b, media(0, 4_000));
+    // Not of the disk any more: what is poisoned is given up.
+    b.engine.death = undefined;
+    await feed(b, media(4_000, 8_000));
+    await b.recorder.end();
+    expect(b.story.filter((line) => line.startsWith('lost'))).toEqual(['lost 2000-5000: disk-full']);
+  });
+
+  test('while the tail is torn: that is why something is missing, however many segments are before it', async (context) => {
     const disk = await smallDisk(context, 2);
     const b = await bench({ on: disk.folder });
-    b.engine.diesAt = ({ dtsMs }, opened) => opened === 1 && dtsMs >= 60_000 + diesAtMs;
+    b.engine.death = noRoom;
+    b.engine.diesAt = ({ dtsMs }) => dtsMs === 62_400;
+    await feed(b, media(0, 6_400));
+    await disk.fill();
+    await feed(b, media(6_400, 6_600));
+    await disk.clear();
+    b.engine.diesAt = () => false;
+    await feed(b, media(6_600, 9_000));
+    await b.recorder.end();
+    expect(b.story.slice(0, 3)).toEqual([
+      'segment 1: 0-1960',
+      'segment 2: 2000-3960',
+      'segment 3: 4000-5960',
+    ]);
+    expect(b.story.filter((line) => line.startsWith('lost'))).toEqual([
+      expect.stringMatching(/^lost 6\d\d\d-7000: disk-full$/),
+    ]);
+  });
+
+  test('in a pause: the last segment is closed when there is room', async () => {
+    const b = await bench();
+    b.engine.death = noRoom;
+    b.engine.diesAtEnd = () => true;
+    await feed(b, media(0, 3_400));
+    await b.recorder.pause();
+    expect(b.story).toEqual(['segment 1: 0-1960']);
+    b.engine.diesAtEnd = () => false;
+    await feed(b, media(5_000, 6_000));
+    await b.recorder.end();
+    expect(b.story).toEqual(['segment 1: 0-1960', 'segment 2: 2000-3360', 'segment 3: 5000-5960']);
+    expect(b.engine.running).toBe(0);
+  });
+
+  test('at its end: that comes when there is room', async () => {
+    const b = await bench();
+    b.engine.death = noRoom;
+    b.engine.diesAtEnd = (opened) => opened < 20;
+    await feed(b, media(0, 3_400));
+    await passing(b.clock, b.recorder.end());
+    expect(b.story).toEqual(['segment 1: 0-1960', 'segment 2: 2000-3360']);
+    expect(b.deaths).toHaveLength(1);
+  });
+
+  test('in a drain: whole GOPs are closed when there is room', async () => {
+    const b = await bench();
+    b.engine.death = noRoom;
+    b.engine.diesAtEnd = (opened) => opened < 20;
+    await feed(b, media(0, 3_400));
+    await passing(b.clock, b.recorder.endAtKeyframe());
+    expect(b.story).toEqual(['segment 1: 0-1960', 'segment 2: 2000-2960']);
+    expect((await readTail(b.tailFolder))?.units.at(-1)).toMatchObject({ dtsMs: expect.closeTo(63_380, -2) });
+  });
+});
+
+describe('an engine that dies after the disk was full for a moment', () => {
+  /** The tail lacks 2.4 s to 3.0 s. */
+  async function torn(context: TestContext, ...diesAtMs: readonly number[]): Promise<Bench> {
+    const disk = await smallDisk(context, 2);
+    const b = await bench({ on: disk.folder });
+    const at = [...diesAtMs];
+    b.engine.diesAt = ({ dtsMs }) => {
+      const dies = at[0] !== undefined && dtsMs >= 60_000 + at[0];
+      if (dies) at.shift();
+      return dies;
+    };
     await feed(b, media(0, 2_400));
     await disk.fill();
     await feed(b, media(2_400, 2_600));
@@ -230,6 +312,18 @@ describe('an engine that dies after the disk was full for a moment', () => {
       const b = await torn(context, 2_800);
       expect(restOf(b)).toEqual(REST);
       expect(b.segments.filter(({ pictures, fedPictures }) => pictures !== fedPictures)).toEqual([]);
+    },
+  );
+
+  test(
+    'twice: what is left of it is recorded once',
+    { tags: ['disk-full', 'engine-died'] },
+    async (context) => {
+      const b = await torn(context, 3_400, 3_800);
+      expect(restOf(b)).toEqual(REST);
+      expect(b.segments.map(({ n }) => n)).toEqual(b.segments.map((_, i) => i + 1));
+      const firsts = b.segments.map(({ firstDtsMs }) => firstDtsMs);
+      expect(firsts).toEqual([...new Set(firsts)]);
     },
   );
 

@@ -462,6 +462,31 @@ describe('a disk that nears its reserve', () => {
     },
   );
 
+  test(
+    'room that comes too late for more media: what was missed stands there all the same',
+    { tags: 'disk-reserve' },
+    async (context) => {
+      let isOver = false;
+      const { disk, bench } = await onSmallDisk(context, {
+        scripts: [flows(Infinity), refused],
+        looks: [() => (isOver ? offline() : live())],
+      });
+      await bench.run(10_300);
+      await disk.fill(7);
+      await bench.pass(60_000);
+      isOver = true;
+      await disk.clear();
+      await bench.pass(60_000);
+      const { outcome } = bench;
+      if (outcome?.kind !== 'ended') throw new Error('it goes on');
+      await bench.recording.end(outcome.withheldUntilMs);
+      const [gap, ...more] = await bench.gaps();
+      expect([gap?.cause, more]).toEqual(['disk-full', []]);
+      expect(gap!.ms).toBeGreaterThan(20_000);
+      expect(gap!.ms).toBeLessThan(65_000);
+    },
+  );
+
   test('a session that begins at it waits, and says so', { tags: 'disk-reserve' }, async (context) => {
     const { disk, bench } = await onSmallDisk(context, {}, 7);
     await bench.run(60_000);

@@ -1,6 +1,7 @@
 /** What goes wrong with a stream, and which gaps that explains. */
 import type { GapCause } from '../../src/model/causes.ts';
 import type { FaultInput } from '../../src/sandbox/faults.ts';
+import { GOP_MS } from '../../src/sandbox/media/grid.ts';
 import { pick, span } from '../support/random.ts';
 
 export interface MediaTrouble {
@@ -23,6 +24,8 @@ const BROKEN: readonly GapCause[] = [
 /** Of the playlist, the segments that went by meanwhile. */
 const SKIPPED: readonly GapCause[] = [...BROKEN, 'source-skip', 'segment-missing'];
 const NOTHING: readonly GapCause[] = [];
+/** What the CDN sends again may lie before all that is known, or in a gap: then the rest of its GOP is given up. */
+const SENT_AGAIN: readonly GapCause[] = ['source-skip'];
 /** To find out, and for the next connection or playlist to bring media. */
 const RECOVERY_MS = 20_000;
 
@@ -62,8 +65,11 @@ export function mediaTrouble(media: string, random: () => number): MediaTrouble 
     () => breaking({ type: 'hls-frozen', forMs }, forMs),
     () => breaking({ type: 'hls-missing', forMs: 2_000 }, 2_000),
     () => breaking({ type: 'room', media: pick(random, ['goes-on', 'breaks']) }),
-    () =>
-      harmless({ type: 'replay', gops: span(random, 1, 2), timestamps: pick(random, ['same', 'onward']) }),
+    () => ({
+      fault: { type: 'replay', gops: span(random, 1, 2), timestamps: pick(random, ['same', 'onward']) },
+      causes: SENT_AGAIN,
+      lastsMs: GOP_MS,
+    }),
     () => harmless({ type: 'repeat-headers', forMs }),
     () => harmless({ type: 'late-audio-header', byMs: 500, frames: 'sent', forMs: 10_000 }),
     ...(media === 'small'

@@ -9,47 +9,46 @@ import { sessionKeys } from '../../src/layout/keys.ts';
 import type { GapCause } from '../../src/model/causes.ts';
 import type { Epoch, Gap, Manifest, Segment } from '../../src/model/manifest.ts';
 import type { SandboxEvent, Truth } from '../../src/sandbox/ledger.ts';
-import { GOP_MS, LOOP_PICTURES, pictureMs, PICTURES_PER_SECOND } from '../../src/sandbox/media/grid.ts';
+import { GOP_PICTURES, LOOP_PICTURES, pictureMs, PICTURES_PER_SECOND } from '../../src/sandbox/media/grid.ts';
 import { RangeSet, type Range } from '../../src/sandbox/ranges.ts';
+import {
+  endsInPause,
+  explains,
+  followsReplay,
+  HLS_TOLERANCE_MS,
+  holeOf,
+  isMistimed,
+  lostSinceMs,
+  rangeOf,
+  reachesInto,
+  toleranceOf,
+  TOLERANCE_MS,
+  wasLost,
+  type Circumstances,
+  type Deed,
+} from './deeds.ts';
 import { segmentsOf, untrueObjects } from '../e2e/account.ts';
 import type { ArchiveCopy } from '../e2e/archive-copy.ts';
 import { decodeOrderOf, type DecodeOrder } from '../e2e/decode-order.ts';
 import { GARBLED, readPictures } from '../support/pictures.ts';
 
-/** How far a gap may lie from the hole; the sandbox sends every 40 ms, a beat is 200 ms, a GOP begins at a keyframe. */
-const TOLERANCE_MS = 600;
-const HLS_TOLERANCE_MS = 2_500;
 /** What a process that is killed may have had before it and not yet kept: a beat, and what the socket held. */
 const KILL_LOSS_MS = 500;
+/** Of a connection that lasted no longer than this, nothing may have been recorded yet. */
+const JOIN_MS = 800;
+/** A term that finds nothing open in its tail begins with a keyframe: what a CDN begins with is in the archive twice. */
+const RESUMED_TWICE = 3 * GOP_PICTURES;
 /** Pictures that are sent before ones that are shown earlier: a cut between them costs the later sent. */
 const REORDERED = 2;
 
-/** What was done to a creator, and which gaps it explains. Wall clock. */
-export interface Deed {
-  what: string;
-  fromMs: number;
-  toMs: number;
-  causes: readonly GapCause[];
-  /** The CDN sends old media as if it were live: nobody can know of it when it was. */
-  mistimed?: boolean;
-  /** So much of what it sent the CDN sends again as if it were live: nobody can know when that was which lay in a gap. */
-  replaysMs?: number;
-  /** So much of what had come may be lost with it, if a gap says so; no earlier, that is. */
-  losesReceivedMs?: number;
-}
-
-export interface CreatorFacts {
+export interface CreatorFacts extends Circumstances {
   handle: string;
   truth: Truth;
   events: readonly SandboxEvent[];
   /** Wall clock at which the sandbox's own began. */
   beganAtMs: number;
-  deeds: readonly Deed[];
   /** Wall clock of each kill and freeze: what had come and was not read yet may be lost. */
   cutsMs: readonly Deed[];
-  lateMs: number;
-  /** How far the recorder's wall clock may have been off. */
-  clockOffMs: number;
 }
 
 export interface CreatorReckoning {
@@ -92,26 +91,34 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
   const sent = placesOf(facts.truth.pictures, order);
   const byFlv = facts.truth.transfers.filter(({ protocol }) => protocol === 'flv');
   const sentByFlv = placesOf(new RangeSet(byFlv.flatMap(({ pictures }) => pictures)).runs, order);
+  // A join holds back what it does not know the place of.
+  const brief = byFlv.filter(
+    ({ openedAtMs, closedAtMs }) => (closedAtMs ?? Infinity) - openedAtMs < JOIN_MS + facts.lateMs,
+  );
+  const sentInBrief = placesOf(new RangeSet(brief.flatMap(({ pictures }) => pictures)).runs, order);
   const tolerance = TOLERANCE_MS + facts.lateMs;
-  const toldTolerance = tolerance + facts.clockOffMs;
   const gaps = sessions.flatMap(({ manifest }) =>
-    manifest.gaps.map((gap): TelledGap => ({ gap, tolerance: toleranceOf(manifest, toldTolerance) })),
+    manifest.gaps.map((gap): TelledGap => ({ gap, tolerance: toleranceOf(gap, manifest, facts) })),
   );
 
   const holes = sessions.flatMap(({ manifest }) =>
-    manifest.gaps.map((gap) => holeOf(gap, manifest, toleranceOf(manifest, toldTolerance))),
+    manifest.gaps.map((gap) => holeOf(gap, manifest, toleranceOf(gap, manifest, facts))),
   );
 
   for (const run of new RangeSet(sent.runs).minus(present)) {
     const [fromMs, toMs] = wallOf(aired, run);
+    const isByHls = sum(new RangeSet([run]).minus(sentByFlv)) === sum([run]);
+    const keptMs = KILL_LOSS_MS + facts.lateMs + (isByHls ? HLS_TOLERANCE_MS : 0);
     const isCut = facts.cutsMs.some(
-      (cut) => fromMs >= cut.fromMs - KILL_LOSS_MS - facts.lateMs && toMs <= cut.toMs + tolerance,
+      (cut) => fromMs >= lostSinceMs(facts, cut) - keptMs && toMs <= cut.toMs + tolerance,
     );
     const isTold = undeclared([fromMs, toMs], gaps).length === 0;
     const isLost = isTold && wasLost(facts, [fromMs, toMs], holes, tolerance);
     // A playlist still lists what is in a gap by then.
-    const isLate = isTold && sum(new RangeSet([run]).minus(sentByFlv)) === sum([run]);
-    if (!isCut && !isLost && !isLate && run[1] - run[0] >= REORDERED) {
+    const isLate = isTold && isByHls;
+    const isHeld = isTold && sum(new RangeSet([run]).minus(sentInBrief)) === 0;
+    const isBehindReplay = isTold && followsReplay(facts, [fromMs, toMs], holes, tolerance);
+    if (!isCut && !isLost && !isLate && !isHeld && !isBehindReplay && run[1] - run[0] >= REORDERED) {
       problems.push(`was sent and is not archived: ${tell(facts, run, fromMs, toMs)}`);
     }
   }
@@ -128,7 +135,7 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
         declared += length;
       } else if (holes.every((hole) => isMistimed(facts, hole, tolerance))) {
         declared += length;
-      } else if (holes.every(([from]) => isAfterTheEnd(sessions, from, toldTolerance))) {
+      } else if (holes.every(([from]) => isAfterTheEnd(sessions, from, tolerance + facts.clockOffMs))) {
         unoffered += length;
       } else {
         problems.push(`is missing and no gap says so: ${tell(facts, run, fromMs, toMs)}`);
@@ -136,7 +143,7 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
     }
   }
   for (const session of sessions) {
-    problems.push(...falseGaps(session, aired, facts, toleranceOf(session.manifest, toldTolerance)));
+    problems.push(...falseGaps(session, aired, facts));
   }
 
   const byCause: Partial<Record<GapCause, number>> = {};
@@ -194,12 +201,15 @@ async function readSession(folder: string, path: string, aired: readonly Aired[]
     const said = segments.reduce((sum, segment) => sum + segment.pictures, 0);
     if (said !== numbers.length) problems.push(`${session}: ${said} pictures said, ${numbers.length} there`);
     let at = 0;
+    let isResuming = epoch.term > 1 && epoch.epoch === 1;
     for (const segment of segments) {
       const near = numberNear(aired, Date.parse(segment.startsAt));
-      for (const number of numbers.slice(at, at + segment.pictures)) {
+      for (const [i, number] of numbers.slice(at, at + segment.pictures).entries()) {
         if (number === GARBLED) continue;
         const place = order.placeOf(straight(number, near));
-        if (places.has(place)) repeats += 1;
+        const isRepeated = places.has(place);
+        isResuming &&= isRepeated && at + i < RESUMED_TWICE;
+        if (isRepeated && !isResuming) repeats += 1;
         places.add(place);
       }
       at += segment.pictures;
@@ -236,10 +246,6 @@ interface TelledGap {
   tolerance: number;
 }
 
-/** A segment of a playlist is there only when all of it was made: what came by HLS is known to that. */
-const toleranceOf = ({ epochs }: Manifest, tolerance: number): number =>
-  tolerance + (epochs.some(({ variant }) => variant.protocol === 'hls') ? HLS_TOLERANCE_MS : 0);
-
 /** What of a stretch of time no gap covers. */
 function undeclared(of: Range, gaps: readonly TelledGap[]): Range[] {
   const covered = new RangeSet(
@@ -266,16 +272,18 @@ function falseGaps(
   { manifest, places }: ReadSession,
   aired: readonly Aired[],
   facts: CreatorFacts,
-  tolerance: number,
 ): string[] {
   return manifest.gaps.flatMap((gap) => {
-    const [fromMs, toMs] = [Date.parse(gap.from), Date.parse(gap.to)];
+    const tolerance = toleranceOf(gap, manifest, facts);
+    const [fromMs, toMs] = rangeOf(gap);
     const said = `${manifest.session}: gap ${gap.cause} ${gap.from}..${gap.to}`;
     const found: string[] = [];
     const inner: Range = [numberNear(aired, fromMs + tolerance), numberNear(aired, toMs - tolerance)];
     const isUndated = gap.after === null && isOver(aired, Date.parse(manifest.foundAt));
     const isMisplaced =
-      isMistimed(facts, [fromMs, toMs], tolerance) || isReplayed(facts, [fromMs, toMs], tolerance);
+      isMistimed(facts, [fromMs, toMs], tolerance) ||
+      endsInPause(facts, gap, tolerance) ||
+      facts.deeds.some((deed) => reachesInto([fromMs, toMs], deed, tolerance));
     if (inner[1] > inner[0] && !isUndated && !isMisplaced) {
       const there = new RangeSet([inner]).size - sum(new RangeSet([inner]).minus(places));
       if (there > REORDERED) found.push(`${said}, and ${there} pictures of it are there`);
@@ -285,56 +293,9 @@ function falseGaps(
   });
 }
 
-function explains(gap: Gap, manifest: Manifest, { deeds }: CreatorFacts, tolerance: number): boolean {
-  const own: Range = [Date.parse(gap.from) - tolerance, Date.parse(gap.to) + tolerance];
-  const hole = holeOf(gap, manifest, tolerance);
-  return deeds.some(
-    (deed) => deed.causes.includes(gap.cause) && meets(deed, deed.losesReceivedMs === undefined ? own : hole),
-  );
-}
-
-/** From the segment before a gap to the one behind it: what was received and lost is told apart from what never came. */
-function holeOf({ after }: Gap, { gaps }: Manifest, tolerance: number): Range {
-  const all = gaps.filter((gap) => gap.after === after);
-  return [
-    Math.min(...all.map(({ from }) => Date.parse(from))) - tolerance,
-    Math.max(...all.map(({ to }) => Date.parse(to))) + tolerance,
-  ];
-}
-
-/** Of these pictures, those that had come before a deed are no more than may be lost with it. */
-const wasLost = (
-  { deeds }: CreatorFacts,
-  [fromMs, toMs]: Range,
-  holes: readonly Range[],
-  tolerance: number,
-): boolean =>
-  deeds.some(
-    (deed) =>
-      deed.losesReceivedMs !== undefined &&
-      Math.min(toMs, deed.fromMs) - fromMs <= deed.losesReceivedMs + tolerance &&
-      toMs <= deed.toMs + tolerance &&
-      holes.some((hole) => hole[0] <= fromMs && toMs <= hole[1] && meets(deed, hole)),
-  );
-
-const meets = (deed: Deed, [fromMs, toMs]: Range): boolean => deed.fromMs <= toMs && fromMs <= deed.toMs;
-
 /** What a playlist still lists of a broadcast that is over was made nobody knows when. */
 const isOver = (aired: readonly Aired[], atMs: number): boolean =>
   aired.every(({ places, wallMs }) => wallMs(places[1]) < atMs || wallMs(places[0]) > atMs);
-
-const isMistimed = ({ deeds }: CreatorFacts, [fromMs, toMs]: Range, tolerance: number): boolean =>
-  deeds.some(
-    (deed) =>
-      deed.mistimed === true && deed.fromMs - GOP_MS - tolerance <= toMs && fromMs <= deed.toMs + tolerance,
-  );
-
-/** The end of a gap is what a CDN sent again later. */
-const isReplayed = ({ deeds }: CreatorFacts, [fromMs, toMs]: Range, tolerance: number): boolean =>
-  deeds.some(
-    ({ replaysMs, fromMs: atMs }) =>
-      replaysMs !== undefined && fromMs < atMs && atMs - replaysMs - tolerance <= toMs,
-  );
 
 const sum = (runs: readonly Range[]): number =>
   runs.reduce((all, [first, last]) => all + last - first + 1, 0);

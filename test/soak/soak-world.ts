@@ -19,7 +19,7 @@ import { TroubledStore } from './troubled-store.ts';
 /** What must never be written anywhere. */
 const API_KEY = 'sfk_canary_soak_8d1e';
 /** What a segment is to last. */
-export const SEGMENT_MS = 4_000;
+const SEGMENT_MS = 4_000;
 
 interface Parts {
   folder: string;

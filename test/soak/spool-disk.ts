@@ -18,8 +18,10 @@ export const DISK_TROUBLES = Object.keys(LEFT) as DiskTrouble[];
 /** So fast that recorders see it coming: they reckon with what is filled until they look again. */
 const SINKING_MIB = 1;
 const SINKING_STEP_MS = 100;
-/** From so many reserves on; up to there nobody minds how fast. */
+/** From so many reserves on; up to there it is filled at once, of which nobody is to conclude anything. */
 const SINKS_FROM = 4;
+/** For everybody to have looked twice: they look every 5 s, and the more often the less there is. */
+const SETTLING_MS = 8_000;
 const STEP_MS = 50;
 
 export class SpoolDisk implements AsyncDisposable {
@@ -55,7 +57,10 @@ export class SpoolDisk implements AsyncDisposable {
   async leave(how: DiskTrouble, forMs: number): Promise<Done> {
     const leftMiB = LEFT[how] * RESERVE_MIB;
     // Full, it is from one moment to the next: nobody gets to stop before.
-    if (leftMiB > 0) await this.#disk.fill(SINKS_FROM * RESERVE_MIB);
+    if (leftMiB > 0) {
+      await this.#disk.fill(SINKS_FROM * RESERVE_MIB);
+      await after(SETTLING_MS);
+    }
     const fromMs = Date.now();
     if (leftMiB > 0) await this.#sink(leftMiB);
     for (const untilMs = Date.now() + forMs; Date.now() < untilMs; await after(STEP_MS)) {

@@ -4,9 +4,9 @@ import { setTimeout as after } from 'node:timers/promises';
 import type { GapCause } from '../../src/model/causes.ts';
 import { GOP_MS } from '../../src/sandbox/media/grid.ts';
 import type { LogEntry } from '../e2e/livestow-process.ts';
-import { Recorder } from './recorder.ts';
-import type { Deed } from './reckoning.ts';
-import { SEGMENT_MS, type SoakWorld } from './soak-world.ts';
+import { Recorder, type Done } from './recorder.ts';
+import type { Deed } from './deeds.ts';
+import type { SoakWorld } from './soak-world.ts';
 import type { DiskTrouble } from './spool-disk.ts';
 import { kindOf, nameOf, type StormAction, type StormPlan } from './storm.ts';
 
@@ -24,16 +24,18 @@ const WHILE_FROZEN: readonly GapCause[] = [
   'segment-missing',
 ];
 
-/** The longest that a segment is open: it ends at a keyframe. */
-const OPEN_MS = SEGMENT_MS + GOP_MS;
-/** What may be missing for want of room; where lower variants are taken, nothing is. */
-const OF_THE_DISK: Record<DiskTrouble, Pick<Deed, 'causes' | 'losesReceivedMs'>> = {
+/** What may be missing for want of room, nothing of which had come before; where lower variants are taken, nothing is. */
+const OF_THE_DISK: Record<DiskTrouble, Pick<Deed, 'causes' | 'losesReceivedMs' | 'keepsNothing'>> = {
   lower: { causes: [] },
-  out: { causes: ['disk-full'], losesReceivedMs: OPEN_MS },
-  full: { causes: ['disk-full'], losesReceivedMs: OPEN_MS },
+  out: { causes: ['disk-full'], losesReceivedMs: 0 },
+  full: { causes: ['disk-full'], losesReceivedMs: 0, keepsNothing: true },
 };
 /** For room to be found again. */
 const ROOM_SEEN_MS = 5_000;
+/** For what had come while a process was frozen to be read. */
+const WOKEN_MS = 500;
+/** A reset takes what had come and was not read in the beat. */
+const UNREAD_MS = 200;
 
 export class Weather {
   readonly recorders = new Map<string, Recorder>();
@@ -43,6 +45,8 @@ export class Weather {
   readonly done: Record<string, number> = {};
   /** How late the sandbox was at worst. */
   lateMs = 0;
+  /** When each was frozen last. */
+  readonly #frozen = new Map<string, Done>();
   readonly #plan: StormPlan;
   readonly #world: SoakWorld;
 
@@ -101,9 +105,14 @@ export class Weather {
           toMs: fromMs + lastsMs,
           causes,
           mistimed: fault.type === 'loop',
+          pauses: fault.type === 'stall' && fault.scope === 'source',
           // Whole ones, behind the one that is open.
           ...(fault.type === 'replay' ? { replaysMs: ((fault.gops ?? 1) + 1) * GOP_MS } : {}),
         });
+        if (fault.type === 'drop' && fault.reset === true) {
+          const what = nameOf(action);
+          this.#note(handle, { what, fromMs, toMs: fromMs, causes: [], losesReceivedMs: UNREAD_MS });
+        }
         await sandbox.inject(handle, fault);
         break;
       }
@@ -127,9 +136,10 @@ export class Weather {
         break;
       }
       case 'freeze': {
-        const { fromMs: from, toMs: to } = await this.recorders.get(action.handle)!.freeze(action.forMs);
-        const toMs = to + RECOVERY_MS;
-        this.#note(action.handle, { what: nameOf(action), fromMs: from, toMs, causes: WHILE_FROZEN });
+        const done = await this.recorders.get(action.handle)!.freeze(action.forMs);
+        this.#frozen.set(action.handle, done);
+        const toMs = done.toMs + RECOVERY_MS;
+        this.#note(action.handle, { what: nameOf(action), fromMs: done.fromMs, toMs, causes: WHILE_FROZEN });
         break;
       }
       case 'clock': {
@@ -165,14 +175,12 @@ export class Weather {
   }
 
   /** A recorder that was gone for a while. */
-  #cut(
-    handle: string,
-    what: string,
-    { fromMs, toMs }: { fromMs: number; toMs: number },
-    causes: readonly GapCause[],
-  ): void {
+  #cut(handle: string, what: string, { fromMs, toMs }: Done, causes: readonly GapCause[]): void {
     this.#note(handle, { what, fromMs, toMs: toMs + RECOVERY_MS, causes });
-    this.cuts.set(handle, [...(this.cuts.get(handle) ?? []), { what, fromMs, toMs, causes }]);
+    const frozen = this.#frozen.get(handle);
+    const unreadSinceMs = frozen && fromMs - frozen.toMs < WOKEN_MS ? frozen.fromMs : fromMs;
+    const cut = { what, fromMs: unreadSinceMs, toMs, causes };
+    this.cuts.set(handle, [...(this.cuts.get(handle) ?? []), cut]);
   }
 
   #count(what: string): void {

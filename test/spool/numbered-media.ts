@@ -33,6 +33,7 @@ export const audio: AudioConfig = {
 
 export const state = (video: number | null, audio: number | null = null): TailState => ({
   offsetMs: 60_000,
+  earlierMs: [],
   wallMs: 1_795_356_000_000,
   video: video === null ? null : { lastDtsMs: video, frameMs: 40 },
   audio: audio === null ? null : { lastDtsMs: audio, frameMs: 23 },
