@@ -20,6 +20,7 @@ import type { Engine, EpochSpec } from '../record/engine.ts';
 import { SessionRecorder, type RecorderOutcome } from '../record/session-recorder.ts';
 import type { RecordingProgress } from '../record/recording-progress.ts';
 import { SessionRecording } from '../record/session-recording.ts';
+import { withheldIn } from '../record/term-gaps.ts';
 import { SessionShipper, type ShipProgress } from '../ship/session-shipper.ts';
 import { persistently } from '../ship/ship-object.ts';
 import type { Uploads } from '../ship/uploads.ts';
@@ -245,6 +246,7 @@ async function beginTerm(
     container: before?.container ?? null,
     mediaDueSinceMs: accountedMs.length > 0 ? Math.max(...accountedMs) : headFromMs,
     lastSegmentKey: last?.key ?? null,
+    withheldBefore: withheldIn(earlier.entries),
     segmentDurationMs: settings.segmentDurationMs,
     engineFor: deps.engineFor,
     onGap: (gap) => deps.onGap?.(handle, session, gap),

@@ -134,7 +134,10 @@ export class EpochRecorder {
 
   async #room(): Promise<void> {
     const { clock, log, signal } = this.#deps;
-    log.error({ epoch: this.spec.epoch }, 'the last segment cannot be written for want of room; trying again');
+    log.error(
+      { epoch: this.spec.epoch },
+      'the last segment cannot be written for want of room; trying again',
+    );
     do await clock.delay(ROOM_LOOK_MS, signal);
     while (await hasNoRoom(this.spec.folder));
   }

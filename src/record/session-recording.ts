@@ -17,7 +17,7 @@ import type { ClosedInit, ClosedSegment, Engine, EpochSpec } from './engine.ts';
 import { EpochRecorder } from './epoch-recorder.ts';
 import { nothingRecorded, type RecordingProgress } from './recording-progress.ts';
 import { epochOf, lostMsOf, segmentEntry, segmentOf } from './journal-entries.ts';
-import { TermGaps } from './term-gaps.ts';
+import { TermGaps, type Withheld } from './term-gaps.ts';
 import { TermJournal } from './term-journal.ts';
 
 /** Each has a process of its own: a stream that changes with every picture must not have them by the hundred. */
@@ -37,6 +37,8 @@ export interface SessionRecordingDeps {
   mediaDueSinceMs: number | null;
   /** Key of the earlier terms' last segment. */
   lastSegmentKey: string | null;
+  /** An earlier term ended while the disk had no room for media. */
+  withheldBefore: Withheld | null;
   segmentDurationMs: number;
   engineFor: (spec: EpochSpec, variant: VariantLabel) => Engine;
   /** Told of each gap once it is journaled. */

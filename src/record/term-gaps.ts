@@ -1,7 +1,7 @@
 /** The gaps of one term, as the journal has them: where each stands, and those at the term's head and end. */
 import { isoUtc } from '../kernel/clock.ts';
 import type { GapCause } from '../model/causes.ts';
-import type { Gap } from '../model/manifest.ts';
+import type { Gap, JournalEntry } from '../model/manifest.ts';
 
 /** The API's clock and ours agree no better than this; and HLS gives media no sooner than a segment of it is whole. */
 const HEAD_TOLERANCE_MS = { flv: 500, hls: 4_000, cmaf: 4_000 } as const;
@@ -11,6 +11,31 @@ export interface TermGapsOptions {
   mediaDueSinceMs: number | null;
   /** Key of the earlier terms' last segment. */
   lastSegmentKey: string | null;
+  /** An earlier term ended while the disk had no room for media. */
+  withheldBefore: Withheld | null;
+}
+
+/** UTC milliseconds from and to which there was media, and no room for it. */
+export interface Withheld {
+  fromMs: number;
+  toMs: number;
+}
+
+/** What the terms before say of a pause for want of room that none of them came out of; null: there was none. */
+export function withheldIn(entries: readonly JournalEntry[]): Withheld | null {
+  let withheld: Withheld | null = null;
+  let hasEnded = false;
+  for (const entry of entries) {
+    if (entry.type === 'event' && entry.event === 'disk' && entry.detail['level'] === 'out') {
+      withheld ??= { fromMs: Date.parse(entry.at), toMs: Date.parse(entry.at) };
+    } else if (entry.type === 'event' && (entry.event === 'media' || entry.event === 'disk')) {
+      withheld = null;
+      hasEnded = false;
+    }
+    hasEnded ||= withheld !== null && entry.type === 'term';
+    if (withheld && !hasEnded) withheld.toMs = Date.parse(entry.at);
+  }
+  return withheld;
 }
 
 export class TermGaps {
@@ -37,6 +62,14 @@ export class TermGaps {
 
   /** Empty: there is nothing in between. */
   between(fromMs: number, toMs: number, cause: GapCause, after = this.#lastKey): Gap[] {
+    const before = this.#options.withheldBefore;
+    if (before && cause !== 'disk-full' && fromMs < before.toMs && before.fromMs < toMs) {
+      const turnMs = Math.min(toMs, before.toMs);
+      return [
+        ...this.between(fromMs, turnMs, 'disk-full', after),
+        ...this.between(turnMs, toMs, cause, after),
+      ];
+    }
     const ms = Math.round(toMs - fromMs);
     return ms > 0 ? [{ after, from: isoUtc(fromMs), to: isoUtc(fromMs + ms), ms, cause }] : [];
   }
@@ -67,9 +100,16 @@ export class TermGaps {
    * @param lastPictureMs the end of what this term recorded
    */
   end(nowMs: number, withheldUntilMs: number | null, lastPictureMs: number | null): Gap[] {
-    const dueSinceMs = this.#options.mediaDueSinceMs;
+    const { mediaDueSinceMs: dueSinceMs, withheldBefore } = this.#options;
     if (withheldUntilMs !== null && lastPictureMs !== null)
       return this.between(lastPictureMs, withheldUntilMs, 'disk-full');
+    if (withheldUntilMs === null && withheldBefore) {
+      return this.between(
+        lastPictureMs ?? dueSinceMs ?? withheldBefore.fromMs,
+        withheldBefore.toMs,
+        'disk-full',
+      );
+    }
     if (this.#headNoted || dueSinceMs === null) return [];
     if (withheldUntilMs !== null) {
       const cause = this.#lastKey === null ? 'found-late' : 'recorder-down';

@@ -141,6 +141,37 @@ describe('a reserve', () => {
       expect([untrue, lacking.pictures, pictures.garbled]).toEqual([[], [], 0]);
     },
   );
+
+  test(
+    'that is reached, and the recorder is killed before there is room: whoever seals it tells what was withheld',
+    { tags: ['disk-reserve', 'killed'] },
+    async (context) => {
+      const disk = await smallDisk(context, 24);
+      await using world = await World.open({
+        spool: join(disk.folder, 'spool'),
+        env: { LIVESTOW_DISK_RESERVE: '6MiB' },
+      });
+      const first = await world.record();
+      await momentAfterGop(world, 2, 700);
+      await disk.fill(5.5);
+      await reaches(first, 'out');
+      await first.until('it holds', () => first.events('hold').length > 0);
+      await after(6_000);
+      const { atMs } = await killNow(world, first, 'livestow');
+      world.sandbox.end('alice');
+      await disk.clear();
+      const second = world.livestow('record', 'alice', '--once', '--no-wait');
+      expect((await second.exited).code).toBe(4);
+      const { manifest, untrue } = await world.session();
+      expect(untrue).toEqual([]);
+      expect(manifest.sealedAt).not.toBeNull();
+      expect(manifest.gaps.map(({ cause }) => cause)).toEqual(['disk-full']);
+      const [gap] = manifest.gaps;
+      // It says what it knew: up to the last thing that it wrote down.
+      expect(Date.parse(gap!.to)).toBeGreaterThan(atMs - 15_000);
+      expect(Date.parse(gap!.to)).toBeLessThanOrEqual(atMs);
+    },
+  );
 });
 
 describe('a disk that is full to the last byte', () => {

@@ -156,6 +156,7 @@ export class RecorderBench {
       container: null,
       mediaDueSinceMs: bench.clock.now(),
       lastSegmentKey: null,
+      withheldBefore: null,
       segmentDurationMs: 6_000,
       engineFor: () => bench.engine,
       signal: new AbortController().signal,

@@ -35,6 +35,7 @@ async function bench({ dueBeforeMs = 0 }: { dueBeforeMs?: number | null } = {}) 
     container: null,
     mediaDueSinceMs: dueBeforeMs === null ? null : clock.now() - dueBeforeMs,
     lastSegmentKey: null,
+    withheldBefore: null,
     segmentDurationMs: SEGMENT_MS,
     engineFor: () => engine,
     signal: giveUp.signal,
