@@ -206,6 +206,7 @@ export class SessionRecorder {
         cause = 'disk-full';
         // Or what is seen behind the pause, if it is still full.
         this.#roomSinceMs = clock.now();
+        recording.withhold(outcome.mediaMs > 0);
         if (outcome.mediaMs > 0) this.#recorded = variant;
         continue;
       }

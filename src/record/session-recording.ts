@@ -163,9 +163,17 @@ export class SessionRecording {
     this.#note(entry);
   }
 
+  /**
+   * There is no room for media.
+   * @param cutMedia some came until now
+   */
+  withhold(cutMedia: boolean): void {
+    this.#gaps.withhold(this.#deps.clock.now(), cutMedia);
+  }
+
   /** For want of room no media is taken for now: closes what is open, so that it is shipped. */
   async pause(): Promise<void> {
-    this.#gaps.withhold(this.#deps.clock.now());
+    this.withhold(false);
     const current = this.#epoch;
     if (!current) return;
     await current.recorder.pause();
@@ -341,7 +349,7 @@ export class SessionRecording {
     }
     this.#journal.tell([...head, ...behind]);
     current.gaps = current.gaps.filter((gap) => !within.includes(gap));
-    this.#gaps.segmentClosed(key);
+    this.#gaps.segmentClosed(key, startsAtMs);
     this.progress.recordedMs += segment.durationMs;
     this.progress.bytes += segment.bytes;
     this.progress.segments += 1;

@@ -15,10 +15,12 @@ export interface TermGapsOptions {
   withheldBefore: Withheld | null;
 }
 
-/** UTC milliseconds from and to which there was media, and no room for it. */
+/** UTC milliseconds from and to which there was no room for media. */
 export interface Withheld {
   fromMs: number;
   toMs: number;
+  /** Media came until then: what is missing begins behind the last picture. */
+  cutMedia: boolean;
 }
 
 /** What the terms before say of a pause for want of room that none of them came out of; null: there was none. */
@@ -27,7 +29,9 @@ export function withheldIn(entries: readonly JournalEntry[]): Withheld | null {
   let hasEnded = false;
   for (const entry of entries) {
     if (entry.type === 'event' && entry.event === 'disk' && entry.detail['level'] === 'out') {
-      withheld ??= { fromMs: Date.parse(entry.at), toMs: Date.parse(entry.at) };
+      withheld ??= { fromMs: Date.parse(entry.at), toMs: Date.parse(entry.at), cutMedia: false };
+    } else if (withheld && entry.type === 'event' && entry.event === 'media-broke') {
+      withheld.cutMedia ||= entry.detail['cause'] === 'disk-full' && Number(entry.detail['mediaMs']) > 0;
     } else if (entry.type === 'event' && (entry.event === 'media' || entry.event === 'disk')) {
       withheld = null;
       hasEnded = false;
@@ -43,7 +47,7 @@ export class TermGaps {
   #headNoted = false;
   #lastKey: string | null;
   #goesOn = false;
-  #withheldSinceMs: number | null = null;
+  #withheld: { sinceMs: number; cutMedia: boolean } | null = null;
 
   constructor(options: TermGapsOptions) {
     this.#options = options;
@@ -55,19 +59,22 @@ export class TermGaps {
     this.#goesOn = true;
   }
 
-  /** What comes stands behind this segment. */
-  segmentClosed(key: string): void {
+  /** What comes stands behind this segment, which begins here (UTC milliseconds). */
+  segmentClosed(key: string, startsAtMs: number): void {
     this.#lastKey = key;
+    if (this.#withheld && startsAtMs > this.#withheld.sinceMs) this.#withheld = null;
   }
 
   /** Empty: there is nothing in between. */
   between(fromMs: number, toMs: number, cause: GapCause, after = this.#lastKey): Gap[] {
     const before = this.#options.withheldBefore;
     if (before && cause !== 'disk-full' && fromMs < before.toMs && before.fromMs < toMs) {
-      const turnMs = Math.min(toMs, before.toMs);
+      const firstMs = before.cutMedia ? fromMs : Math.max(fromMs, before.fromMs);
+      const lastMs = Math.min(toMs, before.toMs);
       return [
-        ...this.between(fromMs, turnMs, 'disk-full', after),
-        ...this.between(turnMs, toMs, cause, after),
+        ...this.between(fromMs, firstMs, cause, after),
+        ...this.between(firstMs, lastMs, 'disk-full', after),
+        ...this.between(lastMs, toMs, cause, after),
       ];
     }
     const ms = Math.round(toMs - fromMs);
@@ -89,9 +96,12 @@ export class TermGaps {
     );
   }
 
-  /** From here on the disk has no room for media. */
-  withhold(atMs: number): void {
-    this.#withheldSinceMs ??= atMs;
+  /**
+   * From here on the disk has no room for media.
+   * @param cutMedia some came until now
+   */
+  withhold(atMs: number, cutMedia: boolean): void {
+    this.#withheld ??= { sinceMs: atMs, cutMedia };
   }
 
   /**
@@ -101,14 +111,16 @@ export class TermGaps {
    */
   end(nowMs: number, withheldUntilMs: number | null, lastPictureMs: number | null): Gap[] {
     const { mediaDueSinceMs: dueSinceMs, withheldBefore } = this.#options;
-    if (withheldUntilMs !== null && lastPictureMs !== null)
-      return this.between(lastPictureMs, withheldUntilMs, 'disk-full');
+    if (withheldUntilMs !== null && lastPictureMs !== null) {
+      const { sinceMs, cutMedia } = this.#withheld ?? { sinceMs: lastPictureMs, cutMedia: true };
+      return cutMedia
+        ? this.between(lastPictureMs, Math.max(sinceMs, withheldUntilMs), 'disk-full')
+        : this.between(Math.max(lastPictureMs, sinceMs), withheldUntilMs, 'disk-full');
+    }
     if (withheldUntilMs === null && withheldBefore) {
-      return this.between(
-        lastPictureMs ?? dueSinceMs ?? withheldBefore.fromMs,
-        withheldBefore.toMs,
-        'disk-full',
-      );
+      const { fromMs, toMs, cutMedia } = withheldBefore;
+      const recordedMs = lastPictureMs ?? dueSinceMs ?? fromMs;
+      return this.between(cutMedia ? recordedMs : Math.max(recordedMs, fromMs), toMs, 'disk-full');
     }
     if (this.#headNoted || dueSinceMs === null) return [];
     if (withheldUntilMs !== null) {
@@ -121,7 +133,8 @@ export class TermGaps {
 
   /** For this cause up to where the disk had no room, and then for that. */
   #since(fromMs: number, toMs: number, cause: GapCause): Gap[] {
-    const turnMs = Math.max(fromMs, Math.min(toMs, this.#withheldSinceMs ?? Infinity));
+    const { sinceMs = Infinity, cutMedia = false } = this.#withheld ?? {};
+    const turnMs = cutMedia ? fromMs : Math.max(fromMs, Math.min(toMs, sinceMs));
     return [...this.between(fromMs, turnMs, cause), ...this.between(turnMs, toMs, 'disk-full')];
   }
 }

@@ -12,6 +12,12 @@ const event = (second: number, name: string, level?: string): JournalEntry => ({
   event: name,
   detail: level === undefined ? {} : { level },
 });
+const broke = (second: number, cause: string, mediaMs: number): JournalEntry => ({
+  type: 'event',
+  at: at(second),
+  event: 'media-broke',
+  detail: { cause, mediaMs },
+});
 const term = (second: number): JournalEntry =>
   ({ type: 'term', at: at(second), term: 2 }) as unknown as JournalEntry;
 const credits = (second: number): JournalEntry => ({
@@ -48,15 +54,23 @@ describe('a pause for want of room', () => {
     ],
   ])('%s', ([, entries, fromTo]) => {
     const [fromMs, toMs] = (fromTo ?? []).map((second) => BEGAN_MS + second * 1_000);
-    expect(withheldIn(entries)).toEqual(fromTo && { fromMs, toMs });
+    expect(withheldIn(entries)).toEqual(fromTo && { fromMs, toMs, cutMedia: false });
+  });
+
+  test.for<[what: string, broken: JournalEntry, cutMedia: boolean]>([
+    ['that media came until', broke(4, 'disk-full', 9_000), true],
+    ['that began while nothing came', broke(4, 'disk-full', 0), false],
+    ['behind a refusal', broke(3, 'refused', 0), false],
+  ])('%s', ([, broken, cutMedia]) => {
+    expect(withheldIn([event(4, 'disk', 'out'), broken])).toMatchObject({ cutMedia });
   });
 
   const WITHHELD = { fromMs: BEGAN_MS + 4_000, toMs: BEGAN_MS + 9_000 };
-  const gapsOf = (): TermGaps =>
+  const termBehind = (cutMedia: boolean): TermGaps =>
     new TermGaps({
-      mediaDueSinceMs: BEGAN_MS + 3_800,
+      mediaDueSinceMs: BEGAN_MS + 2_000,
       lastSegmentKey: 'segments/0001-0001-000003.ts',
-      withheldBefore: WITHHELD,
+      withheldBefore: { ...WITHHELD, cutMedia },
     });
   const told = (gaps: ReturnType<TermGaps['end']>): string[] =>
     gaps.map(
@@ -65,16 +79,52 @@ describe('a pause for want of room', () => {
     );
 
   test('is told as that when the next term has media, and the rest as time without a recorder', () => {
-    expect(told(gapsOf().head(BEGAN_MS + 15_000, 'flv'))).toEqual([
-      'disk-full 3.8 to 9',
+    expect(told(termBehind(true).head(BEGAN_MS + 15_000, 'flv'))).toEqual([
+      'disk-full 2 to 9',
+      'recorder-down 9 to 15',
+    ]);
+    expect(told(termBehind(false).head(BEGAN_MS + 15_000, 'flv'))).toEqual([
+      'recorder-down 2 to 4',
+      'disk-full 4 to 9',
       'recorder-down 9 to 15',
     ]);
   });
 
   test('is told by whoever finishes the session', () => {
-    expect(told(gapsOf().end(BEGAN_MS + 60_000, null, null))).toEqual(['disk-full 3.8 to 9']);
+    const endMs = BEGAN_MS + 60_000;
+    expect(told(termBehind(true).end(endMs, null, null))).toEqual(['disk-full 2 to 9']);
+    expect(told(termBehind(false).end(endMs, null, null))).toEqual(['disk-full 4 to 9']);
     // What was open came out of the tail.
-    expect(told(gapsOf().end(BEGAN_MS + 60_000, null, BEGAN_MS + 4_500))).toEqual(['disk-full 4.5 to 9']);
-    expect(told(gapsOf().end(BEGAN_MS + 60_000, null, BEGAN_MS + 20_000))).toEqual([]);
+    expect(told(termBehind(true).end(endMs, null, BEGAN_MS + 4_500))).toEqual(['disk-full 4.5 to 9']);
+    expect(told(termBehind(true).end(endMs, null, BEGAN_MS + 20_000))).toEqual([]);
+  });
+
+  const first = (): TermGaps =>
+    new TermGaps({ mediaDueSinceMs: BEGAN_MS, lastSegmentKey: null, withheldBefore: null });
+
+  test.for<[what: string, cutMedia: boolean, sinceS: number, liveUntilS: number, story: string[]]>([
+    ['in which she was seen live', true, 20, 35, ['disk-full 20.2 to 35']],
+    // She was live for certain while her media came.
+    ['in which nobody looked', true, 21, 15, ['disk-full 20.2 to 21']],
+    ['when nothing came any more, and she was live', false, 30, 35, ['disk-full 30 to 35']],
+    ['when nothing came any more, and she was not live', false, 30, 21, []],
+  ])('%s is told at the end', ([, cutMedia, sinceS, liveUntilS, story]) => {
+    const gaps = first();
+    gaps.withhold(BEGAN_MS + sinceS * 1_000, cutMedia);
+    gaps.withhold(BEGAN_MS + 50_000, false);
+    expect(told(gaps.end(BEGAN_MS + 60_000, BEGAN_MS + liveUntilS * 1_000, BEGAN_MS + 20_200))).toEqual(
+      story,
+    );
+  });
+
+  test('is over with the first segment that begins behind it', () => {
+    const gaps = first();
+    gaps.withhold(BEGAN_MS + 10_000, true);
+    gaps.segmentClosed('segments/0001-0001-000001.ts', BEGAN_MS + 6_000);
+    gaps.segmentClosed('segments/0001-0001-000002.ts', BEGAN_MS + 14_000);
+    gaps.withhold(BEGAN_MS + 30_000, false);
+    expect(told(gaps.end(BEGAN_MS + 60_000, BEGAN_MS + 35_000, BEGAN_MS + 18_000))).toEqual([
+      'disk-full 30 to 35',
+    ]);
   });
 });

@@ -24,6 +24,8 @@ export interface Deed {
   keepsNothing?: boolean;
   /** So much of what had come may be lost with it, if a gap says so; no earlier, that is. */
   losesReceivedMs?: number;
+  /** Until then nothing that came was read. */
+  deafToMs?: number;
 }
 
 export interface Circumstances {
@@ -98,9 +100,18 @@ export const wasLost = (
   deeds.some(
     (deed) =>
       deed.losesReceivedMs !== undefined &&
-      Math.min(toMs, deed.fromMs) - fromMs <= deed.losesReceivedMs + tolerance &&
+      Math.min(toMs, unreadSinceMs(deeds, deed)) - fromMs <= deed.losesReceivedMs + tolerance &&
       toMs <= deed.toMs + tolerance &&
       holes.some((hole) => hole[0] <= fromMs && toMs <= hole[1] && meets(deed, hole)),
+  );
+
+/** What came to who was frozen then is read when it is woken: then it is as if it came at that time. */
+const unreadSinceMs = (deeds: readonly Deed[], { fromMs }: Deed): number =>
+  Math.min(
+    fromMs,
+    ...deeds
+      .filter(({ fromMs: frozenMs, deafToMs }) => frozenMs <= fromMs && fromMs <= (deafToMs ?? -Infinity))
+      .map((frozen) => frozen.fromMs),
   );
 
 const meets = (deed: Deed, [fromMs, toMs]: Range): boolean => deed.fromMs <= toMs && fromMs <= deed.toMs;

@@ -139,7 +139,13 @@ export class Weather {
         const done = await this.recorders.get(action.handle)!.freeze(action.forMs);
         this.#frozen.set(action.handle, done);
         const toMs = done.toMs + RECOVERY_MS;
-        this.#note(action.handle, { what: nameOf(action), fromMs: done.fromMs, toMs, causes: WHILE_FROZEN });
+        this.#note(action.handle, {
+          what: nameOf(action),
+          fromMs: done.fromMs,
+          toMs,
+          causes: WHILE_FROZEN,
+          deafToMs: done.toMs + WOKEN_MS,
+        });
         break;
       }
       case 'clock': {
