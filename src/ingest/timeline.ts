@@ -44,6 +44,8 @@ const ARRIVAL_TOLERANCE_MS = 100;
 const AUDIO_WAIT_MS = 3_000;
 /** Two connections that begin with timestamps so near to each other may have clocks of their own. */
 const BEGINS_ANEW_MS = 1_000;
+/** So little of a connection proves nothing by its content: its timestamps are taken at their word. */
+const BRIEF_MS = 500;
 /** Less than any GOP lasts. */
 const SAME_GOP_MS = 250;
 /** The end of what was recorded may lie so far ahead of a clock that was never set back. */
@@ -468,6 +470,13 @@ export class Timeline {
       return now || watchedMs >= 2 * EDGE_WATCH_MS ? undefined : 'unknown';
     }
     if (!watched) return 'unknown';
+    const run = this.#clock.untilStep(packets);
+    const isBrief = (run.at(-1)?.packet.dtsMs ?? 0) - lead.packet.dtsMs < BRIEF_MS;
+    if (isBrief && (now || run.length < packets.length)) {
+      // What a source that stands still began with is found again at each connection.
+      const there = places.find(({ dtsMs }) => this.#clock.isAt(dtsMs, lead.packet));
+      if (there) return there.dtsMs;
+    }
     // A still picture in silence: it was recorded before if it comes when it should. Media recorded twice is better
     // than media lost.
     const lateMs = ({ dtsMs }: { dtsMs: number }): number =>

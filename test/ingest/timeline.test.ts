@@ -237,6 +237,22 @@ describe('the source’s clock', () => {
 });
 
 describe('a reconnect', () => {
+  test.each<[string, BroadcastOptions, toMs: number]>([
+    ['three pictures and their sound', {}, 6_090],
+    ['three pictures alone', { audio: false }, 6_090],
+    ['a keyframe alone', { audio: false }, 6_010],
+    ['three still pictures', { still: true, audio: false }, 6_090],
+  ])('finds a source that made %s and then nothing: they are there once', (_what, options, toMs) => {
+    const broadcast = live(options).run(6_000);
+    for (let times = 0; times < 4; times += 1) {
+      broadcast.silence(4_000);
+      broadcast.connect('stall', { fromMs: 6_000, lagMs: broadcast.nowMs - toMs });
+    }
+    const outcome = broadcast.end();
+    expectWhole(outcome);
+    expect(outcome.epochs).toBeLessThanOrEqual(2);
+  });
+
   test.each<[string, 'same' | 'restart', number, number]>([
     ['sends the last GOP again', 'same', 0, 0],
     ['sends the last GOP again, timestamps from 0', 'restart', 0, 0],
