@@ -15,6 +15,7 @@ import type { LiveRoom, Look } from '../model/look.ts';
 import { sameQuality, variantLabel, type Quality, type Variant } from '../model/variant.ts';
 import type { AttemptDeps, OpenSource } from './attempt.ts';
 import type { SessionRecording } from './session-recording.ts';
+import { DurationLimit } from './duration-limit.ts';
 import { attemptUntilBetter, type UntilBetter } from './attempt-until-better.ts';
 import type { Returned } from './return-to-better.ts';
 import { LiveState } from './live-state.ts';
@@ -84,10 +85,9 @@ export class SessionRecorder {
   #lastLookAtMs: number;
   #looking: Promise<void> | null = null;
   #nextLook: Look | null = null;
-  #hadMedia = false;
   /** UTC; null when media has come since. */
   #roomSinceMs: number | null = null;
-  #cancelMaxDuration: (() => void) | null = null;
+  readonly #limit: DurationLimit;
 
   constructor(room: LiveRoom, deps: SessionRecorderDeps) {
     this.#deps = deps;
@@ -105,6 +105,9 @@ export class SessionRecorder {
     this.#lastLookAtMs = deps.clock.monotonic();
     this.#choice.offer(deps.rank(room));
     this.#outcomes = new OutcomeLog(deps);
+    this.#limit = new DurationLimit(deps.clock, deps.maxDurationMs, () => {
+      this.#state.apply({ type: 'stop', cause: 'max-duration' });
+    });
     this.#time = new TimeWatch(deps, () => this.#state.apply({ type: 'suspended' }));
   }
 
@@ -126,7 +129,7 @@ export class SessionRecorder {
     const { disk, recording } = this.#deps;
     disk.on('level', this.#onDisk);
     if (disk.level !== 'ample') this.#onDisk(disk.level, disk.freeBytes);
-    this.#limitDuration();
+    this.#limit.begin();
     let failure: { error: unknown } | undefined;
     const background = [this.#holdLoop(), this.#sampleLoop()].map((loop) =>
       loop.catch((error: unknown) => {
@@ -142,7 +145,7 @@ export class SessionRecorder {
       this.#over.abort();
       this.#state.wake();
       this.#time.stop();
-      this.#cancelMaxDuration?.();
+      this.#limit.end();
       await Promise.all(background);
     }
     if (failure) throw failure.error;
@@ -283,19 +286,7 @@ export class SessionRecorder {
     this.#roomSinceMs = null;
     this.#state.apply({ type: 'media' });
     this.#deps.recording.event('media', { variant: variant.id });
-    if (this.#hadMedia) return;
-    this.#hadMedia = true;
-    this.#limitDuration();
-  }
-
-  /** Counts anew from the first media: what is limited is the recording. */
-  #limitDuration(): void {
-    const { clock, maxDurationMs } = this.#deps;
-    this.#cancelMaxDuration?.();
-    if (maxDurationMs === null) return;
-    this.#cancelMaxDuration = clock.after(maxDurationMs, () => {
-      this.#state.apply({ type: 'stop', cause: 'max-duration' });
-    });
+    this.#limit.mediaCame();
   }
 
   readonly #onDisk = (level: DiskLevel, freeBytes: number): void => {
