@@ -24,6 +24,7 @@ import { preferringCodec, type Preferences } from '../variant/preferences.ts';
 import { rankVariants, type RankedVariant } from '../variant/rank.ts';
 import { variantsOf } from '../variant/variants-of.ts';
 import { chooseEngines } from './engine-choice.ts';
+import { FollowedHandles } from './followed-handle.ts';
 import type { RoomDeps } from './record-room.ts';
 import { SessionPictures } from './session-pictures.ts';
 
@@ -41,6 +42,9 @@ export interface Recorder {
   giveUp: () => void;
   close(): Promise<void>;
 }
+
+/** What hangs on the store that a creator is archived in. */
+type AtStore = Pick<RoomDeps, 'store' | 'pictures' | 'look'>;
 
 export interface ComposeOptions {
   config: Config;
@@ -70,13 +74,18 @@ export async function composeRecorder({
     logger: log,
   });
   const net = createNet({ mediaHosts: config.mediaHosts, proxy: config.proxy?.reveal() ?? null });
-  const stores = new Map<string, { store: Store; pictures: SessionPictures }>();
-  const at = (location: string): { store: Store; pictures: SessionPictures } => {
+  const stores = new Map<string, AtStore>();
+  const at = (location: string): AtStore => {
     const known = stores.get(location);
     if (known) return known;
     const adapter = openStore(location, { logger: log, clock, putsAtOnce: config.uploads });
     const store = answering(adapter, () => options.onAnswer?.(location));
-    const opened = { store, pictures: picturesIn(store) };
+    const followed = new FollowedHandles({ store, ask, log });
+    const opened: AtStore = {
+      store,
+      pictures: picturesIn(store),
+      look: (handle, signal) => followed.look(handle, signal),
+    };
     stores.set(location, opened);
     return opened;
   };
@@ -91,9 +100,9 @@ export async function composeRecorder({
   const giveUp = new AbortController();
   const rank = (room: LiveRoom, preferences = config.ranking): RankedVariant[] =>
     rankVariants(variantsOf(room.streams), preferences, { canRecord });
-  const look = async (handle: string, signal: AbortSignal): Promise<Look> => {
+  const ask = async (handle: string, calledNow: string, signal: AbortSignal): Promise<Look> => {
     try {
-      const seen = await lookup.look(handle, { signal, fresh: true });
+      const seen = await lookup.look(calledNow, { signal, fresh: true });
       options.onLookEnd?.(handle, seen);
       return seen;
     } catch (error) {
@@ -143,7 +152,6 @@ export async function composeRecorder({
       priority: 0,
     },
     openSource: (variant, signal) => openSource(variant, { media: net.media, clock, beat }, signal),
-    look,
     rank: rankBy(config.ranking),
     engineFor,
     giveUp: giveUp.signal,
@@ -167,7 +175,7 @@ export async function composeRecorder({
     storeAt: (location) => at(location).store,
     ledger: lookup.ledger,
     store: common.store,
-    look,
+    look: common.look,
     rank: (room) => rank(room),
     giveUp: () => giveUp.abort(gaveUp()),
     close: async () => {

@@ -98,6 +98,8 @@ export class SessionPictures {
     const creator = {
       format: 'livestow/1',
       handle,
+      // Another one than that of the folder, where the creator was renamed.
+      calledNow: profile.handle,
       platformUserId,
       displayName,
       updatedAt: isoUtc(clock.now()),
