@@ -52,7 +52,7 @@ const LEAST_RECORDED = 0.7;
 export async function measure(recorder: Recorder, plan: Plan): Promise<Measured> {
   const { streams, seconds, atOnce } = plan;
   const folder = await mkdtemp(join(plan.folder, `${recorder.name}-`));
-  const source = await Source.start(streams, atOnce, recorder.media ?? 'portrait');
+  const source = await Source.start(streams, { atOnce, media: recorder.media ?? 'portrait' });
   try {
     const startedAtMs = performance.now();
     const recording = await recorder.start(source, folder);

@@ -30,7 +30,7 @@ export interface Recording {
 
 const SEGMENT_SECONDS = 6;
 /** As `scripts/livestow` starts Node. */
-const AS_LAUNCHED = ['--max-semi-space-size=6', '--heap-growing-percent=200'];
+export const AS_LAUNCHED = ['--max-semi-space-size=6', '--heap-growing-percent=200'];
 /** What a process needs until nothing of its start is going on any more. */
 const SETTLE_MS = 5_000;
 

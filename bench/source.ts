@@ -29,11 +29,20 @@ export class Source {
     this.apiKey = told.apiKey;
   }
 
-  static async start(streams: number, atOnce: boolean, media: SourceMedia): Promise<Source> {
+  /** @param idle creators that are there and never go live */
+  static async start(
+    streams: number,
+    {
+      atOnce = false,
+      media = 'portrait',
+      idle = [],
+    }: { atOnce?: boolean; media?: SourceMedia; idle?: readonly string[] } = {},
+  ): Promise<Source> {
     const handles = Array.from({ length: streams }, (_, n) => `bench${n + 1}`);
     const spreadMs = atOnce ? 0 : SEGMENT_MS;
     const script = `${import.meta.dirname}/source-process.ts`;
-    const child = new TalkingChild(process.execPath, [script, handles.join(','), String(spreadMs), media]);
+    const args = [script, handles.join(','), String(spreadMs), media, idle.join(',')];
+    const child = new TalkingChild(process.execPath, args);
     return new Source(child, handles, await child.hear());
   }
 
