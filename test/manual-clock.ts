@@ -65,6 +65,13 @@ export class ManualClock implements Clock {
     return () => void this.#timers.delete(timer);
   }
 
+  /** How long until the first timer; null: there is none. */
+  get nextMs(): number | null {
+    let atMs = Infinity;
+    for (const timer of this.#timers) atMs = Math.min(atMs, timer.atMs);
+    return atMs === Infinity ? null : Math.max(0, atMs - this.#awakeMs);
+  }
+
   /** How long until each timer, ascending. */
   get pendingMs(): number[] {
     return [...this.#timers].map((timer) => timer.atMs - this.#awakeMs).toSorted((a, b) => a - b);

@@ -67,6 +67,8 @@ export interface DaemonOptions {
   clock: Clock;
   log: Logger;
   version: string;
+  /** What records; a simulated world has another. */
+  compose?: typeof composeRecorder;
 }
 
 interface DaemonParts {
@@ -160,13 +162,13 @@ export class Daemon {
 
   /** @throws SPOOL, CONFIG: nothing was begun then */
   static async open(options: DaemonOptions): Promise<Daemon> {
-    const { config, clock } = options;
+    const { config, clock, compose = composeRecorder } = options;
     await requireWritableSpool(config.spool);
     const roster = await Roster.open(config);
     const creditFile = await CreditFile.open(join(config.spool, DAEMON_FOLDER), options);
     const events = new EventLog(clock);
     const vitals = new Vitals(clock);
-    const recorder = await composeRecorder({
+    const recorder = await compose({
       ...options,
       ...vitals.taps,
       onGap: (handle, session, { from, to, ms, cause }) =>
