@@ -7,10 +7,10 @@ import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { LivestowError } from '../kernel/errors.ts';
 import { isMissing } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
-import { Timeline, type TimelineItem } from '../ingest/timeline.ts';
+import { Timeline } from '../ingest/timeline.ts';
 import { foldSession } from '../layout/fold.ts';
 import { sessionKeys } from '../layout/keys.ts';
-import { CORRECTION_MS, untoldGaps, untoldMs } from '../layout/untold.ts';
+import { untoldGaps } from '../layout/untold.ts';
 import type { EndCause } from '../model/causes.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
 import { FORMAT, type Gap, type JournalEntry, type Manifest } from '../model/manifest.ts';
@@ -247,6 +247,7 @@ async function beginTerm(
     mediaDueSinceMs: accountedMs.length > 0 ? Math.max(...accountedMs) : headFromMs,
     lastSegmentKey: last?.key ?? null,
     withheldBefore: withheldIn(earlier.entries),
+    told: before?.gaps ?? [],
     segmentDurationMs: settings.segmentDurationMs,
     engineFor: deps.engineFor,
     onGap: (gap) => deps.onGap?.(handle, session, gap),
@@ -352,14 +353,6 @@ async function resumeTail(
   const items = timeline.resume(tail.state, tail.units, closedDtsMs, closedSoundMs, nowMs);
   const endDtsMs = timeline.endDtsMs;
   if (endDtsMs !== null) recording.resumedUpTo(endDtsMs);
-  // A term that was killed before its first segment was closed may have told already what is missing before it.
-  const told = before?.gaps ?? [];
-  const news = items.flatMap((item): TimelineItem[] => {
-    if (item.kind !== 'gap') return [item];
-    const ms = untoldMs(item.fromMs, item.toMs, told);
-    if (ms === item.toMs - item.fromMs) return [item];
-    return ms < CORRECTION_MS ? [] : [{ ...item, fromMs: item.toMs - ms }];
-  });
-  await recording.take(news, tail.variant);
+  await recording.take(items, tail.variant);
   return tail.variant;
 }

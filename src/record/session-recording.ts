@@ -39,6 +39,8 @@ export interface SessionRecordingDeps {
   lastSegmentKey: string | null;
   /** An earlier term ended while the disk had no room for media. */
   withheldBefore: Withheld | null;
+  /** Gaps that earlier terms have told. */
+  told: readonly Gap[];
   segmentDurationMs: number;
   engineFor: (spec: EpochSpec, variant: VariantLabel) => Engine;
   /** Told of each gap once it is journaled. */

@@ -1,5 +1,6 @@
 /** The gaps of one term, as the journal has them: where each stands, and those at the term's head and end. */
 import { isoUtc } from '../kernel/clock.ts';
+import { CORRECTION_MS, untoldMs } from '../layout/untold.ts';
 import type { GapCause } from '../model/causes.ts';
 import type { Gap, JournalEntry } from '../model/manifest.ts';
 
@@ -13,6 +14,8 @@ export interface TermGapsOptions {
   lastSegmentKey: string | null;
   /** An earlier term ended while the disk had no room for media. */
   withheldBefore: Withheld | null;
+  /** Gaps that earlier terms have told; what they tell is not told again. */
+  told: readonly Gap[];
 }
 
 /** UTC milliseconds from and to which there was no room for media. */
@@ -77,6 +80,14 @@ export class TermGaps {
         ...this.between(lastMs, toMs, cause, after),
       ];
     }
+    const untold = untoldMs(fromMs, toMs, this.#options.told);
+    if (untold < toMs - fromMs) {
+      return untold < CORRECTION_MS ? [] : this.#gap(toMs - untold, toMs, cause, after);
+    }
+    return this.#gap(fromMs, toMs, cause, after);
+  }
+
+  #gap(fromMs: number, toMs: number, cause: GapCause, after: string | null): Gap[] {
     const ms = Math.round(toMs - fromMs);
     return ms > 0 ? [{ after, from: isoUtc(fromMs), to: isoUtc(fromMs + ms), ms, cause }] : [];
   }
@@ -133,8 +144,7 @@ export class TermGaps {
 
   /** For this cause up to where the disk had no room, and then for that. */
   #since(fromMs: number, toMs: number, cause: GapCause): Gap[] {
-    const { sinceMs = Infinity, cutMedia = false } = this.#withheld ?? {};
-    const turnMs = cutMedia ? fromMs : Math.max(fromMs, Math.min(toMs, sinceMs));
+    const turnMs = Math.max(fromMs, Math.min(toMs, this.#withheld?.sinceMs ?? Infinity));
     return [...this.between(fromMs, turnMs, cause), ...this.between(turnMs, toMs, 'disk-full')];
   }
 }

@@ -82,7 +82,10 @@ describe.each(['mpegts', 'fmp4'] as const)('%s', (container) => {
 
   test('a stopped ffmpeg (SIGSTOP) is found out and ended', { tags: 'engine-died' }, async () => {
     const { path, pidFile } = observedFfmpeg();
-    const recording = await beginRecording(units, { container, engine: { ffmpegPath: path, stallMs: 300 } });
+    const recording = await beginRecording(units, {
+      container,
+      engine: { ffmpegPath: path, stallMs: 1_000 },
+    });
     await feed(recording.sink, until(5_000));
     await recording.handedOver(1);
     const pid = pidIn(pidFile);

@@ -157,6 +157,7 @@ export class RecorderBench {
       mediaDueSinceMs: bench.clock.now(),
       lastSegmentKey: null,
       withheldBefore: null,
+      told: [],
       segmentDurationMs: 6_000,
       engineFor: () => bench.engine,
       signal: new AbortController().signal,

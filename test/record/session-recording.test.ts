@@ -36,6 +36,7 @@ async function bench({ dueBeforeMs = 0 }: { dueBeforeMs?: number | null } = {}) 
     mediaDueSinceMs: dueBeforeMs === null ? null : clock.now() - dueBeforeMs,
     lastSegmentKey: null,
     withheldBefore: null,
+    told: [],
     segmentDurationMs: SEGMENT_MS,
     engineFor: () => engine,
     signal: giveUp.signal,

@@ -27,6 +27,12 @@ const credits = (second: number): JournalEntry => ({
   lookups: 1,
 });
 
+const told = (gaps: ReturnType<TermGaps['end']>): string[] =>
+  gaps.map(
+    ({ from, to, cause }) =>
+      `${cause} ${(Date.parse(from) - BEGAN_MS) / 1_000} to ${(Date.parse(to) - BEGAN_MS) / 1_000}`,
+  );
+
 describe('a pause for want of room', () => {
   test.for<[what: string, entries: JournalEntry[], fromTo: [number, number] | null]>([
     ['that never was', [event(1, 'media'), credits(5)], null],
@@ -71,13 +77,8 @@ describe('a pause for want of room', () => {
       mediaDueSinceMs: BEGAN_MS + 2_000,
       lastSegmentKey: 'segments/0001-0001-000003.ts',
       withheldBefore: { ...WITHHELD, cutMedia },
+      told: [],
     });
-  const told = (gaps: ReturnType<TermGaps['end']>): string[] =>
-    gaps.map(
-      ({ from, to, cause }) =>
-        `${cause} ${(Date.parse(from) - BEGAN_MS) / 1_000} to ${(Date.parse(to) - BEGAN_MS) / 1_000}`,
-    );
-
   test('is told as that when the next term has media, and the rest as time without a recorder', () => {
     expect(told(termBehind(true).head(BEGAN_MS + 15_000, 'flv'))).toEqual([
       'disk-full 2 to 9',
@@ -100,7 +101,7 @@ describe('a pause for want of room', () => {
   });
 
   const first = (): TermGaps =>
-    new TermGaps({ mediaDueSinceMs: BEGAN_MS, lastSegmentKey: null, withheldBefore: null });
+    new TermGaps({ mediaDueSinceMs: BEGAN_MS, lastSegmentKey: null, withheldBefore: null, told: [] });
 
   test.for<[what: string, cutMedia: boolean, sinceS: number, liveUntilS: number, story: string[]]>([
     ['in which she was seen live', true, 20, 35, ['disk-full 20.2 to 35']],
@@ -126,5 +127,33 @@ describe('a pause for want of room', () => {
     expect(told(gaps.end(BEGAN_MS + 60_000, BEGAN_MS + 35_000, BEGAN_MS + 18_000))).toEqual([
       'disk-full 30 to 35',
     ]);
+  });
+
+  test('says nothing of what was missing before it', () => {
+    const gaps = first();
+    gaps.withhold(BEGAN_MS + 10_000, true);
+    expect(told(gaps.head(BEGAN_MS + 8_000, 'flv'))).toEqual(['found-late 0 to 8']);
+  });
+});
+
+describe('what an earlier term has told', () => {
+  const from = (second: number): number => BEGAN_MS + second * 1_000;
+  const behind = (fromS: number, toS: number): TermGaps =>
+    new TermGaps({
+      mediaDueSinceMs: from(2),
+      lastSegmentKey: 'segments/0001-0001-000003.ts',
+      withheldBefore: null,
+      told: [{ after: null, from: at(fromS), to: at(toS), ms: (toS - fromS) * 1_000, cause: 'disk-full' }],
+    });
+
+  test.for<[what: string, told: [number, number], gaps: [number, number][]]>([
+    ['all of it', [2, 8], []],
+    ['all of it but what a clock was corrected by', [2.05, 8], []],
+    ['its beginning', [2, 5], [[5, 8]]],
+    ['something else', [12, 15], [[2, 8]]],
+  ])('is not told again: %s', ([, [fromS, toS], gaps]) => {
+    expect(told(behind(fromS, toS).between(from(2), from(8), 'recorder-down'))).toEqual(
+      gaps.map(([a, b]) => `recorder-down ${a} to ${b}`),
+    );
   });
 });

@@ -7,6 +7,10 @@ import type { Range } from '../../src/sandbox/ranges.ts';
 /** How far a gap may lie from the hole; the sandbox sends every 40 ms, a beat is 200 ms, a GOP begins at a keyframe. */
 export const TOLERANCE_MS = 600;
 export const HLS_TOLERANCE_MS = 2_500;
+/** Until a recorder that was started again has media. */
+const BACK_MS = 1_500;
+/** More than what playlists list. */
+const WINDOW_MS = 40_000;
 
 /** What was done to a creator, and which gaps it explains. Wall clock. */
 export interface Deed {
@@ -26,10 +30,14 @@ export interface Deed {
   losesReceivedMs?: number;
   /** Until then nothing that came was read. */
   deafToMs?: number;
+  /** A playlist's window that reaches back over it: where what lies before it belongs nobody can tell. */
+  changesClock?: boolean;
 }
 
 export interface Circumstances {
   deeds: readonly Deed[];
+  /** Each kill, drain and freeze: what had come and was not read yet may be lost. */
+  cuts: readonly Deed[];
   lateMs: number;
   /** How far the recorder's wall clock may have been off. */
   clockOffMs: number;
@@ -41,10 +49,11 @@ export interface Circumstances {
  */
 export function toleranceOf(
   gap: Gap,
-  { epochs, gaps }: Manifest,
-  { deeds, lateMs, clockOffMs }: Circumstances,
+  manifest: Manifest,
+  { deeds, cuts, lateMs, clockOffMs }: Circumstances,
 ): number {
-  const isHls = epochs.some(({ variant }) => variant.protocol === 'hls');
+  const { gaps } = manifest;
+  const isHls = comesByHls(manifest);
   const tolerance = TOLERANCE_MS + lateMs + clockOffMs + (isHls ? HLS_TOLERANCE_MS : 0);
   const offMs = deeds
     .filter(
@@ -52,8 +61,24 @@ export function toleranceOf(
         deed.fromMs < Date.parse(gap.to) && gaps.some((each) => reachesInto(rangeOf(each), deed, tolerance)),
     )
     .map(({ replaysMs = 0 }) => replaysMs);
-  return tolerance + Math.max(0, ...offMs);
+  return tolerance + Math.max(0, ...offMs) + (isHls ? pauseMs(deeds, cuts, gap) : 0);
 }
+
+export const comesByHls = ({ epochs }: Manifest): boolean =>
+  epochs.some(({ variant }) => variant.protocol === 'hls');
+
+/** A recorder that came back while the source made nothing takes the newest of a playlist for made just then. */
+const pauseMs = (deeds: readonly Deed[], cuts: readonly Deed[], gap: Gap): number =>
+  Math.max(
+    0,
+    ...deeds
+      .filter(
+        (deed) =>
+          deed.pauses === true &&
+          cuts.some((cut) => cut.fromMs <= Date.parse(gap.to) && meets(deed, [cut.toMs, cut.toMs + BACK_MS])),
+      )
+      .map(({ fromMs, toMs }) => toMs - fromMs),
+  );
 
 /** What the CDN sent again lies in that, in part. */
 export const reachesInto = (
@@ -67,9 +92,11 @@ export const rangeOf = ({ from, to }: Gap): Range => [Date.parse(from), Date.par
 export function explains(gap: Gap, manifest: Manifest, { deeds }: Circumstances, tolerance: number): boolean {
   const own: Range = [Date.parse(gap.from) - tolerance, Date.parse(gap.to) + tolerance];
   const hole = holeOf(gap, manifest, tolerance);
-  return deeds.some(
-    (deed) => deed.causes.includes(gap.cause) && meets(deed, deed.losesReceivedMs === undefined ? own : hole),
-  );
+  return deeds.some((deed) => {
+    if (!deed.causes.includes(gap.cause)) return false;
+    if (deed.losesReceivedMs === undefined) return meets(deed, own);
+    return meets({ ...deed, fromMs: unreadSinceMs(deeds, deed) }, hole);
+  });
 }
 
 /** Since when nothing that came was kept by who was killed then. */
@@ -145,3 +172,7 @@ export const endsInPause = ({ deeds }: Circumstances, { after, to }: Gap, tolera
   deeds.some(
     (deed) => deed.pauses === true && meets(deed, [Date.parse(to) - tolerance, Date.parse(to) + tolerance]),
   );
+
+/** What lies in it came from a playlist that reached back over a change of the source's clock. */
+export const reachesOverClocks = ({ deeds }: Circumstances, [fromMs, toMs]: Range): boolean =>
+  deeds.some((deed) => deed.changesClock === true && meets(deed, [fromMs - WINDOW_MS, toMs + WINDOW_MS]));

@@ -12,6 +12,7 @@ import type { SandboxEvent, Truth } from '../../src/sandbox/ledger.ts';
 import { GOP_PICTURES, LOOP_PICTURES, pictureMs, PICTURES_PER_SECOND } from '../../src/sandbox/media/grid.ts';
 import { RangeSet, type Range } from '../../src/sandbox/ranges.ts';
 import {
+  comesByHls,
   endsInPause,
   explains,
   followsReplay,
@@ -21,11 +22,11 @@ import {
   lostSinceMs,
   rangeOf,
   reachesInto,
+  reachesOverClocks,
   toleranceOf,
   TOLERANCE_MS,
   wasLost,
   type Circumstances,
-  type Deed,
 } from './deeds.ts';
 import { segmentsOf, untrueObjects } from '../e2e/account.ts';
 import type { ArchiveCopy } from '../e2e/archive-copy.ts';
@@ -38,6 +39,11 @@ const KILL_LOSS_MS = 500;
 const JOIN_MS = 800;
 /** A term that finds nothing open in its tail begins with a keyframe: what a CDN begins with is in the archive twice. */
 const RESUMED_TWICE = 3 * GOP_PICTURES;
+/** Another quality begins with a keyframe of its own: what the one before had closed of that GOP is there twice. */
+const isOtherQuality = (before: Epoch | undefined, { variant }: Epoch): boolean =>
+  before !== undefined &&
+  (before.variant.qualityKey !== variant.qualityKey || before.variant.codecFamily !== variant.codecFamily);
+
 /** Pictures that are sent before ones that are shown earlier: a cut between them costs the later sent. */
 const REORDERED = 2;
 
@@ -47,8 +53,6 @@ export interface CreatorFacts extends Circumstances {
   events: readonly SandboxEvent[];
   /** Wall clock at which the sandbox's own began. */
   beganAtMs: number;
-  /** Wall clock of each kill and freeze: what had come and was not read yet may be lost. */
-  cutsMs: readonly Deed[];
 }
 
 export interface CreatorReckoning {
@@ -109,7 +113,7 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
     const [fromMs, toMs] = wallOf(aired, run);
     const isByHls = sum(new RangeSet([run]).minus(sentByFlv)) === sum([run]);
     const keptMs = KILL_LOSS_MS + facts.lateMs + (isByHls ? HLS_TOLERANCE_MS : 0);
-    const isCut = facts.cutsMs.some(
+    const isCut = facts.cuts.some(
       (cut) => fromMs >= lostSinceMs(facts, cut) - keptMs && toMs <= cut.toMs + tolerance,
     );
     const isTold = undeclared([fromMs, toMs], gaps).length === 0;
@@ -188,7 +192,7 @@ async function readSession(folder: string, path: string, aired: readonly Aired[]
   const order = await decodeOrderOf(manifest.container === 'fmp4' ? 'hevc' : 'small');
   const places = new RangeSet();
   let repeats = 0;
-  for (const epoch of manifest.epochs) {
+  for (const [index, epoch] of manifest.epochs.entries()) {
     const segments = segmentsOf(manifest, epoch);
     const { pictures, errors } = await readPictures(pathsOf(folder, epoch, segments));
     // Pictures that overlap at a cut: raw output can't say so, players show one after the other.
@@ -201,15 +205,18 @@ async function readSession(folder: string, path: string, aired: readonly Aired[]
     const said = segments.reduce((sum, segment) => sum + segment.pictures, 0);
     if (said !== numbers.length) problems.push(`${session}: ${said} pictures said, ${numbers.length} there`);
     let at = 0;
-    let isResuming = epoch.term > 1 && epoch.epoch === 1;
+    const before = manifest.epochs[index - 1];
+    const mostTwice =
+      epoch.term > 1 && epoch.epoch === 1 ? RESUMED_TWICE : isOtherQuality(before, epoch) ? GOP_PICTURES : 0;
+    let isAtHead = true;
     for (const segment of segments) {
       const near = numberNear(aired, Date.parse(segment.startsAt));
       for (const [i, number] of numbers.slice(at, at + segment.pictures).entries()) {
         if (number === GARBLED) continue;
         const place = order.placeOf(straight(number, near));
         const isRepeated = places.has(place);
-        isResuming &&= isRepeated && at + i < RESUMED_TWICE;
-        if (isRepeated && !isResuming) repeats += 1;
+        isAtHead &&= isRepeated && at + i < mostTwice;
+        if (isRepeated && !isAtHead) repeats += 1;
         places.add(place);
       }
       at += segment.pictures;
@@ -283,6 +290,7 @@ function falseGaps(
     const isMisplaced =
       isMistimed(facts, [fromMs, toMs], tolerance) ||
       endsInPause(facts, gap, tolerance) ||
+      (comesByHls(manifest) && reachesOverClocks(facts, [fromMs, toMs])) ||
       facts.deeds.some((deed) => reachesInto([fromMs, toMs], deed, tolerance));
     if (inner[1] > inner[0] && !isUndated && !isMisplaced) {
       const there = new RangeSet([inner]).size - sum(new RangeSet([inner]).minus(places));

@@ -81,7 +81,7 @@ async function report(
         events: world.sandbox.events,
         beganAtMs: world.beganAtMs,
         deeds: deeds.get(handle) ?? [],
-        cutsMs: cuts.get(handle) ?? [],
+        cuts: cuts.get(handle) ?? [],
         lateMs,
         clockOffMs: world.clocks.has(handle) ? CLOCK_OFF_MS : 0,
       }),

@@ -106,6 +106,7 @@ export class Weather {
           causes,
           mistimed: fault.type === 'loop',
           pauses: fault.type === 'stall' && fault.scope === 'source',
+          changesClock: fault.type === 'jump',
           // Whole ones, behind the one that is open.
           ...(fault.type === 'replay' ? { replaysMs: ((fault.gops ?? 1) + 1) * GOP_MS } : {}),
         });
