@@ -31,19 +31,21 @@ export class Pace {
     const owedMs = Math.max(0, this.#freeAtMs - nowMs);
     const owedBytes = (owedMs * (this.#bytesPerSecond ?? 0)) / 1_000;
     this.#bytesPerSecond = rate;
-    this.#freeAtMs = nowMs + this.#costMs(owedBytes);
+    this.#freeAtMs = rate === null ? -Infinity : nowMs + costMs(owedBytes, rate);
   }
 
-  /** Monotonic. */
+  /** When all is, or was, paid off, monotonic; -Infinity: it never had to be. */
   get freeAtMs(): number {
     return this.#freeAtMs;
   }
 
   /** @returns lets off what is still owed of it: it did not go */
   pay(bytes: number): () => void {
+    if (this.#bytesPerSecond === null) return () => {};
     const payment = (this.#payments += 1);
-    const before = Math.max(this.#freeAtMs, this.#clock.monotonic() - SLACK_MS);
-    this.#freeAtMs = before + this.#costMs(bytes);
+    const before = this.#freeAtMs;
+    this.#freeAtMs =
+      Math.max(before, this.#clock.monotonic() - SLACK_MS) + costMs(bytes, this.#bytesPerSecond);
     return () => {
       // Others began since: it is paid off.
       if (this.#payments === payment) this.#freeAtMs = before;
@@ -59,9 +61,7 @@ export class Pace {
     }
     this.pay(bytes);
   }
-
-  /** Whole: a timer's fraction of a millisecond is not worth another one. */
-  #costMs(bytes: number): number {
-    return this.#bytesPerSecond === null ? 0 : Math.ceil((bytes * 1_000) / this.#bytesPerSecond);
-  }
 }
+
+/** Whole: a timer's fraction of a millisecond is not worth another one. */
+const costMs = (bytes: number, bytesPerSecond: number): number => Math.ceil((bytes * 1_000) / bytesPerSecond);
