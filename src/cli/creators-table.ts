@@ -48,11 +48,15 @@ export function overview(
 }
 
 /** What matters most comes first: a narrow terminal cuts the end off. */
-function about({ version, uptimeMs, isEnding, recordings, credits, spool, uploads }: Status): string {
-  const { running, waiting, most } = recordings;
+function about({ version, uptimeMs, isEnding, recordings, load, credits, spool, uploads }: Status): string {
+  const { running, waiting, most, heldBy } = recordings;
+  const waitingFor = heldBy === null || heldBy === 'places' ? '' : ` for ${heldBy}`;
   return [
     `livestow ${version}${isEnding ? ', ending' : ''}`,
-    `recording ${running}${most === null ? '' : ` of ${most}`}${waiting === 0 ? '' : `, ${waiting} wait`}`,
+    `recording ${running}${most === null ? '' : ` of ${most}`}${waiting === 0 ? '' : `, ${waiting} wait${waitingFor}`}`,
+    ...limited('cpu', load.cpuShare, (share) => `${Math.round(share * 100)} %`),
+    ...limited('down', load.downloadBytesPerSecond, formatRate),
+    ...limited('up', load.uploadBytesPerSecond, formatRate),
     `shipped ${formatBytes(uploads.shippedBytes)}`,
     ...(uploads.storeTakes ? [] : ['the store takes nothing']),
     `spool ${formatBytes(spool.bytes)}${spool.freeBytes === null ? '' : `, ${formatBytes(spool.freeBytes)} free`}`,
@@ -60,6 +64,17 @@ function about({ version, uptimeMs, isEnding, recordings, credits, spool, upload
     `up ${formatDuration(Math.floor(uptimeMs / unitOf(uptimeMs)) * unitOf(uptimeMs))}`,
   ].join(' · ');
 }
+
+/** `cpu 63 % of 80 %`; nothing where there is no limit. */
+function limited(
+  what: string,
+  { used, most }: Status['load']['cpuShare'],
+  show: (value: number) => string,
+): string[] {
+  return most === null ? [] : [`${what} ${used === null ? '?' : show(used)} of ${show(most)}`];
+}
+
+const formatRate = (bytesPerSecond: number): string => `${formatBytes(Math.round(bytesPerSecond))}/s`;
 
 function row(creator: CreatorStatus, nowMs: number): string[] {
   const { handle, state, recording } = creator;

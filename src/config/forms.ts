@@ -30,6 +30,30 @@ export const byteSize = z
     return z.NEVER;
   });
 
+/** Bytes in a second. */
+export const byteRate = z
+  .string()
+  .meta({ examples: ['20MB/s', '2.5MiB'] })
+  .transform((text, context) => {
+    const bytes = parseByteSize(text.replace(/ ?\/ ?s$/i, ''));
+    if (bytes !== undefined && bytes > 0) return bytes;
+    context.addIssue({ code: 'custom', message: 'not a size in a second' });
+    return z.NEVER;
+  });
+
+export const BYTE_RATE_FORM = 'a size in a second: a number and a unit, such as 20MB/s, 2.5MiB/s or 800kB';
+
+/** As a share, 0 to 1. */
+export const percentage = z
+  .string()
+  .meta({ examples: ['80%'] })
+  .transform((text, context) => {
+    const percent = Number(/^(\d+(?:\.\d+)?) ?%$/.exec(text.trim())?.[1] ?? Number.NaN);
+    if (percent >= 1 && percent <= 100) return percent / 100;
+    context.addIssue({ code: 'custom', message: 'not a percentage from 1% to 100%' });
+    return z.NEVER;
+  });
+
 export const url = (...protocols: string[]) =>
   z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol.slice(0, -1)));
 

@@ -11,28 +11,12 @@ import { Secret } from '../kernel/secret.ts';
 import { webhookSchema, type Webhook } from '../notify/webhook-config.ts';
 import { timeZoneSchema } from '../schedule/time-zone.ts';
 import { preferencesSchema, type Preferences } from '../variant/preferences.ts';
+import { about, type SettingAbout } from './about.ts';
 import { creatorsSchema, groupsSchema, type CreatorEntry, type CreatorSettings } from './creators.ts';
 import { jobsSchema, type JobSettings, type Jobs } from './jobs.ts';
 import { byteSize, duration, DURATION_FORM, hosts, url, wholeNumber } from './forms.ts';
+import { limitSettings } from './limits.ts';
 import { parseListenAddress, type ListenAddress } from './listen-address.ts';
-
-export interface SettingAbout {
-  description: string;
-  /** What a good value looks like; completes "is not …". */
-  form: string;
-  /** Absent: the config file only. */
-  env?: string;
-  /** Absent: no flag, because command lines are seen by other users of the machine. */
-  flag?: string;
-  /** How the value is called in `--flag <value>`. */
-  value?: string;
-  /** For the commented example, where there is no default. */
-  example?: string;
-  /** Never quoted back. */
-  secret?: boolean;
-}
-
-const about = z.registry<SettingAbout>();
 
 export const settingsSchema = z.strictObject({
   apiKey: z
@@ -192,27 +176,12 @@ export const settingsSchema = z.strictObject({
     value: 'n',
     example: '20000',
   }),
-  recordings: wholeNumber(1, 10_000).optional().register(about, {
-    description:
-      'How many broadcasts are recorded at once; others wait, those of the highest priority first. Without it there is no limit.',
-    form: 'a whole number of at least 1',
-    env: 'LIVESTOW_RECORDINGS',
-    flag: '--recordings',
-    value: 'n',
-    example: '60',
-  }),
+  ...limitSettings,
   webhooks: z.array(webhookSchema).prefault([]).register(about, {
     description:
       'Who is told of what happens: maps of a url, and where wanted a name, events, creators, shape (json, discord, slack or ntfy), secret and headers.',
     form: 'a list of maps with a url',
     secret: true,
-  }),
-  uploads: wholeNumber(1, 64).prefault(8).register(about, {
-    description: 'How many objects are sent to the store at once.',
-    form: 'a whole number from 1 to 64',
-    env: 'LIVESTOW_UPLOADS',
-    flag: '--uploads',
-    value: 'n',
   }),
   listen: z
     .string()
@@ -318,8 +287,14 @@ export interface Config {
   creditsPerDay: number | null;
   /** At once; null: any number. */
   recordings: number | null;
-  webhooks: readonly Webhook[];
+  /** Null: no limit. */
+  downloadBytesPerSecond: number | null;
+  /** How much of all cores may be in use, 0 to 1; null: no limit. */
+  cpuShare: number | null;
   uploads: number;
+  /** Null: no limit. */
+  uploadBytesPerSecond: number | null;
+  webhooks: readonly Webhook[];
   /** Null: no HTTP. */
   listen: ListenAddress | null;
   token: Secret | null;
@@ -363,8 +338,11 @@ export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string
     ),
     creditsPerDay: settings.creditsPerDay ?? null,
     recordings: settings.recordings ?? null,
-    webhooks: settings.webhooks,
+    downloadBytesPerSecond: settings.downloadBandwidth ?? null,
+    cpuShare: settings.cpu ?? null,
     uploads: settings.uploads,
+    uploadBytesPerSecond: settings.uploadBandwidth ?? null,
+    webhooks: settings.webhooks,
     listen: settings.listen === 'off' ? null : settings.listen,
     token: settings.token ?? null,
     logLevel: settings.logLevel,

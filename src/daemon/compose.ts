@@ -23,6 +23,7 @@ import type { Store } from '../store/store.ts';
 import { preferringCodec, type Preferences } from '../variant/preferences.ts';
 import { rankVariants, type RankedVariant } from '../variant/rank.ts';
 import { variantsOf } from '../variant/variants-of.ts';
+import { countedSource } from './counted-source.ts';
 import { chooseEngines } from './engine-choice.ts';
 import { FollowedHandles } from './followed-handle.ts';
 import type { RoomDeps } from './record-room.ts';
@@ -53,6 +54,8 @@ export interface ComposeOptions {
   version: string;
   maxDurationMs?: number | null;
   onShipped?: (key: string, tookMs: number, bytes: number) => void;
+  /** Told of the bytes of all media, as they come. */
+  onReceived?: (bytes: number) => void;
   /** Told of every look's end. */
   onLookEnd?: (handle: string, outcome: Look | Error) => void;
   /** Told whenever the store at this location answers. */
@@ -132,7 +135,12 @@ export async function composeRecorder({
   const deps: RoomDeps = {
     spoolRoot: config.spool,
     ...common,
-    uploads: new Uploads({ atOnce: config.uploads, clock, log }),
+    uploads: new Uploads({
+      atOnce: config.uploads,
+      bytesPerSecond: config.uploadBytesPerSecond,
+      clock,
+      log,
+    }),
     disk: new DiskGuard({
       folder: config.spool,
       reserveBytes: config.diskReserveBytes,
@@ -151,7 +159,8 @@ export async function composeRecorder({
       maxDurationMs: options.maxDurationMs ?? null,
       priority: 0,
     },
-    openSource: (variant, signal) => openSource(variant, { media: net.media, clock, beat }, signal),
+    openSource: (variant, signal) =>
+      countedSource(openSource(variant, { media: net.media, clock, beat }, signal), options.onReceived),
     rank: rankBy(config.ranking),
     engineFor,
     giveUp: giveUp.signal,

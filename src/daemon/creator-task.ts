@@ -18,12 +18,19 @@ import type { Cadence } from '../watch/cadence.ts';
 import type { NextLook } from '../watch/planned-cadence.ts';
 import type { Watcher } from '../watch/watcher.ts';
 import type { EventLog } from './event-log.ts';
+import type { LoadLimit } from './load-watch.ts';
 import { recordCreator } from './record-creator.ts';
 import type { LiveSession, RoomDeps, RoomOutcome } from './record-room.ts';
 import { statusOf } from './creator-status.ts';
 
 /** Between runs that fail, in a row. */
 const PAUSES_MS = [10_000, 30_000, 60_000, 5 * 60_000, 15 * 60_000];
+/** For what one waits that is live. */
+const WAITS_FOR: Record<LoadLimit | 'places', string> = {
+  places: 'as many are recorded as may be at once',
+  bandwidth: 'there is no room below the limit downloadBandwidth',
+  cpu: 'the machine is too busy, by the limit cpu',
+};
 /** Somebody may set the clock, or the machine sleep: windows are asked again so often while it is recorded. */
 const WINDOW_LOOK_MS = 60_000;
 
@@ -32,7 +39,7 @@ export interface CreatorTaskDeps {
   log: Logger;
   events: EventLog;
   /** Of recordings. */
-  slots: Places;
+  slots: Places<LoadLimit>;
   /** For windows that name none. */
   timeZone: string;
   depsFor: (creator: CreatorInForce) => RoomDeps;
@@ -221,7 +228,8 @@ export class CreatorTask {
             const { priority } = this.#creator;
             const onWait = (): void => {
               this.#isQueued = true;
-              log.warn({ handle }, 'live, and waiting: as many are recorded as may be at once');
+              const heldBy = slots.heldBy ?? 'places';
+              log.warn({ handle, heldBy }, `live, and waiting: ${WAITS_FOR[heldBy]}`);
             };
             return await slots.take(signal, { priority, onWait });
           } finally {

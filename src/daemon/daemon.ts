@@ -30,6 +30,7 @@ import { CreditWatch } from './credit-watch.ts';
 import { EventLog } from './event-log.ts';
 import { Fleet, type RosterChange } from './fleet.ts';
 import { Habits } from './habits.ts';
+import { LoadWatch, type Load, type LoadLimit } from './load-watch.ts';
 import { recoverSpool } from './recover.ts';
 import { Roster } from './roster.ts';
 import { ScheduledJobs } from './scheduled-jobs.ts';
@@ -88,7 +89,8 @@ export class Daemon {
   readonly #fleet: Fleet;
   readonly #planner: LookPlanner;
   readonly #habits: Habits;
-  readonly #slots: Places;
+  readonly #slots: Places<LoadLimit>;
+  readonly #loadWatch: LoadWatch;
   /** Those who are looked at by the plan. */
   readonly #planned = new Map<string, { priority: number; windows: RecordingWindows | null }>();
   readonly #jobs: ScheduledJobs;
@@ -111,6 +113,15 @@ export class Daemon {
     this.vitals = vitals;
     this.#habits = new Habits(clock);
     this.#slots = new Places(config.recordings);
+    this.#loadWatch = new LoadWatch(
+      {
+        clock,
+        places: this.#slots,
+        receivedBytes: () => vitals.receivedBytes,
+        shippedBytes: () => vitals.shipped.bytes,
+      },
+      config,
+    );
     this.#planner = new LookPlanner({
       clock,
       budgetPerDay: config.creditsPerDay ?? Infinity,
@@ -151,8 +162,9 @@ export class Daemon {
       env: process.env,
       watched: () => roster.all,
       report: (event) => events.report(event),
-      giveWay: async (signal) => {
+      giveWay: async (signal, bytes) => {
         while (this.#isBehind) await clock.delay(BEHIND_LOOK_MS, signal);
+        if (bytes > 0) await recorder.deps.uploads.pace.turn(bytes, signal);
       },
     });
     events.on('event', (event) => {
@@ -200,8 +212,12 @@ export class Daemon {
     return this.#recorder;
   }
 
-  get slots(): Places {
+  get slots(): Places<LoadLimit> {
     return this.#slots;
+  }
+
+  get load(): Load {
+    return this.#loadWatch.load;
   }
 
   /** It takes no orders any more. */
@@ -244,6 +260,8 @@ export class Daemon {
     this.#config = { ...config, ...kept };
     this.#roster.config = this.#config;
     this.#slots.most = this.#config.recordings;
+    this.#loadWatch.limits = this.#config;
+    this.#recorder.deps.uploads.bytesPerSecond = this.#config.uploadBytesPerSecond;
     const jobs = this.#jobs.runner.apply(this.#config.jobs);
     this.#webhooks.configure(this.#config.webhooks);
     return { change: this.apply(), jobs, waiting };
@@ -263,6 +281,7 @@ export class Daemon {
 
   async close(): Promise<void> {
     this.#over.abort();
+    this.#loadWatch.close();
     await this.#jobs.runner.end();
     this.#jobs.close();
     await this.#creditFile.close();

@@ -1,14 +1,15 @@
-/** What the daemon notes of itself for its health and metrics: how looks end, what was shipped, when a store answered. */
+/** What the daemon notes of itself for its health and metrics: how looks end, what came, what was shipped, when a store answered. */
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError } from '../kernel/errors.ts';
 import type { Look } from '../model/look.ts';
 import type { ComposeOptions } from './compose.ts';
 
-type Taps = Required<Pick<ComposeOptions, 'onLookEnd' | 'onShipped' | 'onAnswer'>>;
+type Taps = Required<Pick<ComposeOptions, 'onLookEnd' | 'onShipped' | 'onAnswer' | 'onReceived'>>;
 
 export class Vitals {
   readonly looks = { live: 0, offline: 0, notFound: 0, failed: 0 };
   readonly shipped = { objects: 0, bytes: 0 };
+  receivedBytes = 0;
   readonly taps: Taps;
   /** Told of every answered look, a watch's or a recording's. */
   onCharged: (handle: string, credits: number) => void = () => {};
@@ -26,6 +27,9 @@ export class Vitals {
       onShipped: (_key, _tookMs, bytes) => {
         this.shipped.objects += 1;
         this.shipped.bytes += bytes;
+      },
+      onReceived: (bytes) => {
+        this.receivedBytes += bytes;
       },
       onAnswer: (location) => this.#answeredAtMs.set(location, clock.monotonic()),
     };

@@ -73,7 +73,7 @@ export class WebView implements DaemonView {
   }
 
   async status(): Promise<Status> {
-    const { credits, slots, vitals, recorder, config, isEnding } = this.#daemon;
+    const { credits, slots, load, vitals, recorder, config, isEnding } = this.#daemon;
     const { clock, version } = this.#options;
     const { uploads } = recorder.deps;
     const creators: Status['creators'] = {};
@@ -86,7 +86,14 @@ export class WebView implements DaemonView {
       creators,
       credits: { ...credits, charged: recorder.ledger.total.charged },
       looks: { ...vitals.looks },
-      recordings: { running: slots.taken, waiting: slots.waiting, most: slots.most },
+      recordings: {
+        running: slots.taken,
+        waiting: slots.waiting,
+        most: slots.most,
+        heldBy: slots.heldBy,
+        receivedBytes: vitals.receivedBytes,
+      },
+      load,
       uploads: {
         running: uploads.running,
         waiting: uploads.waiting,

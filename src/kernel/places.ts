@@ -8,21 +8,42 @@ export interface Place {
   release: () => void;
 }
 
-export class Places {
+/** @typeParam Why what else than their number may hold places back */
+export class Places<Why extends string = never> {
   readonly #queue: PQueue;
+  #most: number | null;
+  /** How many there may be for now, those that are taken included. */
+  #cap: { places: number; why: Why } | null = null;
 
   /** @param most null: any number */
   constructor(most: number | null) {
+    this.#most = most;
     this.#queue = new PQueue({ concurrency: most ?? Infinity });
   }
 
   /** Takes effect for those who come next; nobody is sent away. */
   set most(most: number | null) {
-    this.#queue.concurrency = most ?? Infinity;
+    this.#most = most;
+    this.#settle();
   }
 
   get most(): number | null {
-    return Number.isFinite(this.#queue.concurrency) ? this.#queue.concurrency : null;
+    return this.#most;
+  }
+
+  /**
+   * Beside `most`: only so many more may come until this is called again, and a place that is given back meanwhile is not
+   * taken by another. One may always be taken.
+   */
+  admit(more: number, why: Why): void {
+    this.#cap = { places: this.taken + more, why };
+    this.#settle();
+  }
+
+  /** As many as there are places, again. */
+  admitAll(): void {
+    this.#cap = null;
+    this.#settle();
   }
 
   get taken(): number {
@@ -31,6 +52,12 @@ export class Places {
 
   get waiting(): number {
     return this.#queue.size;
+  }
+
+  /** What those who wait are waiting for; null: nobody waits. */
+  get heldBy(): Why | 'places' | null {
+    if (this.waiting === 0) return null;
+    return this.#cap === null || this.taken >= (this.#most ?? Infinity) ? 'places' : this.#cap.why;
   }
 
   /** Rejects with the signal's reason while it waits. */
@@ -43,6 +70,7 @@ export class Places {
       async () => {
         take();
         await released;
+        this.#withdraw();
       },
       { priority, signal: waiting.signal },
     );
@@ -56,5 +84,16 @@ export class Places {
       throw error;
     }
     return { hasWaited, release };
+  }
+
+  /** The place that is being given back, as long as there is a cap. */
+  #withdraw(): void {
+    if (this.#cap === null) return;
+    this.#cap.places -= 1;
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.#queue.concurrency = Math.max(1, Math.min(this.#most ?? Infinity, this.#cap?.places ?? Infinity));
   }
 }

@@ -27,7 +27,7 @@ export const creatorStatusSchema = z.object({
       'leaving',
     ])
     .describe(
-      'watching: looked at by the plan. closed: outside its windows. queued: live, and as many are recorded as may be at once. holding: recorded, and no media comes. finishing: over, not yet sealed. failing: see problem. leaving: removed, its recording goes on to its end.',
+      'watching: looked at by the plan. closed: outside its windows. queued: live, and waits for a place (recordings.heldBy of the status says why). holding: recorded, and no media comes. finishing: over, not yet sealed. failing: see problem. leaving: removed, its recording goes on to its end.',
     ),
   windows: z.string().nullable().describe('For people: when they open or close next.'),
   nextLookAt: z.iso.datetime().nullable(),

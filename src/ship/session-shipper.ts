@@ -170,7 +170,9 @@ export class SessionShipper {
   async #shipObject({ key, bytes, sha256 }: SpooledObject, since: number): Promise<boolean> {
     const { spool, store, clock, signal, log, onShipped } = this.#deps;
     const object: LocalObject = { key: `${this.#prefix}${key}`, path: spool.pathOf(key), bytes, sha256 };
-    const outcome = await this.#upload(`shipping ${object.key}`, () => shipObject(object, store, signal));
+    const outcome = await this.#upload(`shipping ${object.key}`, bytes, () =>
+      shipObject(object, store, signal),
+    );
     if (outcome === 'shipped' || outcome === 'held') {
       this.progress.shippedObjects += 1;
       this.progress.shippedBytes += object.bytes;

@@ -10,11 +10,14 @@
  *   oldest first.
  * - **An object that fails again although another went up meanwhile is itself the trouble.** Its failures say nothing of
  *   the store any more. It is tried for ever, but behind all others, and no two such at once.
+ * - **Below a bandwidth**, where there is one: each waits until the bytes of those before are paid off (`pace.ts`). A try
+ *   that failed does not count.
  */
 import { backoffMs, type Backoff } from '../kernel/backoff.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { Pace } from './pace.ts';
 
 /** Between the tries of one object, and between those at a store that is away. */
 export const OUTAGE: Backoff = { baseMs: 500, maxMs: 30_000 };
@@ -23,14 +26,16 @@ const AWAY_AFTER = 4;
 const OTHER_EACH = 4;
 
 /**
- * Repeats the step, when it is its turn, until it succeeds. Rejects with the reason of the session's signal, and with
- * what is no LivestowError.
+ * Repeats the step, which sends so many bytes, when it is its turn, until it succeeds. Rejects with the reason of the
+ * session's signal, and with what is no LivestowError.
  */
-export type UploadInTurn = <T>(doing: string, step: () => Promise<T>) => Promise<T>;
+export type UploadInTurn = <T>(doing: string, bytes: number, step: () => Promise<T>) => Promise<T>;
 
 export interface UploadsDeps {
   /** How many at once. */
   atOnce: number;
+  /** In the mean; without it any number. */
+  bytesPerSecond?: number | null;
   clock: Clock;
   log: Logger;
 }
@@ -38,6 +43,7 @@ export interface UploadsDeps {
 interface Upload {
   readonly lane: Lane;
   readonly doing: string;
+  readonly bytes: number;
   readonly step: () => Promise<unknown>;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -76,6 +82,8 @@ const older = (a: Upload | undefined, b: Upload | undefined): Upload | undefined
   a && b ? (a.age < b.age ? a : b) : (a ?? b);
 
 export class Uploads {
+  /** Others who send may keep to it too. */
+  readonly pace: Pace;
   readonly #deps: UploadsDeps;
   /** Those with something that waits, and what takes each off its signal; whose turn it is comes first. */
   readonly #lanes = new Map<Lane, () => void>();
@@ -92,6 +100,12 @@ export class Uploads {
 
   constructor(deps: UploadsDeps) {
     this.#deps = deps;
+    this.pace = new Pace(deps.clock, deps.bytesPerSecond ?? null);
+  }
+
+  set bytesPerSecond(rate: number | null) {
+    this.pace.bytesPerSecond = rate;
+    this.#pump();
   }
 
   get running(): number {
@@ -113,12 +127,13 @@ export class Uploads {
   /** For one session. What waits of it is rejected as soon as its signal aborts. */
   session(signal: AbortSignal): UploadInTurn {
     const lane: Lane = { signal, untried: [], failed: [], troubled: [] };
-    return <T>(doing: string, step: () => Promise<T>) =>
+    return <T>(doing: string, bytes: number, step: () => Promise<T>) =>
       new Promise<T>((resolve, reject) => {
         signal.throwIfAborted();
         lane.untried.push({
           lane,
           doing,
+          bytes,
           step,
           resolve: resolve as (value: unknown) => void,
           reject,
@@ -174,6 +189,7 @@ export class Uploads {
 
   #take(): Upload | undefined {
     const nowMs = this.#deps.clock.monotonic();
+    if (nowMs < this.pace.freeAtMs) return undefined;
     if (this.#isFull || (this.#isAway && nowMs < this.#nextTryAtMs)) return undefined;
     const next = (this.#isAway ? this.#telling() : this.#oldestDue(nowMs)) ?? this.#troubleDue(nowMs);
     if (!next) return undefined;
@@ -223,10 +239,12 @@ export class Uploads {
     if (isTrouble) this.#isTroubleRunning = true;
     if (this.#isAway) this.#triesWhileAway += 1;
     upload.tries += 1;
+    const giveBack = this.pace.pay(upload.bytes);
     try {
       resolve(await step());
       this.#succeeded();
     } catch (error) {
+      giveBack();
       if (lane.signal.aborted) reject(lane.signal.reason);
       // A bug is no outage: repeating it would hide it for ever.
       else if (!isLivestowError(error)) reject(error);
@@ -268,13 +286,14 @@ export class Uploads {
   /** When there will be something to do that nothing else sets off. */
   #wakeAtMs(): number {
     if (this.#isFull) return Infinity;
+    const soonestMs = Math.max(this.pace.freeAtMs, this.#isAway ? this.#nextTryAtMs : 0);
     let wakeAtMs = Infinity;
     for (const { untried, failed, troubled } of this.#lanes.keys()) {
-      if (this.#isAway && untried.length + failed.length > 0) return this.#nextTryAtMs;
+      if (untried.length > 0 || (this.#isAway && failed.length > 0)) return soonestMs;
       for (const upload of failed) wakeAtMs = Math.min(wakeAtMs, this.#dueAtMs(upload));
       if (this.#isTroubleRunning) continue;
       for (const { dueAtMs } of troubled) wakeAtMs = Math.min(wakeAtMs, dueAtMs);
     }
-    return this.#isAway ? Math.max(wakeAtMs, this.#nextTryAtMs) : wakeAtMs;
+    return Math.max(wakeAtMs, soonestMs);
   }
 }

@@ -9,7 +9,7 @@ import type { CreatorStatus } from '../model/creator-status.ts';
 import { GAP_CAUSES } from '../model/causes.ts';
 import type { LivestowEvent } from '../model/event.ts';
 import type { DaemonView } from './daemon-view.ts';
-import type { Status } from './schemas.ts';
+import { statusSchema, type Status } from './schemas.ts';
 
 /** Of the library's own: gauges that are named like counters. */
 const MISNAMED = [
@@ -19,6 +19,7 @@ const MISNAMED = [
 ];
 
 const STATES = creatorStatusSchema.shape.state.options;
+const HELD_BY = statusSchema.shape.recordings.shape.heldBy.unwrap().options;
 
 export class Metrics {
   readonly #daemon: DaemonView;
@@ -99,6 +100,39 @@ export class Metrics {
       'livestow_recordings_limit',
       'Broadcasts that may be recorded at once; +Inf without a limit.',
       ({ recordings }) => recordings.most ?? Infinity,
+    );
+    const held = this.#gauge(
+      'livestow_recordings_held',
+      'Whether creators wait for this limit: of places, of bandwidth or of CPU.',
+      ['by'],
+    );
+    this.#readings.push(({ recordings: { heldBy } }) => {
+      for (const by of HELD_BY) held.set({ by }, Number(heldBy === by));
+    });
+    this.#total(
+      'livestow_received_bytes_total',
+      'Bytes of media that came.',
+      ({ recordings }) => recordings.receivedBytes,
+    );
+    this.#reading(
+      'livestow_download_limit_bytes',
+      'Bytes that recordings may receive in a second; +Inf without a limit.',
+      ({ load }) => load.downloadBytesPerSecond.most ?? Infinity,
+    );
+    this.#reading(
+      'livestow_upload_limit_bytes',
+      'Bytes that may go up to stores in a second; +Inf without a limit.',
+      ({ load }) => load.uploadBytesPerSecond.most ?? Infinity,
+    );
+    this.#reading(
+      'livestow_cpu_ratio',
+      'How much of all cores is in use; NaN when nothing has a limit.',
+      ({ load }) => load.cpuShare.used ?? Number.NaN,
+    );
+    this.#reading(
+      'livestow_cpu_limit_ratio',
+      'How much of all cores may be in use for another recording to begin; +Inf without a limit.',
+      ({ load }) => load.cpuShare.most ?? Infinity,
     );
     this.#reading('livestow_uploads', 'Objects on their way to the store.', ({ uploads }) => uploads.running);
     this.#reading(

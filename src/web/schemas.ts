@@ -56,6 +56,10 @@ export const noteSchema = z
   .openapi('Note');
 
 const count = z.int().min(0);
+const limited = z.object({
+  used: z.number().nullable().describe('Null: not measured, because nothing has a limit, or not yet.'),
+  most: z.number().nullable().describe('Null: no limit.'),
+});
 
 export const statusSchema = z
   .object({
@@ -76,7 +80,15 @@ export const statusSchema = z
       running: count,
       waiting: count.describe('Live, and not recorded for want of a place.'),
       most: count.nullable(),
+      heldBy: z
+        .enum(['places', 'bandwidth', 'cpu'])
+        .nullable()
+        .describe('Which limit those who wait are waiting for: recordings, downloadBandwidth or cpu.'),
+      receivedBytes: z.number().describe('Media since the start.'),
     }),
+    load: z
+      .object({ cpuShare: limited, downloadBytesPerSecond: limited, uploadBytesPerSecond: limited })
+      .describe('Of all cores, 0 to 1, in the last 5 s; bytes in the mean of the last half minute.'),
     uploads: z.object({
       running: count,
       waiting: count,

@@ -13,7 +13,12 @@ const status: Status = {
   creators: {},
   credits: { spentToday: 120, perDay: 20_000, charged: 130 },
   looks: { live: 1, offline: 2, notFound: 0, failed: 0 },
-  recordings: { running: 1, waiting: 2, most: 60 },
+  recordings: { running: 1, waiting: 2, most: 60, heldBy: 'places', receivedBytes: 9 * 2 ** 20 },
+  load: {
+    cpuShare: { used: null, most: null },
+    downloadBytesPerSecond: { used: null, most: null },
+    uploadBytesPerSecond: { used: null, most: null },
+  },
   uploads: { running: 0, waiting: 0, storeTakes: true, shippedObjects: 3, shippedBytes: 5 * 2 ** 20 },
   spool: { bytes: 2 ** 20, freeBytes: 2 ** 31, reserveBytes: 2 ** 29 },
 };
@@ -85,6 +90,21 @@ test('what has no room is counted, by state', () => {
 describe('it is said', () => {
   test('that nobody is watched', () => {
     expect(overview(status, [], NOW_MS)).toContain('nobody is watched');
+  });
+
+  test('which limits there are, what of them is used, and which one creators wait for', () => {
+    const busy: Status = {
+      ...status,
+      recordings: { ...status.recordings, heldBy: 'cpu', most: null },
+      load: {
+        cpuShare: { used: 0.834, most: 0.8 },
+        downloadBytesPerSecond: { used: 2_600_000.7, most: 20_000_000 },
+        uploadBytesPerSecond: { used: null, most: 2 ** 20 },
+      },
+    };
+    expect(overview(busy, [], NOW_MS)[0]).toContain(
+      ' · recording 1, 2 wait for cpu · cpu 83 % of 80 % · down 2.5 MiB/s of 19.1 MiB/s · up ? of 1.0 MiB/s · ',
+    );
   });
 
   test('that it ends, and that the store takes nothing', () => {

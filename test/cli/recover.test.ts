@@ -2,6 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { encodeJournalEntry } from '../../src/layout/journal.ts';
+import { leaveBehind } from '../spool/leftover.ts';
 import { CliFolder } from './run.ts';
 
 const SESSION = '20261122T140307Z-7300000000000000001';
@@ -47,6 +48,16 @@ describe('recover', () => {
     expect(await readdir(join(folder.path, aside))).toEqual(['notes.txt']);
     const again = await folder.run(['recover', ...ENGINE]);
     expect([again.exitCode, again.stdout]).toEqual([0, '']);
+  });
+
+  test('takes a bandwidth of its own for no silence of the store', async () => {
+    await using folder = await CliFolder.make();
+    const room = { roomId: '7300000000000000001', fromMs: Date.UTC(2026, 10, 22) };
+    const session = await leaveBehind(join(folder.path, 'spool'), 'alice', room, 4);
+    // A segment takes longer than the store is waited for.
+    const slowly = ['--upload-bandwidth', '30B/s', '--timeout', '500ms'];
+    const recovered = await folder.run(['recover', ...ENGINE, ...slowly]);
+    expect([recovered.exitCode, recovered.stdout]).toEqual([0, `@alice ${session}: sealed`]);
   });
 
   test('refuses a time-out that is none', async () => {

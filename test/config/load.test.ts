@@ -66,6 +66,47 @@ describe('where a setting comes from', () => {
     expect(await complaint({ file: await yaml('diskReserve: 512\n') })).toContain('is not 0, or a size');
   });
 
+  test.each<[text: string, bytesPerSecond: number]>([
+    ['20MB/s', 20e6],
+    ['20MB', 20e6],
+    ['2.5 MiB / s', 2.5 * 2 ** 20],
+    ['800 kb/S', 800e3],
+  ])('a size in a second: %s', async (text, bytesPerSecond) => {
+    const file = await yaml(`uploadBandwidth: ${text}\ndownloadBandwidth: ${text}\n`);
+    expect((await load({ file })).config).toMatchObject({
+      uploadBytesPerSecond: bytesPerSecond,
+      downloadBytesPerSecond: bytesPerSecond,
+    });
+  });
+
+  test.each(['20', '0', '0MB/s', '20Mbit/s', '20MB/min', '-1MB/s', ''])(
+    '%j is no size in a second',
+    async (text) => {
+      expect(await complaint({ flags: { uploadBandwidth: text } })).toMatch(/is not a size in a second:/);
+    },
+  );
+
+  test.each<[text: string, share: number]>([
+    ['80%', 0.8],
+    ['100 %', 1],
+    ['12.5%', 0.125],
+  ])('a percentage: %s', async (text, share) => {
+    expect((await load({ env: { LIVESTOW_CPU: text } })).config.cpuShare).toBe(share);
+  });
+
+  test.each(['80', '0.8', '0%', '101%', '-5%', 'half'])('%j is no percentage', async (text) => {
+    expect(await complaint({ env: { LIVESTOW_CPU: text } })).toMatch(/is not a percentage from 1% to 100%/);
+  });
+
+  test('without one there is no limit', async () => {
+    expect((await load({})).config).toMatchObject({
+      recordings: null,
+      downloadBytesPerSecond: null,
+      cpuShare: null,
+      uploadBytesPerSecond: null,
+    });
+  });
+
   test('livestow.yaml of the working folder is read without being asked for', async () => {
     const folder = await mkdtemp(join(cwd, 'folder-'));
     await writeFile(join(folder, 'livestow.yaml'), 'maxHold: 1h30m\n');

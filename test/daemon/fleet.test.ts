@@ -1,9 +1,11 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CreatorInForce } from '../../src/config/creator-in-force.ts';
+import { countedSource } from '../../src/daemon/counted-source.ts';
 import { EventLog } from '../../src/daemon/event-log.ts';
 import { Fleet } from '../../src/daemon/fleet.ts';
+import { LoadWatch, type LoadLimit, type LoadLimits } from '../../src/daemon/load-watch.ts';
 import { LivestowError } from '../../src/kernel/errors.ts';
-import { silentLogger } from '../../src/kernel/logger.ts';
+import { createLogger } from '../../src/kernel/logger.ts';
 import { Places } from '../../src/kernel/places.ts';
 import type { LivestowEvent } from '../../src/model/event.ts';
 import { windowsSchema } from '../../src/schedule/windows.ts';
@@ -23,7 +25,13 @@ class Street {
   readonly clock = new ManualClock();
   readonly events = new EventLog(this.clock);
   readonly told: LivestowEvent[] = [];
-  readonly slots = new Places(null);
+  readonly logged: { msg: string; handle?: string; heldBy?: string }[] = [];
+  readonly slots = new Places<LoadLimit>(null);
+  /** How busy the machine is. */
+  cpuShare = 0.1;
+  received = 0;
+  #load: LoadWatch | null = null;
+  #cpu = { busyMs: 0, totalMs: 0, atMs: 0 };
   readonly houses = new Map<string, House>();
   readonly fleet: Fleet;
   readonly #giveUp = new AbortController();
@@ -32,13 +40,23 @@ class Street {
     this.events.on('event', (event) => this.told.push(event));
     this.fleet = new Fleet({
       clock: this.clock,
-      log: silentLogger(),
+      log: createLogger({
+        level: 'warn',
+        destination: { write: (line) => void this.logged.push(JSON.parse(line) as Street['logged'][0]) },
+      }),
       events: this.events,
       slots: this.slots,
       timeZone: 'UTC',
       depsFor: ({ handle, maxHoldMs, priority }) => {
         const deps = this.house(handle).deps(this.#giveUp.signal);
-        return { ...deps, settings: { ...deps.settings, maxHoldMs, priority } };
+        return {
+          ...deps,
+          openSource: (variant, signal) =>
+            countedSource(deps.openSource(variant, signal), (bytes) => {
+              this.received += bytes;
+            }),
+          settings: { ...deps.settings, maxHoldMs, priority },
+        };
       },
       cadenceFor: (_creator, windows) => withinWindows(fixedCadence(2_000), windows),
       onRoom: () => {},
@@ -51,6 +69,7 @@ class Street {
     for (const handle of handles)
       street.houses.set(handle, await House.open({ clock: street.clock, handle }));
     onTestFinished(async () => {
+      street.#load?.close();
       const ended = new AbortController();
       const ending = street.fleet.end('drain').finally(() => ended.abort());
       await street.pass(60_000, ended.signal);
@@ -58,6 +77,29 @@ class Street {
       if (street.clock.pendingMs.length > 0) throw new Error('timers are left');
     });
     return street;
+  }
+
+  limit(limits: Partial<LoadLimits>): void {
+    const none = { downloadBytesPerSecond: null, uploadBytesPerSecond: null, cpuShare: null };
+    this.#load ??= new LoadWatch(
+      {
+        clock: this.clock,
+        places: this.slots,
+        receivedBytes: () => this.received,
+        shippedBytes: () => 0,
+        cpuTime: () => this.#cpuTime(),
+      },
+      none,
+    );
+    this.#load.limits = { ...none, ...limits };
+  }
+
+  #cpuTime(): { busyMs: number; totalMs: number } {
+    const atMs = this.clock.monotonic();
+    this.#cpu.totalMs += atMs - this.#cpu.atMs;
+    this.#cpu.busyMs += (atMs - this.#cpu.atMs) * this.cpuShare;
+    this.#cpu.atMs = atMs;
+    return { ...this.#cpu };
   }
 
   house(handle: string): House {
@@ -252,6 +294,72 @@ test('as many are recorded as may be at once: the higher priority goes first, th
   const [session = ''] = await street.house('bob').sessions();
   const { gaps } = await street.house('bob').manifest(session);
   expect(gaps.map(({ cause }) => cause)).toEqual(['found-late']);
+});
+
+describe('while the machine is as busy as it may be', () => {
+  const HANDLES = ['alice', 'bob', 'carol', 'dave'];
+  const PRIORITIES: Record<string, number> = { alice: -5, bob: 0, carol: 5, dave: 1 };
+
+  /** Alice is recorded, and the others are live. */
+  async function crowded(limits: Partial<LoadLimits>): Promise<Street> {
+    const street = await Street.of(...HANDLES);
+    street.limit(limits);
+    for (const handle of HANDLES) {
+      const fromMs = handle === 'alice' ? 0 : 8_000;
+      street.house(handle).broadcasts = [{ roomId: A, fromMs, toMs: 100_000 }];
+    }
+    street.fleet.apply(HANDLES.map((handle) => creator(handle, { priority: PRIORITIES[handle] ?? 0 })));
+    return street;
+  }
+  const recorded = (street: Street): string[] =>
+    HANDLES.filter((handle) => street.state(handle) === 'recording');
+
+  test('who is live waits, and is told why; when it is not any more, they come one by one, by priority', async () => {
+    const street = await crowded({ cpuShare: 0.5 });
+    street.cpuShare = 0.9;
+    await street.pass(30_000);
+    expect(recorded(street)).toEqual(['alice']);
+    expect(street.slots.heldBy).toBe('cpu');
+    expect(street.logged.map(({ handle, heldBy }) => `${handle}: ${heldBy}`).toSorted()).toEqual(
+      ['bob', 'carol', 'dave'].map((handle) => `${handle}: cpu`),
+    );
+    expect(street.logged[0]?.msg).toBe('live, and waiting: the machine is too busy, by the limit cpu');
+    street.cpuShare = 0.45;
+    const came: string[] = [];
+    for (const endMs = street.clock.monotonic() + 20_000; street.clock.monotonic() < endMs;) {
+      await street.pass(1_000);
+      const now = recorded(street).filter((handle) => handle !== 'alice' && !came.includes(handle));
+      expect(now.length).toBeLessThanOrEqual(1);
+      came.push(...now);
+    }
+    expect(came).toEqual(['carol', 'dave', 'bob']);
+    await street.pass(90_000);
+    // Nobody was cut, and nobody forgotten.
+    for (const handle of HANDLES) expect(await street.ends(handle)).toEqual(['room-ended']);
+  });
+
+  test('and so for what is received: a recording that ends makes room for the next', async () => {
+    const street = await Street.of(...HANDLES);
+    // Each receives 5 bytes a second.
+    street.limit({ downloadBytesPerSecond: 12 });
+    for (const handle of HANDLES)
+      street.house(handle).broadcasts = [
+        { roomId: A, fromMs: 0, toMs: handle === 'carol' ? 60_000 : 150_000 },
+      ];
+    street.fleet.apply(HANDLES.map((handle) => creator(handle, { priority: PRIORITIES[handle] ?? 0 })));
+    await street.pass(50_000);
+    expect(recorded(street)).toHaveLength(2);
+    expect(recorded(street)).toContain('carol');
+    expect(street.slots.heldBy).toBe('bandwidth');
+    await street.pass(60_000);
+    expect(recorded(street)).toHaveLength(2);
+    expect(recorded(street)).toContain('dave');
+    street.limit({});
+    await street.pass(5_000);
+    expect(recorded(street)).toEqual(['alice', 'bob', 'dave']);
+    await street.pass(100_000);
+    for (const handle of HANDLES) expect(await street.ends(handle)).toEqual(['room-ended']);
+  });
 });
 
 describe('the operator', () => {

@@ -27,7 +27,12 @@ function nobody(events: EventLog): DaemonView {
       creators: {},
       credits: { spentToday: 0, perDay: null, charged: 0 },
       looks: { live: 0, offline: 0, notFound: 0, failed: 0 },
-      recordings: { running: 0, waiting: 0, most: null },
+      recordings: { running: 0, waiting: 0, most: null, heldBy: null, receivedBytes: 0 },
+      load: {
+        cpuShare: { used: null, most: null },
+        downloadBytesPerSecond: { used: null, most: null },
+        uploadBytesPerSecond: { used: null, most: null },
+      },
       uploads: { running: 0, waiting: 0, storeTakes: true, shippedObjects: 0, shippedBytes: 0 },
       spool: { bytes: 0, freeBytes: null, reserveBytes: 0 },
     }),

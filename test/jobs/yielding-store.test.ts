@@ -30,6 +30,18 @@ test('nothing is read before the way is free', async () => {
   expect(asked).toBeGreaterThan(built.manifest.segments.length);
 });
 
+test('what is to be sent is told before, with its size', async () => {
+  await using temp = await tempStore();
+  const asked: number[] = [];
+  const store = yieldingStore(temp.store, async (_signal, bytes) => {
+    expect(await temp.store.head('a/b')).toBeUndefined();
+    asked.push(bytes);
+  });
+  await store.put('a/b', { bytes: Buffer.alloc(1_234) });
+  expect(asked).toEqual([1_234]);
+  expect(await temp.store.head('a/b')).toMatchObject({ bytes: 1_234 });
+});
+
 test('whoever waits for it can be stopped', async () => {
   await using temp = await tempStore();
   const built = await buildSession(temp.store, { epochs: [LANDSCAPE] });

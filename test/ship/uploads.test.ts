@@ -9,6 +9,7 @@ import { ManualClock } from '../manual-clock.ts';
 
 const HOUR_MS = 3_600_000;
 const PUT_MS = 100;
+const MB = 1_000_000;
 
 class Harbour {
   readonly clock = new ManualClock();
@@ -22,22 +23,22 @@ class Harbour {
   readonly uploads: Uploads;
   readonly giveUp = new AbortController();
 
-  constructor(atOnce = 4) {
+  constructor(atOnce = 4, bytesPerSecond: number | null = null) {
     const log = createLogger({
       level: 'info',
       destination: { write: (line) => void this.log.push((JSON.parse(line) as { msg: string }).msg) },
     });
-    this.uploads = new Uploads({ atOnce, clock: this.clock, log });
+    this.uploads = new Uploads({ atOnce, bytesPerSecond, clock: this.clock, log });
   }
 
   session(): UploadInTurn {
     return this.uploads.session(this.giveUp.signal);
   }
 
-  /** Gives so many of a session to be shipped: `a1`, `a2`, … */
+  /** Gives so many of a session to be shipped, each of 1 MB: `a1`, `a2`, … */
   add(upload: UploadInTurn, letter: string, count: number, from = 1): Promise<string[]> {
     const names = Array.from({ length: count }, (_, i) => `${letter}${from + i}`);
-    return Promise.all(names.map((name) => upload(`shipping ${name}`, () => this.#put(name))));
+    return Promise.all(names.map((name) => upload(`shipping ${name}`, MB, () => this.#put(name))));
   }
 
   async #put(name: string): Promise<string> {
@@ -124,7 +125,7 @@ describe('an object that the store never takes', () => {
     const upload = harbour.session();
     let isOver = false;
     const hang = (name: string) =>
-      upload(name, async () => {
+      upload(name, MB, async () => {
         hung.add(name);
         await harbour.clock.delay(180_000);
         hung.delete(name);
@@ -220,6 +221,130 @@ describe('a store that is away', { tags: 'store-away-for-hours' }, () => {
   });
 });
 
+describe('a bandwidth', () => {
+  /** Of all that began within any span, more than the bandwidth allows in it. */
+  function excess({ tried }: Harbour, bytesPerSecond: number): number {
+    let most = -Infinity;
+    for (const [from, { atMs: fromMs }] of tried.entries()) {
+      for (const [to, { atMs }] of tried.entries()) {
+        if (to < from) continue;
+        const allowed = ((atMs - fromMs) / 1_000) * bytesPerSecond;
+        most = Math.max(most, (to - from + 1) * MB - allowed);
+      }
+    }
+    return most;
+  }
+
+  test.each([0.3, 4, 25, 333].map((rate) => rate * MB))(
+    'of %i bytes a second is what goes up in the mean, of many objects of several sessions',
+    async (bytesPerSecond) => {
+      const harbour = new Harbour(64, bytesPerSecond);
+      const [a, b] = [harbour.session(), harbour.session()];
+      const all = [harbour.add(a, 'a', 100), harbour.add(b, 'b', 100)];
+      const neededMs = (200 * MB * 1_000) / bytesPerSecond;
+      await harbour.clock.advance(neededMs * 0.95 - 2_000);
+      expect(harbour.taken.length).toBeLessThan(200);
+      await harbour.clock.advance(neededMs * 0.06 + 3_000);
+      await Promise.all(all);
+      // One object, and what is made up for.
+      expect(excess(harbour, bytesPerSecond)).toBeLessThanOrEqual(MB + bytesPerSecond + 1);
+      // In turn, once both are there.
+      const order = harbour.tried.map(({ name }) => name[0]);
+      expect(order.slice(70, 90).filter((letter) => letter === 'a').length).toBe(10);
+      expect(harbour.clock.pendingMs).toEqual([]);
+    },
+  );
+
+  test('holds nothing up that is below it', async () => {
+    const harbour = new Harbour(4, 2 * MB);
+    const upload = harbour.session();
+    for (let n = 1; n <= 60; n += 1) {
+      const one = harbour.add(upload, 'a', 1, n);
+      await harbour.clock.advance(PUT_MS);
+      await one;
+      await harbour.clock.advance(900);
+    }
+    expect(harbour.clock.pendingMs).toEqual([]);
+  });
+
+  test('does not count what failed twice', async () => {
+    const harbour = new Harbour(4, MB / 10);
+    let failures = 3;
+    harbour.takes = () => (failures -= 1) < 0;
+    const all = harbour.add(harbour.session(), 'a', 6);
+    // The failures' own waits, and 10 s each for five of them: the last one is paid when it has begun.
+    await harbour.clock.advance(60_000);
+    expect(await all).toHaveLength(6);
+    expect(harbour.tried).toHaveLength(9);
+    expect(harbour.clock.pendingMs).toEqual([]);
+  });
+
+  test('is not paid again and again to a store that is away, nor exceeded when it is back', async () => {
+    const harbour = new Harbour(8, MB / 2);
+    harbour.takes = () => false;
+    const all = harbour.add(harbour.session(), 'a', 50);
+    await harbour.clock.advance(HOUR_MS);
+    const backAtMs = harbour.clock.monotonic();
+    harbour.takes = () => true;
+    await harbour.clock.advance(31_000 + 100_000);
+    await all;
+    harbour.tried.splice(
+      0,
+      harbour.tried.findIndex(({ atMs }) => atMs >= backAtMs),
+    );
+    expect(excess(harbour, MB / 2)).toBeLessThanOrEqual(MB + MB / 2);
+    expect(harbour.clock.pendingMs).toEqual([]);
+  });
+
+  test('leaves what the store never takes behind all others', async () => {
+    const harbour = new Harbour(4, MB);
+    harbour.takes = (name) => !name.startsWith('x');
+    const upload = harbour.session();
+    void harbour.add(upload, 'x', 8);
+    const rest = harbour.add(upload, 'a', 50);
+    await harbour.clock.advance(90_000);
+    expect(await rest).toHaveLength(50);
+    harbour.takes = () => true;
+    await harbour.clock.advance(120_000);
+    expect(harbour.taken).toHaveLength(58);
+    expect(harbour.clock.pendingMs).toEqual([]);
+  });
+
+  test('that is raised or taken away is so at once, for those that wait too', async () => {
+    const harbour = new Harbour(4, 1);
+    const all = harbour.add(harbour.session(), 'a', 40);
+    await harbour.clock.advance(HOUR_MS);
+    expect(harbour.taken).toEqual(['a1']);
+    harbour.uploads.bytesPerSecond = MB;
+    await harbour.clock.advance(10_500);
+    expect(harbour.taken.length).toBeGreaterThanOrEqual(10);
+    expect(harbour.taken.length).toBeLessThanOrEqual(12);
+    harbour.uploads.bytesPerSecond = null;
+    await harbour.clock.advance(8 * PUT_MS);
+    expect(await all).toHaveLength(40);
+    expect(harbour.clock.pendingMs).toEqual([]);
+  });
+
+  test('is kept to by others who send, who can be stopped while they wait', async () => {
+    const { clock, uploads } = new Harbour(4, MB);
+    const began: number[] = [];
+    const copies = Promise.all(
+      names('c', 10).map(async () => {
+        await uploads.pace.turn(2 * MB);
+        began.push(clock.monotonic());
+      }),
+    );
+    await clock.advance(18_000);
+    await copies;
+    expect(began).toEqual(Array.from({ length: 10 }, (_, i) => Math.max(0, i * 2_000 - 1_000)));
+    const stop = new AbortController();
+    const stopped = uploads.pace.turn(MB, stop.signal);
+    stop.abort(new Error('enough'));
+    await expect(stopped).rejects.toThrow('enough');
+    expect(clock.pendingMs).toEqual([]);
+  });
+});
+
 describe('ends', () => {
   test('with the signal’s reason for all that waits, at once', async () => {
     const harbour = new Harbour(2);
@@ -239,7 +364,7 @@ describe('ends', () => {
   test('at a bug: that is no outage', async () => {
     const harbour = new Harbour(2);
     const bug = new TypeError('a bug');
-    await expect(harbour.session()('a', () => Promise.reject(bug))).rejects.toBe(bug);
+    await expect(harbour.session()('a', MB, () => Promise.reject(bug))).rejects.toBe(bug);
     expect(harbour.clock.pendingMs).toEqual([]);
   });
 
@@ -248,7 +373,7 @@ describe('ends', () => {
     let isReadable = false;
     const upload = harbour.session();
     const all = names('x', 6).map((name) =>
-      upload(name, () =>
+      upload(name, MB, () =>
         isReadable
           ? Promise.resolve(name)
           : Promise.reject(new LivestowError('SPOOL', 'no', { retryable: true })),

@@ -5,6 +5,7 @@ import { recoverSpool } from '../../daemon/recover.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../../kernel/errors.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
+import type { Pace } from '../../ship/pace.ts';
 import { answering } from '../../store/answering.ts';
 import type { Store } from '../../store/store.ts';
 import { action, durationFlag, JSON_OPTION, type CommandFactory } from '../command.ts';
@@ -32,7 +33,8 @@ export const recoverCommand: CommandFactory = (context) =>
           const stop = context.stopSignal();
           const log = context.createLogger(config);
           const recorder = await composeRecorder({ config, clock, log, version: livestowVersion() });
-          const asked = whileItAnswers(recorder.store, clock, patienceMs, recorder.giveUp);
+          const { pace } = recorder.deps.uploads;
+          const asked = whileItAnswers(recorder.store, pace, clock, patienceMs, recorder.giveUp);
           stop.addEventListener('abort', recorder.giveUp);
           let left = 0;
           let others = 0;
@@ -64,9 +66,13 @@ export const recoverCommand: CommandFactory = (context) =>
       ),
     );
 
-/** Calls back when the store has not answered for so long, until it is cancelled. */
+/**
+ * Calls back when the store has not answered for so long, until it is cancelled. While a bandwidth holds back what it would
+ * answer to, it is not waited for.
+ */
 function whileItAnswers(
   store: Store,
+  pace: Pace,
   clock: Clock,
   patienceMs: number,
   giveUp: () => void,
@@ -76,7 +82,8 @@ function whileItAnswers(
   // One timer, not one for each answer.
   const waitOn = (ms: number): void => {
     cancel = clock.after(ms, () => {
-      const leftMs = lastAnswerMs + patienceMs - clock.awake();
+      const silentMs = Math.min(clock.awake() - lastAnswerMs, clock.monotonic() - pace.freeAtMs);
+      const leftMs = patienceMs - silentMs;
       if (leftMs > 0) waitOn(leftMs);
       else giveUp();
     });
