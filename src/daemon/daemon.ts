@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Dispatcher } from 'undici';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Places } from '../kernel/places.ts';
 import type { StopKind } from '../kernel/stop-request.ts';
@@ -37,7 +38,6 @@ import { Vitals } from './vitals.ts';
 
 /** What the daemon takes from its config once; another value waits for the next start. */
 const FIXED = [
-  'apiKey',
   'apiUrl',
   'spool',
   'diskReserveBytes',
@@ -131,6 +131,7 @@ export class Daemon {
     });
     events.on('event', (event) => this.#webhooks.tell(event));
     vitals.onCharged = (handle, credits) => this.#charged(handle, credits);
+    vitals.onKeyRefused = (error) => this.#keyRefused(error);
     this.#fleet = new Fleet({
       clock,
       log,
@@ -234,7 +235,8 @@ export class Daemon {
   }
 
   /** @returns what changed, and settings that only the next start takes up */
-  reload(config: Config): { change: RosterChange; jobs: string[]; waiting: string[] } {
+  reload(config: Config): { change: RosterChange; jobs: string[]; hasNewKey: boolean; waiting: string[] } {
+    const hasNewKey = plain(config.apiKey) !== plain(this.#config.apiKey);
     const waiting = FIXED.filter(
       (key) => !isDeepStrictEqual(plain(config[key]), plain(this.#options.config[key])),
     ).map((key) => key.replace(/(?:Ms|Bytes)$/, ''));
@@ -244,7 +246,9 @@ export class Daemon {
     this.#slots.most = this.#config.recordings;
     const jobs = this.#jobs.runner.apply(this.#config.jobs);
     this.#webhooks.configure(this.#config.webhooks);
-    return { change: this.apply(), jobs, waiting };
+    const change = this.apply();
+    if (hasNewKey || this.vitals.isKeyRefused) this.#useKey();
+    return { change, jobs, hasNewKey, waiting };
   }
 
   /** Ends all recordings, or leaves them for the next start; resolves when everything is shipped that can be. */
@@ -272,8 +276,8 @@ export class Daemon {
   #begin(): void {
     this.apply();
     this.#jobs.runner.start();
-    this.#inBackground('what is left in the spool', () => this.#recover());
-    this.#inBackground('the history of broadcasts', () => this.#learn());
+    this.#inBackground('reading what is left in the spool', () => this.#recover());
+    this.#inBackground('reading the history of broadcasts', () => this.#learn());
   }
 
   /** Recordings close segments faster than the store takes them. */
@@ -284,7 +288,7 @@ export class Daemon {
   #inBackground(what: string, step: () => Promise<void>): void {
     this.#background.push(
       step().catch((error: unknown) => {
-        if (!this.#over.signal.aborted) this.#options.log.warn({ err: error }, `${what} cannot be read`);
+        if (!this.#over.signal.aborted) this.#options.log.warn({ err: error }, `${what} failed`);
       }),
     );
   }
@@ -310,6 +314,19 @@ export class Daemon {
     this.#planner.spent(handle, credits);
     this.#credits.looked();
     this.#creditFile.note(this.#planner.spentToday);
+  }
+
+  #keyRefused(error: LivestowError): void {
+    const { code, message, hint = null } = error;
+    this.#options.log.error({ err: error }, 'nobody is looked up any more: the lookup API refuses the key');
+    this.events.report({ type: 'failed', handle: null, code, message, hint });
+  }
+
+  /** The one that is in force: another one, or the same once more. */
+  #useKey(): void {
+    this.#recorder.useKey(this.#config.apiKey);
+    this.vitals.forgetKey();
+    this.#inBackground('looking again', () => this.#fleet.lookAgain(this.#over.signal));
   }
 
   #foundLive(handle: string, startedAt: string | null): void {
