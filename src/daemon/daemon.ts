@@ -12,6 +12,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { Places } from '../kernel/places.ts';
 import type { StopKind } from '../kernel/stop-request.ts';
 import type { CreatorStatus } from '../model/creator-status.ts';
+import type { JobOverview } from '../model/job.ts';
 import { DAEMON_FOLDER } from '../spool/session-spool.ts';
 import { requireWritableSpool } from '../spool/writable-spool.ts';
 import type { Cadence } from '../watch/cadence.ts';
@@ -193,6 +194,14 @@ export class Daemon {
 
   get jobs(): JobRunner {
     return this.#jobs.runner;
+  }
+
+  get jobOverview(): JobOverview[] {
+    return this.#jobs.overview;
+  }
+
+  get webhooks(): Webhooks {
+    return this.#webhooks;
   }
 
   get recorder(): Recorder {
