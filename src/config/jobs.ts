@@ -117,6 +117,7 @@ export const jobsSchema = z.record(z.string().regex(NAME), jobSchema, {
 
 export type JobSettings = z.output<typeof jobSchema>;
 export type JobKind = JobSettings['kind'];
+export const JOB_KINDS = jobSchema.options.map(({ shape }) => shape.kind.value) satisfies JobKind[];
 export type JobOf<Kind extends JobKind> = Extract<JobSettings, { kind: Kind }>;
 export type Jobs = Readonly<Record<string, JobSettings>>;
 

@@ -21,11 +21,13 @@ import { parseListenAddress, type ListenAddress } from './listen-address.ts';
 export const settingsSchema = z.strictObject({
   apiKey: z
     .string()
-    .min(1)
+    .trim()
+    .regex(/^[\x21-\x7e]+$/)
     .transform((key) => new Secret(key))
     .optional()
     .register(about, {
-      description: 'Social Fetch key.',
+      description:
+        'Social Fetch key. `livestow serve` uses another one in the config file without a restart.',
       form: 'a Social Fetch key (sfk_…)',
       env: 'LIVESTOW_API_KEY',
       example: 'sfk_…',

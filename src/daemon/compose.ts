@@ -7,6 +7,7 @@ import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
+import type { Secret } from '../kernel/secret.ts';
 import { makePoster } from '../ffmpeg/jobs.ts';
 import { Beat } from '../ingest/beat.ts';
 import { openSource } from '../ingest/open-source.ts';
@@ -38,6 +39,8 @@ export interface Recorder {
   ledger: CreditLedger;
   store: Store;
   look: (handle: string, signal: AbortSignal) => Promise<Look>;
+  /** For looks from now on. */
+  useKey: (apiKey: Secret | null) => void;
   rank: (room: LiveRoom) => RankedVariant[];
   /** Ends all shipping; what is left stays in the spool. */
   giveUp: () => void;
@@ -185,6 +188,7 @@ export async function composeRecorder({
     ledger: lookup.ledger,
     store: common.store,
     look: common.look,
+    useKey: (apiKey) => lookup.useKey(apiKey?.reveal()),
     rank: (room) => rank(room),
     giveUp: () => giveUp.abort(gaveUp()),
     close: async () => {

@@ -11,6 +11,7 @@ import { Nap } from '../kernel/nap.ts';
 import type { Places } from '../kernel/places.ts';
 import { scrub } from '../kernel/redact.ts';
 import { StopRequest, type StopKind } from '../kernel/stop-request.ts';
+import { KEY_REFUSALS } from '../lookup/key-gate.ts';
 import type { CreatorStatus, TaskProblem } from '../model/creator-status.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
 import { recordingWindows, type RecordingWindows } from '../schedule/windows.ts';
@@ -73,6 +74,8 @@ export class CreatorTask {
   /** Looked for by order of the operator, whatever windows say. */
   #isForced = false;
   #problem: TaskProblem | null = null;
+  /** Runs in a row that failed. */
+  #failures = 0;
   /** Of the recording there is. */
   #keepsToWindows = true;
   #cancelWindow = (): void => {};
@@ -146,6 +149,16 @@ export class CreatorTask {
     this.#watcher?.hurry();
   }
 
+  /** There is another key. False: looks did not wait for one. */
+  lookAgain(): boolean {
+    this.#failures = 0;
+    if (!KEY_REFUSALS.some((code) => code === this.#problem?.code)) return false;
+    this.#problem = null;
+    this.#nap.wake();
+    this.#watcher?.retry();
+    return true;
+  }
+
   /** Ends the recording there is, and leaves that room alone. False: there is none. */
   stopRecording(): boolean {
     if (!this.#recording || this.#roomId === null) return false;
@@ -180,7 +193,7 @@ export class CreatorTask {
   }
 
   async #runs(): Promise<void> {
-    for (let failures = 0; !this.#isRetired;) {
+    while (!this.#isRetired) {
       if (!this.#mayRun) {
         await this.#nap.take(Infinity);
         continue;
@@ -190,11 +203,11 @@ export class CreatorTask {
       try {
         const outcome = await this.#record();
         if (outcome.kind === 'unsealed') this.#deps.log.warn(outcome, 'sessions are left in the spool');
-        failures = 0;
+        this.#failures = 0;
       } catch (error) {
         if (this.#run.signal.aborted) continue;
-        const pauseMs = PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)] ?? 0;
-        failures += 1;
+        const pauseMs = PAUSES_MS[Math.min(this.#failures, PAUSES_MS.length - 1)] ?? 0;
+        this.#failures += 1;
         this.#fail(error, pauseMs);
         await this.#nap.take(pauseMs);
       } finally {
@@ -323,6 +336,8 @@ export class CreatorTask {
     const { handle } = this.#creator;
     this.#problem = this.#problemOf(error, pauseMs);
     const { code, message, hint } = this.#problem;
+    // The daemon tells of a refused key, once for all.
+    if (code === 'LOOKUP_UNAUTHORIZED') return;
     log.error({ err: error, handle, pauseMs }, 'watching failed; it is tried again');
     events.report({ type: 'failed', handle, code, message, hint });
   }

@@ -7,20 +7,14 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Dispatcher } from 'undici';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Places } from '../kernel/places.ts';
 import type { StopKind } from '../kernel/stop-request.ts';
 import type { CreatorStatus } from '../model/creator-status.ts';
+import type { JobOverview } from '../model/job.ts';
 import { DAEMON_FOLDER } from '../spool/session-spool.ts';
 import { requireWritableSpool } from '../spool/writable-spool.ts';
-import type { Cadence } from '../watch/cadence.ts';
-import { fixedCadence } from '../watch/cadence.ts';
-import { withinWindows } from '../watch/within-windows.ts';
-import { LookPlanner } from '../watch/look-planner.ts';
-import { openSpansOf } from '../watch/open-spans.ts';
-import type { NextLook } from '../watch/planned-cadence.ts';
-import type { CreatorInForce } from '../config/creator-in-force.ts';
-import type { RecordingWindows } from '../schedule/windows.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import { createOpenDispatcher } from '../net/dispatcher.ts';
 import { Webhooks } from '../notify/webhooks.ts';
@@ -29,8 +23,8 @@ import { CreditFile } from './credit-file.ts';
 import { CreditWatch } from './credit-watch.ts';
 import { EventLog } from './event-log.ts';
 import { Fleet, type RosterChange } from './fleet.ts';
-import { Habits } from './habits.ts';
 import { LoadWatch, type Load, type LoadLimit } from './load-watch.ts';
+import { PlannedLooks } from './planned-looks.ts';
 import { recoverSpool } from './recover.ts';
 import { Roster } from './roster.ts';
 import { ScheduledJobs } from './scheduled-jobs.ts';
@@ -38,7 +32,6 @@ import { Vitals } from './vitals.ts';
 
 /** What the daemon takes from its config once; another value waits for the next start. */
 const FIXED = [
-  'apiKey',
   'apiUrl',
   'spool',
   'diskReserveBytes',
@@ -59,9 +52,6 @@ const FIXED = [
 /** With so many objects that wait, a recording's shipping is behind, and jobs wait for it. */
 const BEHIND_OBJECTS = 4;
 const BEHIND_LOOK_MS = 1_000;
-
-/** Of a creator that is paused: looked at by order alone. */
-const NEVER: Cadence = { nextLookInMs: () => Infinity };
 
 export interface DaemonOptions {
   config: Config;
@@ -87,12 +77,9 @@ export class Daemon {
   readonly #recorder: Recorder;
   readonly #roster: Roster;
   readonly #fleet: Fleet;
-  readonly #planner: LookPlanner;
-  readonly #habits: Habits;
+  readonly #looks: PlannedLooks;
   readonly #slots: Places<LoadLimit>;
   readonly #loadWatch: LoadWatch;
-  /** Those who are looked at by the plan. */
-  readonly #planned = new Map<string, { priority: number; windows: RecordingWindows | null }>();
   readonly #jobs: ScheduledJobs;
   readonly #webhooks: Webhooks;
   readonly #outbound: Dispatcher;
@@ -111,7 +98,6 @@ export class Daemon {
     this.#creditFile = creditFile;
     this.events = events;
     this.vitals = vitals;
-    this.#habits = new Habits(clock);
     this.#slots = new Places(config.recordings);
     this.#loadWatch = new LoadWatch(
       {
@@ -122,17 +108,11 @@ export class Daemon {
       },
       config,
     );
-    this.#planner = new LookPlanner({
-      clock,
-      budgetPerDay: config.creditsPerDay ?? Infinity,
-      floorMs: config.pollFloorMs,
-      ceilingMs: config.pollCeilingMs,
-      spentToday: creditFile.spentBefore,
-    });
+    this.#looks = new PlannedLooks(clock, config, creditFile.spentBefore);
     this.#credits = new CreditWatch({
       clock,
       perDay: config.creditsPerDay,
-      spentToday: () => this.#planner.spentToday,
+      spentToday: () => this.#looks.spentToday,
       report: (report) => events.report(report),
     });
     this.#outbound = createOpenDispatcher(config.proxy?.reveal() ?? null);
@@ -144,6 +124,7 @@ export class Daemon {
     });
     events.on('event', (event) => this.#webhooks.tell(event));
     vitals.onCharged = (handle, credits) => this.#charged(handle, credits);
+    vitals.onKeyRefused = (error) => this.#keyRefused(error);
     this.#fleet = new Fleet({
       clock,
       log,
@@ -151,8 +132,8 @@ export class Daemon {
       slots: this.#slots,
       timeZone: config.timeZone,
       depsFor: (creator) => recorder.depsFor(creator),
-      cadenceFor: (creator, windows) => this.#cadenceFor(creator, windows),
-      onRoom: (handle, { startedAt }) => this.#foundLive(handle, startedAt),
+      cadenceFor: (creator, windows) => this.#looks.cadenceFor(creator, windows),
+      onRoom: (handle, { startedAt }) => this.#looks.foundLive(handle, startedAt),
       onLookFailed: (error) => this.#credits.lookFailed(error),
     });
     this.#jobs = new ScheduledJobs({
@@ -208,6 +189,14 @@ export class Daemon {
     return this.#jobs.runner;
   }
 
+  get jobOverview(): JobOverview[] {
+    return this.#jobs.overview;
+  }
+
+  get webhooks(): Webhooks {
+    return this.#webhooks;
+  }
+
   get recorder(): Recorder {
     return this.#recorder;
   }
@@ -226,7 +215,7 @@ export class Daemon {
   }
 
   get credits(): { spentToday: number; perDay: number | null } {
-    return { spentToday: this.#planner.spentToday, perDay: this.#config.creditsPerDay };
+    return { spentToday: this.#looks.spentToday, perDay: this.#config.creditsPerDay };
   }
 
   get statuses(): CreatorStatus[] {
@@ -235,24 +224,25 @@ export class Daemon {
 
   /** Before many expectations are asked for: others may be let in at each step. */
   prepareExpectations(): Iterable<void> {
-    return this.#planner.prepareExpectations();
+    return this.#looks.prepareExpectations();
   }
 
   /** Of a creator that is looked at by the plan: the mean delay until a broadcast is found, and what looking costs. */
   expectation(handle: string): { delayMs: number | null; creditsPerDay: number } | null {
-    return this.#planned.has(handle) ? this.#planner.expectation(handle) : null;
+    return this.#looks.expectation(handle);
   }
 
   /** Brings about what the roster says now; called after each change of it. */
   apply(): RosterChange {
     const listed = this.#roster.all.map(({ isConfigured: _, ...creator }) => creator);
     const change = this.#fleet.apply(listed);
-    for (const handle of change.removed) this.#unplan(handle);
+    for (const handle of change.removed) this.#looks.forget(handle);
     return change;
   }
 
   /** @returns what changed, and settings that only the next start takes up */
-  reload(config: Config): { change: RosterChange; jobs: string[]; waiting: string[] } {
+  reload(config: Config): { change: RosterChange; jobs: string[]; hasNewKey: boolean; waiting: string[] } {
+    const hasNewKey = plain(config.apiKey) !== plain(this.#config.apiKey);
     const waiting = FIXED.filter(
       (key) => !isDeepStrictEqual(plain(config[key]), plain(this.#options.config[key])),
     ).map((key) => key.replace(/(?:Ms|Bytes)$/, ''));
@@ -264,7 +254,9 @@ export class Daemon {
     this.#recorder.deps.uploads.bytesPerSecond = this.#config.uploadBytesPerSecond;
     const jobs = this.#jobs.runner.apply(this.#config.jobs);
     this.#webhooks.configure(this.#config.webhooks);
-    return { change: this.apply(), jobs, waiting };
+    const change = this.apply();
+    if (hasNewKey || this.vitals.isKeyRefused) this.#useKey();
+    return { change, jobs, hasNewKey, waiting };
   }
 
   /** Ends all recordings, or leaves them for the next start; resolves when everything is shipped that can be. */
@@ -293,8 +285,8 @@ export class Daemon {
   #begin(): void {
     this.apply();
     this.#jobs.runner.start();
-    this.#inBackground('what is left in the spool', () => this.#recover());
-    this.#inBackground('the history of broadcasts', () => this.#learn());
+    this.#inBackground('reading what is left in the spool', () => this.#recover());
+    this.#inBackground('reading the history of broadcasts', () => this.#learn());
   }
 
   /** Recordings close segments faster than the store takes them. */
@@ -305,7 +297,7 @@ export class Daemon {
   #inBackground(what: string, step: () => Promise<void>): void {
     this.#background.push(
       step().catch((error: unknown) => {
-        if (!this.#over.signal.aborted) this.#options.log.warn({ err: error }, `${what} cannot be read`);
+        if (!this.#over.signal.aborted) this.#options.log.warn({ err: error }, `${what} failed`);
       }),
     );
   }
@@ -321,53 +313,28 @@ export class Daemon {
   }
 
   async #learn(): Promise<void> {
-    const stores = new Set(this.#roster.all.map(({ store }) => store));
-    for (const location of stores)
-      await this.#habits.learn(this.#recorder.storeAt(location), this.#over.signal);
-    for (const handle of this.#planned.keys()) this.#plan(handle);
+    const locations = new Set(this.#roster.all.map(({ store }) => store));
+    const stores = [...locations].map((location) => this.#recorder.storeAt(location));
+    await this.#looks.learn(stores, this.#over.signal);
   }
 
   #charged(handle: string, credits: number): void {
-    this.#planner.spent(handle, credits);
+    this.#looks.spent(handle, credits);
     this.#credits.looked();
-    this.#creditFile.note(this.#planner.spentToday);
+    this.#creditFile.note(this.#looks.spentToday);
   }
 
-  #foundLive(handle: string, startedAt: string | null): void {
-    const startedMs = startedAt === null ? Number.NaN : Date.parse(startedAt);
-    this.#habits.began(handle, Number.isNaN(startedMs) ? this.#options.clock.now() : startedMs);
-    this.#plan(handle);
+  #keyRefused(error: LivestowError): void {
+    const { code, message, hint = null } = error;
+    this.#options.log.error({ err: error }, 'nobody is looked up any more: the lookup API refuses the key');
+    this.events.report({ type: 'failed', handle: null, code, message, hint });
   }
 
-  #plan(handle: string): void {
-    const planned = this.#planned.get(handle);
-    if (!planned) return;
-    const { priority, windows } = planned;
-    this.#planner.set(handle, {
-      priority: 2 ** (priority / 10),
-      history: this.#habits.of(handle),
-      ...(windows ? { open: openSpansOf(windows) } : {}),
-    });
-  }
-
-  /** What it would have cost is for the others. */
-  #unplan(handle: string): void {
-    this.#planned.delete(handle);
-    this.#planner.remove(handle);
-  }
-
-  #cadenceFor(
-    creator: CreatorInForce,
-    windows: RecordingWindows | null,
-  ): Cadence & { next?: NextLook | null } {
-    if (creator.paused || creator.pollIntervalMs !== null) this.#unplan(creator.handle);
-    if (creator.paused) return NEVER;
-    if (creator.pollIntervalMs !== null) {
-      return withinWindows(fixedCadence(creator.pollIntervalMs), windows);
-    }
-    this.#planned.set(creator.handle, { priority: creator.priority, windows });
-    this.#plan(creator.handle);
-    return this.#planner.cadenceOf(creator.handle);
+  /** The one that is in force: another one, or the same once more. */
+  #useKey(): void {
+    this.#recorder.useKey(this.#config.apiKey);
+    this.vitals.forgetKey();
+    this.#inBackground('looking again', () => this.#fleet.lookAgain(this.#over.signal));
   }
 }
 

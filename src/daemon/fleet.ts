@@ -9,6 +9,9 @@ import type { StopKind } from '../kernel/stop-request.ts';
 import type { CreatorStatus } from '../model/creator-status.ts';
 import { CreatorTask, type CreatorTaskDeps } from './creator-task.ts';
 
+/** Looks that would all come at once, as after a start. */
+const APART_MS = 100;
+
 export interface RosterChange {
   added: string[];
   removed: string[];
@@ -56,6 +59,12 @@ export class Fleet {
   /** Of the recording that is furthest behind with shipping. */
   get waitingObjects(): number {
     return Math.max(0, ...this.#tasks.values().map((task) => task.waitingObjects));
+  }
+
+  /** The API refused a key, and there is another one: all that waited for it look again, one after the other. */
+  async lookAgain(signal: AbortSignal): Promise<void> {
+    for (const task of this.#tasks.values())
+      if (task.lookAgain()) await this.#deps.clock.delay(APART_MS, signal);
   }
 
   /** Resolves when all have ended. */

@@ -14,6 +14,7 @@ import { yieldingStore, type GiveWay } from '../jobs/yielding-store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { EventReport } from '../model/event.ts';
+import type { JobOverview } from '../model/job.ts';
 import { lockFolder } from '../spool/folder-lock.ts';
 import { DAEMON_FOLDER } from '../spool/session-spool.ts';
 import { openStore } from '../store/open-store.ts';
@@ -85,6 +86,10 @@ export class ScheduledJobs {
       report,
     });
     this.runner.apply(jobs);
+  }
+
+  get overview(): JobOverview[] {
+    return this.#isClosed ? [] : this.runner.overview;
   }
 
   /** For the next digest. */

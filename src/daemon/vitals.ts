@@ -1,6 +1,7 @@
 /** What the daemon notes of itself for its health and metrics: how looks end, what came, what was shipped, when a store answered. */
 import type { Clock } from '../kernel/clock.ts';
-import { isLivestowError } from '../kernel/errors.ts';
+import { isLivestowError, type LivestowError } from '../kernel/errors.ts';
+import { KEY_REFUSALS } from '../lookup/key-gate.ts';
 import type { Look } from '../model/look.ts';
 import type { ComposeOptions } from './compose.ts';
 
@@ -13,7 +14,9 @@ export class Vitals {
   readonly taps: Taps;
   /** Told of every answered look, a watch's or a recording's. */
   onCharged: (handle: string, credits: number) => void = () => {};
-  #isKeyRefused = false;
+  /** Told once of a key that the lookup API does not accept. */
+  onKeyRefused: (error: LivestowError) => void = () => {};
+  #keyRefusal: LivestowError | null = null;
   readonly #answeredAtMs = new Map<string, number>();
   readonly #clock: Pick<Clock, 'monotonic'>;
 
@@ -37,7 +40,12 @@ export class Vitals {
 
   /** By the lookup API, the last time that it said anything about it. */
   get isKeyRefused(): boolean {
-    return this.#isKeyRefused;
+    return this.#keyRefusal !== null;
+  }
+
+  /** There is another key. */
+  forgetKey(): void {
+    this.#keyRefusal = null;
   }
 
   /** How long ago the store at this location answered; Infinity: never. */
@@ -48,10 +56,16 @@ export class Vitals {
   #looked(outcome: Look | Error): void {
     if (outcome instanceof Error) {
       this.looks.failed += 1;
-      this.#isKeyRefused ||= isLivestowError(outcome, 'LOOKUP_UNAUTHORIZED', 'LOOKUP_CREDITS');
+      if (isLivestowError(outcome, ...KEY_REFUSALS)) this.#keyWasRefused(outcome);
     } else {
       this.looks[outcome.status === 'not-found' ? 'notFound' : outcome.status] += 1;
-      this.#isKeyRefused = false;
+      this.#keyRefusal = null;
     }
+  }
+
+  #keyWasRefused(error: LivestowError): void {
+    const isNews = this.#keyRefusal?.code !== error.code;
+    this.#keyRefusal = error;
+    if (isNews && error.code === 'LOOKUP_UNAUTHORIZED') this.onKeyRefused(error);
   }
 }

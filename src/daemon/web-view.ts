@@ -73,7 +73,8 @@ export class WebView implements DaemonView {
   }
 
   async status(): Promise<Status> {
-    const { credits, slots, load, vitals, recorder, config, isEnding } = this.#daemon;
+    const { credits, slots, load, vitals, recorder, config, webhooks, isEnding } = this.#daemon;
+    const { 'given-up': givenUp, ...ended } = webhooks.ended;
     const { clock, version } = this.#options;
     const { uploads } = recorder.deps;
     const creators: Status['creators'] = {};
@@ -105,6 +106,12 @@ export class WebView implements DaemonView {
         bytes: await this.#spoolBytes(),
         freeBytes: await freeBytes(config.spool).catch(() => null),
         reserveBytes: config.diskReserveBytes,
+      },
+      jobs: this.#daemon.jobOverview,
+      webhooks: {
+        waiting: webhooks.states().reduce((sum, { waiting }) => sum + waiting, 0),
+        ...ended,
+        givenUp,
       },
     };
   }

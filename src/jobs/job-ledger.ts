@@ -178,6 +178,12 @@ export class JobLedger {
     return this.#rows(text, job).map(runOf)[0] ?? null;
   }
 
+  /** When a run was last done in full; null: none that is remembered was. */
+  lastDoneAt(job: string): string | null {
+    const text = "SELECT * FROM run WHERE job = ? AND outcome = 'done' ORDER BY id DESC LIMIT 1";
+    return this.#rows(text, job).map(runOf)[0]?.endedAt ?? null;
+  }
+
   /** How often runs that began then ended otherwise than done. */
   troubledRuns(fromMs: number, toMs: number): { job: string; outcome: string; count: number }[] {
     const rows = this.#rows(

@@ -10,7 +10,7 @@ import { isLivestowError, LivestowError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Places, type Place } from '../kernel/places.ts';
 import type { EventReport } from '../model/event.ts';
-import type { JobRun, JobStatus } from '../model/job.ts';
+import type { JobOverview, JobRun, JobStatus } from '../model/job.ts';
 import { parseCron, type CronSchedule } from '../schedule/cron.ts';
 import { decideDue } from '../schedule/due.ts';
 import type { Ending, JobLedger } from './job-ledger.ts';
@@ -109,6 +109,17 @@ export class JobRunner {
 
   get statuses(): JobStatus[] {
     return [...this.#scheduled].map(([job, scheduled]) => this.#statusOf(job, scheduled));
+  }
+
+  /** Those of the config, and those that were in it when they began and go on. */
+  get overview(): JobOverview[] {
+    const jobs = new Map<string, { settings: JobSettings }>([...this.#running, ...this.#scheduled]);
+    return [...jobs].map(([job, { settings }]) => ({
+      job,
+      kind: settings.kind,
+      isRunning: this.#running.get(job)?.waits === false,
+      lastDoneAt: this.#deps.ledger.lastDoneAt(job),
+    }));
   }
 
   /** Newest first; also of jobs that are in the config no more. */
@@ -237,7 +248,7 @@ export class JobRunner {
       ledger.end(id, { outcome: 'skipped', message, problems: [] }, nowMs);
     });
     log.warn({ job }, `the job ${job} is left out once: ${message}`);
-    this.#deps.report({ type: 'job', job, outcome: 'skipped', message });
+    this.#deps.report({ type: 'job', job, kind, outcome: 'skipped', message });
   }
 
   #settle(job: string): void {
@@ -254,9 +265,9 @@ export class JobRunner {
   }
 
   #noteInterrupted(job: string): void {
-    for (const { startedAt, message } of this.#deps.ledger.interrupted(job)) {
+    for (const { kind, startedAt, message } of this.#deps.ledger.interrupted(job)) {
       this.#deps.log.warn({ job, startedAt }, `a run of the job ${job} was interrupted: ${message}`);
-      this.#deps.report({ type: 'job', job, outcome: 'interrupted', message });
+      this.#deps.report({ type: 'job', job, kind, outcome: 'interrupted', message });
     }
   }
 
@@ -279,7 +290,7 @@ export class JobRunner {
       };
       this.#running.set(job, running);
       running.ended = this.#perform(job, running, cause, listener)
-        .then((ending) => this.#end(job, id, ending))
+        .then((ending) => this.#end(job, settings.kind, id, ending))
         .finally(() => {
           this.#running.delete(job);
           lock.release();
@@ -304,8 +315,9 @@ export class JobRunner {
       running.waits = false;
       const missed =
         cause.missedSinceMs === null ? '' : `, for all that were missed since ${isoUtc(cause.missedSinceMs)}`;
-      log.info({ job, kind: settings.kind }, `the job ${job} begins${missed}`);
-      report({ type: 'job', job, outcome: 'started', message: `${settings.kind}${missed}` });
+      const { kind } = settings;
+      log.info({ job, kind }, `the job ${job} begins${missed}`);
+      report({ type: 'job', job, kind, outcome: 'started', message: `${kind}${missed}` });
       const { message, problems } = await perform(settings, {
         job,
         dueMs: cause.scheduledMs ?? startedMs,
@@ -331,12 +343,12 @@ export class JobRunner {
     }
   }
 
-  #end(job: string, id: number, ending: Ending): JobRun {
+  #end(job: string, kind: JobKind, id: number, ending: Ending): JobRun {
     const { clock, ledger, log, report } = this.#deps;
     const { outcome, message, problems } = ending;
     for (const problem of problems) log.warn({ job }, problem);
     log.info({ job, outcome }, `the job ${job} ended: ${message}`);
-    report({ type: 'job', job, outcome, message });
+    report({ type: 'job', job, kind, outcome, message });
     return ledger.end(id, ending, clock.now());
   }
 }

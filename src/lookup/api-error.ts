@@ -59,7 +59,7 @@ export function lookupError({ handle, status, error, retryAfterMs }: ApiFailure)
       );
     case 'LOOKUP_UNAUTHORIZED':
       return new LivestowError(code, 'the lookup API does not accept the key', {
-        hint: 'check LIVESTOW_API_KEY: it must be a valid Social Fetch key (sfk_...)',
+        hint: 'check LIVESTOW_API_KEY, or apiKey in the config file: it must be a valid Social Fetch key (sfk_...)',
         context,
       });
     case 'LOOKUP_CREDITS': {

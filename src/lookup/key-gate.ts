@@ -1,12 +1,15 @@
 /**
  * One key serves many creators: what the API said about the key holds for all of them at once. A key that is not accepted
- * is never tried again; one without credits is probed by one look at a time, rarely. Shut out looks fail with the error
- * that shut the gate, without a request.
+ * is not tried again; one without credits is probed by one look at a time, rarely. Shut out looks fail with the error
+ * that shut the gate, without a request. Another key has a gate of its own.
  */
 import type { Clock } from '../kernel/clock.ts';
-import { isLivestowError, LivestowError } from '../kernel/errors.ts';
+import { isLivestowError, LivestowError, type ErrorCode } from '../kernel/errors.ts';
 
 export const CREDITS_PROBE_MS = 15 * 60_000;
+
+/** They say something of the key, and nothing of the creator. */
+export const KEY_REFUSALS = ['LOOKUP_UNAUTHORIZED', 'LOOKUP_CREDITS'] as const satisfies ErrorCode[];
 
 export class KeyGate {
   readonly #clock: Clock;
@@ -50,7 +53,7 @@ export class KeyGate {
     });
   }
 
-  /** An answered look, or a new key: all may look again. */
+  /** A look was answered: all may look again. */
   open(): void {
     this.#shut = undefined;
   }

@@ -1,6 +1,6 @@
 /**
  * Looks a creator up at Social Fetch: one request, one answer, no retry (see `retry.ts`). The key travels in a header and
- * nowhere else; everything the API says is parsed before it is believed.
+ * nowhere else, and may be replaced at any time; everything the API says is parsed before it is believed.
  */
 import { request, type Dispatcher } from 'undici';
 import { parseRetryAfterMs } from '../kernel/backoff.ts';
@@ -12,7 +12,7 @@ import { requireHandle } from '../model/handle.ts';
 import type { Look } from '../model/look.ts';
 import { lookupError, quoted } from './api-error.ts';
 import { CreditLedger } from './credit-ledger.ts';
-import { CREDITS_PROBE_MS, KeyGate } from './key-gate.ts';
+import { CREDITS_PROBE_MS, KEY_REFUSALS, KeyGate } from './key-gate.ts';
 import { chargeOf, parseErrorResponse, parseLookResponse } from './lookup-response.ts';
 
 const DEFAULT_API_URL = 'https://api.socialfetch.dev';
@@ -46,28 +46,38 @@ interface Answer {
   text: string;
 }
 
+/** What the API said of one key says nothing of another. */
+interface Access {
+  apiKey: string | undefined;
+  gate: KeyGate;
+}
+
 export class LookupClient {
   readonly ledger: CreditLedger;
-  readonly #apiKey: string | undefined;
   readonly #base: URL;
   readonly #dispatcher: Dispatcher;
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  readonly #gate: KeyGate;
+  readonly #creditsProbeMs: number;
+  #access: Access;
   readonly #toldOddStreams = new Set<string>();
 
   /** Throws CONFIG for a base URL that is none. */
   constructor(options: LookupClientOptions) {
-    this.#apiKey = options.apiKey?.trim() || undefined;
-    registerSecret(this.#apiKey);
     this.#base = parseBaseUrl(options.baseUrl ?? DEFAULT_API_URL);
     this.#dispatcher = options.dispatcher;
     this.#logger = options.logger;
     this.ledger = options.ledger ?? new CreditLedger();
     this.#clock = options.clock ?? systemClock;
     this.#timeoutMs = options.timeoutMs ?? LOOK_TIMEOUT_MS;
-    this.#gate = new KeyGate(this.#clock, options.creditsProbeMs ?? CREDITS_PROBE_MS);
+    this.#creditsProbeMs = options.creditsProbeMs ?? CREDITS_PROBE_MS;
+    this.#access = this.#accessWith(options.apiKey);
+  }
+
+  /** From the next look on; the same key once more is tried once more, whatever was said of it. */
+  useKey(apiKey: string | undefined): void {
+    this.#access = this.#accessWith(apiKey);
   }
 
   /**
@@ -77,28 +87,28 @@ export class LookupClient {
    */
   async look(handle: string, { signal, fresh = false }: LookOptions): Promise<Look> {
     const creator = requireHandle(handle);
-    const apiKey = this.#requireKey();
-    this.#gate.admit();
+    const access = this.#access;
+    const apiKey = requireKey(access);
+    access.gate.admit();
     try {
       const answer = await this.#ask(creator, apiKey, fresh, signal);
       const look = this.#understand(creator, answer);
-      this.#gate.open();
+      access.gate.open();
       return look;
     } catch (error) {
-      throw isLivestowError(error) ? this.#gate.failed(error) : error;
+      if (!isLivestowError(error)) throw error;
+      const told = access.gate.failed(error);
+      // Of a key that was replaced meanwhile nobody wants to know.
+      const isOutdated = access !== this.#access && isLivestowError(error, ...KEY_REFUSALS);
+      if (isOutdated) return this.look(creator, { signal, fresh });
+      throw told;
     }
   }
 
-  #requireKey(): string {
-    const key = this.#apiKey;
-    // What a header can't carry is no key either, and must not reach an error message of the HTTP client.
-    if (key !== undefined && /^[\x21-\x7e]+$/.test(key)) return key;
-    const what =
-      key === undefined ? 'there is no key for the lookup API' : 'the key for the lookup API is malformed';
-    throw new LivestowError('CONFIG', what, {
-      hint: 'set LIVESTOW_API_KEY to a Social Fetch key (sfk_...)',
-      context: { withoutRequest: true },
-    });
+  #accessWith(given: string | undefined): Access {
+    const apiKey = given?.trim() || undefined;
+    registerSecret(apiKey);
+    return { apiKey, gate: new KeyGate(this.#clock, this.#creditsProbeMs) };
   }
 
   async #ask(handle: string, apiKey: string, fresh: boolean, signal: AbortSignal): Promise<Answer> {
@@ -177,6 +187,17 @@ export class LookupClient {
     }
     return look;
   }
+}
+
+function requireKey({ apiKey }: Access): string {
+  // What a header can't carry is no key either, and must not reach an error message of the HTTP client.
+  if (apiKey !== undefined && /^[\x21-\x7e]+$/.test(apiKey)) return apiKey;
+  const what =
+    apiKey === undefined ? 'there is no key for the lookup API' : 'the key for the lookup API is malformed';
+  throw new LivestowError('CONFIG', what, {
+    hint: 'set LIVESTOW_API_KEY to a Social Fetch key (sfk_...)',
+    context: { withoutRequest: true },
+  });
 }
 
 function parseBaseUrl(text: string): URL {

@@ -74,6 +74,7 @@ export const eventSchema = z.discriminatedUnion('type', [
     ...base,
     type: z.literal('job'),
     job: z.string(),
+    kind: z.string(),
     outcome: z.enum(['started', 'done', 'partly', 'failed', 'skipped', 'stopped', 'interrupted']),
     message: z.string(),
   }),

@@ -43,3 +43,9 @@ export const jobStatusSchema = z.object({
   last: jobRunSchema.nullable().describe('The last run that ended.'),
 });
 export type JobStatus = z.infer<typeof jobStatusSchema>;
+
+export const jobOverviewSchema = jobStatusSchema.pick({ job: true, kind: true }).extend({
+  isRunning: z.boolean().describe('In this process; not while it waits for others to end.'),
+  lastDoneAt: at.nullable().describe('When it was last done in full. Null: never, as far as is remembered.'),
+});
+export type JobOverview = z.infer<typeof jobOverviewSchema>;

@@ -31,6 +31,13 @@ interface Told {
 
 export class Webhooks {
   readonly #options: Required<Omit<WebhooksOptions, 'webhooks'>>;
+  /** What became of the messages of all, since the start. */
+  readonly ended: Record<Delivery['outcome'], number> = {
+    delivered: 0,
+    refused: 0,
+    'given-up': 0,
+    dropped: 0,
+  };
   readonly #deliveries: Delivery[] = [];
   #told: Told[] = [];
 
@@ -58,6 +65,7 @@ export class Webhooks {
 
   #open(webhook: Webhook, label: string): Told {
     const onEnd = (delivery: Delivery) => {
+      this.ended[delivery.outcome] += 1;
       this.#deliveries.push(delivery);
       if (this.#deliveries.length > MOST_DELIVERIES) this.#deliveries.shift();
     };

@@ -38,12 +38,15 @@ export class Watcher {
   #looks = 0;
   #isHurried = false;
   readonly #nap: Nap;
+  /** After a look that failed. */
+  readonly #pause: Nap;
   /** Monotonic time at which the last answered look was begun. */
   #lookedAtMs: number | null = null;
 
   constructor(options: WatchOptions) {
     this.#options = options;
     this.#nap = new Nap(options.clock);
+    this.#pause = new Nap(options.clock);
   }
 
   /** A look that somebody else got just now; the next one the watch considers, before it asks again itself. */
@@ -61,6 +64,11 @@ export class Watcher {
   hurry(): void {
     this.#isHurried = true;
     this.#nap.wake();
+  }
+
+  /** What the last look failed for is over: it is tried again at once. */
+  retry(): void {
+    this.#pause.wake();
   }
 
   /**
@@ -86,7 +94,7 @@ export class Watcher {
         const quiet = isLivestowError(error) && error.context['withoutRequest'] === true;
         logger[quiet ? 'debug' : 'warn']({ err: error, handle, waitMs: next.waitMs }, 'look failed');
         this.#options.onFailure?.(error, next.waitMs);
-        await clock.delay(next.waitMs, signal);
+        await this.#pause.take(next.waitMs, signal);
       }
     }
   }

@@ -1,13 +1,16 @@
 /**
  * `/metrics`, for Prometheus. What is counted comes from the daemon's events and from what it says of itself when asked;
- * nothing is measured for metrics alone. Labels are closed sets, but for `handle`, which only the gauges of single
- * creators have (`livestow_creator_…`): as many series as creators, and none for those that are gone.
+ * nothing is measured for metrics alone. Labels are closed sets (a job's name is one of the config file), but for `handle`,
+ * which only the gauges of single creators have (`livestow_creator_…`): as many series as creators, and none for those that
+ * are gone.
  */
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { JOB_KINDS } from '../config/jobs.ts';
 import { creatorStatusSchema } from '../model/creator-status.ts';
 import type { CreatorStatus } from '../model/creator-status.ts';
 import { GAP_CAUSES } from '../model/causes.ts';
 import type { LivestowEvent } from '../model/event.ts';
+import { jobOutcomeSchema } from '../model/job.ts';
 import type { DaemonView } from './daemon-view.ts';
 import { statusSchema, type Status } from './schemas.ts';
 
@@ -36,6 +39,8 @@ export class Metrics {
     build.set({ version }, 1);
     this.#ofTheDaemon(readers);
     this.#ofCreators();
+    this.#ofJobs();
+    this.#ofWebhooks();
     this.#onEvent = this.#ofEvents();
     for (const event of daemon.events.since(0)) this.#onEvent(event);
     daemon.events.on('event', this.#onEvent);
@@ -199,6 +204,45 @@ export class Metrics {
     );
   }
 
+  #ofJobs(): void {
+    const running = this.#gauge('livestow_jobs_running', 'Jobs that run, by kind.', ['kind']);
+    const success = this.#gauge(
+      'livestow_job_last_success_timestamp_seconds',
+      'When a job was last done in full, by its name in the config file; absent when it never was.',
+      ['name', 'kind'],
+    );
+    this.#readings.push(({ jobs }) => {
+      for (const kind of JOB_KINDS)
+        running.set({ kind }, jobs.filter((job) => job.isRunning && job.kind === kind).length);
+      success.reset();
+      for (const { job: name, kind, lastDoneAt } of jobs)
+        if (lastDoneAt !== null) success.set({ name, kind }, Date.parse(lastDoneAt) / 1_000);
+    });
+  }
+
+  #ofWebhooks(): void {
+    this.#reading(
+      'livestow_webhook_messages_waiting',
+      'Messages that wait for their webhook to take them.',
+      ({ webhooks }) => webhooks.waiting,
+    );
+    const ended = this.#counter(
+      'livestow_webhook_messages_total',
+      'Messages to webhooks, by what became of them.',
+      ['outcome'],
+    );
+    this.#readings.push(({ webhooks: of }) => {
+      ended.reset();
+      for (const [outcome, messages] of [
+        ['delivered', of.delivered],
+        ['refused', of.refused],
+        ['given-up', of.givenUp],
+        ['dropped', of.dropped],
+      ] as const)
+        ended.inc({ outcome }, messages);
+    });
+  }
+
   #ofEvents(): (event: LivestowEvent) => void {
     const recordings = this.#counter('livestow_recordings_total', 'Recordings that began.');
     const sealed = this.#counter('livestow_sessions_sealed_total', 'Sessions that were sealed.');
@@ -209,9 +253,13 @@ export class Metrics {
       gaps.inc({ cause }, 0);
       missing.inc({ cause }, 0);
     }
-    const errors = this.#counter('livestow_errors_total', 'Failures of watching and of jobs, by code.', [
-      'code',
+    const errors = this.#counter('livestow_errors_total', 'Failures of watching, by code.', ['code']);
+    const runs = this.#counter('livestow_job_runs_total', 'Runs of jobs, by kind and by how they ended.', [
+      'kind',
+      'outcome',
     ]);
+    for (const kind of JOB_KINDS)
+      for (const outcome of jobOutcomeSchema.options) runs.inc({ kind, outcome }, 0);
     const reloads = this.#counter('livestow_config_reloads_total', 'Times that the config was read again.', [
       'outcome',
     ]);
@@ -227,6 +275,8 @@ export class Metrics {
         missing.inc({ cause: event.cause }, event.ms / 1_000);
       }
       if (event.type === 'failed') errors.inc({ code: event.code });
+      if (event.type === 'job' && event.outcome !== 'started')
+        runs.inc({ kind: event.kind, outcome: event.outcome });
       if (event.type === 'config') reloads.inc({ outcome: event.outcome });
     };
   }

@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { creatorEntrySchema } from '../config/creators.ts';
 import { creatorStatusSchema } from '../model/creator-status.ts';
 import { eventSchema } from '../model/event.ts';
+import { jobOverviewSchema } from '../model/job.ts';
 
 /** Where the operations are. */
 export const API = '/api/v1';
@@ -101,6 +102,16 @@ export const statusSchema = z
       freeBytes: z.number().nullable(),
       reserveBytes: z.number(),
     }),
+    jobs: z.array(jobOverviewSchema),
+    webhooks: z
+      .object({
+        waiting: count,
+        delivered: count,
+        refused: count.describe('The receiver did not want it.'),
+        givenUp: count.describe('It was tried for too long.'),
+        dropped: count.describe('Too many waited, or the webhook was taken away.'),
+      })
+      .describe('Messages to all of them since the start.'),
   })
   .openapi('Status');
 export type Status = z.infer<typeof statusSchema>;

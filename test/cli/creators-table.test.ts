@@ -21,6 +21,8 @@ const status: Status = {
   },
   uploads: { running: 0, waiting: 0, storeTakes: true, shippedObjects: 3, shippedBytes: 5 * 2 ** 20 },
   spool: { bytes: 2 ** 20, freeBytes: 2 ** 31, reserveBytes: 2 ** 29 },
+  jobs: [],
+  webhooks: { waiting: 0, delivered: 0, refused: 0, givenUp: 0, dropped: 0 },
 };
 
 const creator = (handle: string, about: Partial<CreatorStatus> = {}): CreatorStatus => ({

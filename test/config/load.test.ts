@@ -163,6 +163,11 @@ describe('what is wrong is said with its place and the accepted form', () => {
       /:3: ranking.maxHieght: unknown key; did you mean maxHeight\?$/,
     ],
     ['an entry of a list', 'ranking:\n  protocols:\n    - flv\n    - dash\n', /:4: ranking.protocols\[1\]: /],
+    [
+      'a key that no header can carry',
+      'apiKey: sfk_a b\n',
+      /:1: apiKey: the value is not a Social Fetch key/,
+    ],
     ['a map where text belongs', 'store:\n  a: b\n', /:1: store: not a path, file:/],
     ['a list at the top', '- store\n', /:1: the file is not a list of "key: value" lines$/],
     ['text that is no YAML', 'store: "open\n', /:\d+: not YAML: /],

@@ -421,18 +421,47 @@ describe('the operator', () => {
   });
 });
 
-test('a key that is refused is told, and tried again: nobody has to start anything', async () => {
+test('a watch that fails is told, and tried again: nobody has to start anything', async () => {
   const street = await Street.of('alice');
   const house = street.house('alice');
-  house.refusal = new LivestowError('LOOKUP_UNAUTHORIZED', 'the key is refused', { hint: 'another key' });
+  house.refusal = new LivestowError('LOOKUP_BAD_REQUEST', 'it is refused', { hint: 'another one' });
   street.fleet.apply([creator('alice')]);
   await street.pass(5_000);
   expect(street.fleet.task('alice')?.status).toMatchObject({
     state: 'failing',
-    problem: { code: 'LOOKUP_UNAUTHORIZED', hint: 'another key' },
+    problem: { code: 'LOOKUP_BAD_REQUEST', hint: 'another one' },
   });
-  expect(street.told.at(-1)).toMatchObject({ type: 'failed', code: 'LOOKUP_UNAUTHORIZED' });
+  expect(street.told.at(-1)).toMatchObject({ type: 'failed', code: 'LOOKUP_BAD_REQUEST' });
   house.refusal = null;
   await street.pass(10_000);
   expect(street.state('alice')).toBe('watching');
+});
+
+test('with another key those who waited for it look again, one after the other, and nobody else does', async () => {
+  const street = await Street.of('alice', 'bob', 'carol', 'dave');
+  const refused = new LivestowError('LOOKUP_UNAUTHORIZED', 'the key is refused');
+  street.house('alice').refusal = refused;
+  street.house('bob').refusal = refused;
+  street.house('carol').refusal = new LivestowError('LOOKUP_CREDITS', 'none are left');
+  street.house('dave').refusal = new LivestowError('LOOKUP_BAD_REQUEST', 'it is refused');
+  street.fleet.apply(['alice', 'bob', 'carol', 'dave'].map((handle) => creator(handle)));
+  // Pauses are at their longest.
+  await street.pass(30 * MINUTE_MS);
+  const looks = () => ['alice', 'bob', 'carol', 'dave'].map((handle) => street.house(handle).looks);
+  const before = looks();
+  for (const handle of ['alice', 'bob', 'carol']) street.house(handle).refusal = null;
+  const lookingAgain = street.fleet.lookAgain(new AbortController().signal);
+  await passInSteps(street.clock, 20, 80);
+  expect(looks().map((count, at) => count - (before[at] ?? 0))).toEqual([1, 0, 0, 0]);
+  await street.pass(1_000);
+  await lookingAgain;
+  expect(looks().map((count, at) => count - (before[at] ?? 0))).toEqual([1, 1, 1, 0]);
+  expect(['alice', 'bob', 'carol', 'dave'].map((handle) => street.state(handle))).toEqual([
+    'watching',
+    'watching',
+    'watching',
+    'failing',
+  ]);
+  const told = street.told.flatMap((event) => (event.type === 'failed' ? [event.handle] : []));
+  expect(new Set(told)).toEqual(new Set(['dave']));
 });

@@ -176,6 +176,7 @@ export class Town {
       store,
       look,
       rank: () => [],
+      useKey: () => {},
       giveUp: () => giveUp.abort(),
       close: () => Promise.resolve(giveUp.abort()),
     });

@@ -35,6 +35,8 @@ function nobody(events: EventLog): DaemonView {
       },
       uploads: { running: 0, waiting: 0, storeTakes: true, shippedObjects: 0, shippedBytes: 0 },
       spool: { bytes: 0, freeBytes: null, reserveBytes: 0 },
+      jobs: [],
+      webhooks: { waiting: 0, delivered: 0, refused: 0, givenUp: 0, dropped: 0 },
     }),
     creatorStatuses: () => [],
     creators: unasked,

@@ -5,7 +5,7 @@ import { expect, test, vi } from 'vitest';
 import { momentAfterGop } from './cut.ts';
 import { expectFaithfulSession } from './faithful.ts';
 import type { LivestowProcess } from './livestow-process.ts';
-import { World, WORLD_TIMEOUT_MS } from './world.ts';
+import { API_KEY, World, WORLD_TIMEOUT_MS } from './world.ts';
 
 vi.setConfig({ testTimeout: WORLD_TIMEOUT_MS });
 
@@ -68,6 +68,32 @@ test.concurrent('a bad edit is refused with its line, and what was in force stay
   await world.lookups(looks + 1, 'carol');
   run.kill('SIGINT');
   expect(await run.exited).toEqual({ code: 130, signal: null });
+});
+
+test.concurrent('another key in the config file is used without a restart; a file without one is refused', async () => {
+  await using world = await World.open({
+    scenario: { creators: { bob: small, carol: small } },
+    env: { LIVESTOW_API_KEY: '' },
+  });
+  await configure(world, 'apiKey: sfk_refused\ncreators: [bob, carol]\n');
+  const run = world.livestow('serve');
+  await said(run, 'nobody is looked up any more: the lookup API refuses the key');
+  await configure(world, 'creators: [bob, carol]\n');
+  await said(run, 'the config file is refused; what was in force stays');
+  await configure(world, `apiKey: ${API_KEY}\ncreators: [bob, carol]\n`);
+  const isAnswered = (handle: string) =>
+    world.happens(
+      `${handle} is found`,
+      (event) => event.type === 'lookup' && event.handle === handle && event.status === 200,
+    );
+  await Promise.all([isAnswered('bob'), isAnswered('carol')]);
+  run.kill('SIGINT');
+  expect(await run.exited).toEqual({ code: 130, signal: null });
+  const told = run.entries.map(({ msg }) => msg);
+  expect(
+    told.filter((msg) => msg === 'nobody is looked up any more: the lookup API refuses the key'),
+  ).toHaveLength(1);
+  expect(told).not.toContain('watching failed; it is tried again');
 });
 
 test.concurrent(

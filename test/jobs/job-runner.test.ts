@@ -103,6 +103,46 @@ describe('a job that is due', () => {
   });
 });
 
+describe('what is told of jobs in short', () => {
+  test('whether each runs, and when it was last done in full, over a restart too', async () => {
+    const bench = await JobBench.make(at('02:59'));
+    bench.start({ hourly: reindexAt('@hourly') });
+    const idle = { job: 'hourly', kind: 'reindex', isRunning: false };
+    expect(bench.runner.overview).toEqual([{ ...idle, lastDoneAt: null }]);
+    await bench.minutes(1);
+    expect(bench.runner.overview).toEqual([{ ...idle, isRunning: true, lastDoneAt: null }]);
+    await bench.minutes(5);
+    bench.last.done();
+    await bench.minutes(55);
+    bench.last.done({ problems: ['one stays'] });
+    await bench.minutes(60);
+    bench.last.fail(new Error('the store is away'));
+    await bench.minutes(1);
+    expect(bench.runner.overview).toEqual([{ ...idle, lastDoneAt: at('03:05') }]);
+    bench.crash();
+    bench.start({ hourly: reindexAt('@hourly') });
+    expect(bench.runner.overview).toEqual([{ ...idle, lastDoneAt: at('03:05') }]);
+  });
+
+  test('one that waits for others does not run; one that is taken off the config runs to its end', async () => {
+    const bench = await JobBench.make(at('02:59'));
+    bench.start({ first: verifyAt('0 3 * * *'), second: verifyAt('0 3 * * *') });
+    await bench.minutes(1);
+    const runs = () => bench.runner.overview.map(({ job, isRunning }) => [job, isRunning]);
+    expect(runs()).toEqual([
+      ['first', true],
+      ['second', false],
+    ]);
+    bench.runner.apply({});
+    bench.last.done();
+    await bench.minutes(1);
+    expect(runs()).toEqual([['second', true]]);
+    bench.last.done();
+    await bench.minutes(1);
+    expect(runs()).toEqual([]);
+  });
+});
+
 describe('runs that were missed', () => {
   test('are made up for by one, and by none of a job that is new', async () => {
     const bench = await JobBench.make(at('00:10'));

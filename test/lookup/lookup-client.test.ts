@@ -3,6 +3,7 @@ import { Agent } from 'undici';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { ErrorCode, LivestowError } from '../../src/kernel/errors.ts';
 import { createLogger, silentLogger } from '../../src/kernel/logger.ts';
+import { scrub } from '../../src/kernel/redact.ts';
 import { CreditLedger } from '../../src/lookup/credit-ledger.ts';
 import { LookupClient, type LookupClientOptions } from '../../src/lookup/lookup-client.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -10,6 +11,8 @@ import { serve } from '../net/servers.ts';
 import { live, offline, STREAM } from './answers.ts';
 
 const KEY = 'sfk_live_abcdefghijklmnop';
+/** Known for a secret by nothing but that it is one. */
+const OTHER_KEY = 'another-key-of-twenty-eight';
 const dispatcher = new Agent();
 afterAll(() => dispatcher.destroy());
 const signal = new AbortController().signal;
@@ -228,6 +231,54 @@ describe('one key for many creators', () => {
       context: { withoutRequest: true },
     });
     expect(asked).toBe(1);
+  });
+
+  test('another key is another matter: it is asked with from the next look on, and kept out of the log', async () => {
+    const asked: unknown[] = [];
+    await using api = await serve(({ headers }, response) => {
+      asked.push(headers['x-api-key']);
+      if (headers['x-api-key'] === OTHER_KEY) reply(response, 200, offline());
+      else reply(response, 401, apiError('unauthorized'));
+    });
+    const client = clientOf(api.url);
+    await failure(client.look('alice', { signal }));
+    client.useKey(`${OTHER_KEY}\n`);
+    expect((await client.look('alice', { signal })).status).toBe('offline');
+    expect(asked).toEqual([KEY, OTHER_KEY]);
+    expect(scrub(`with ${OTHER_KEY}`)).toBe('with [redacted]');
+  });
+
+  test.each([
+    [401, 'unauthorized'],
+    [402, 'insufficient_credits'],
+  ])(
+    'a refusal of the old key (%i) that comes late is asked again with the new one',
+    async (status, code) => {
+      const asked: unknown[] = [];
+      await using api = await serve(({ headers }, response) => {
+        asked.push(headers['x-api-key']);
+        client.useKey(OTHER_KEY);
+        if (headers['x-api-key'] === OTHER_KEY) reply(response, 200, offline());
+        else reply(response, status, apiError(code));
+      });
+      const client = clientOf(api.url);
+      expect((await client.look('alice', { signal })).status).toBe('offline');
+      expect(asked).toEqual([KEY, OTHER_KEY]);
+    },
+  );
+
+  test('the same key once more is tried once more', async () => {
+    let asked = 0;
+    await using api = await serve((_request, response) => {
+      asked += 1;
+      reply(response, 401, apiError('unauthorized'));
+    });
+    const client = clientOf(api.url);
+    await failure(client.look('alice', { signal }));
+    client.useKey(KEY);
+    await failure(client.look('alice', { signal }));
+    await failure(client.look('bob', { signal }));
+    expect(asked).toBe(2);
   });
 
   test('without credits one look in fifteen minutes probes, for all; an answer opens the gate', async () => {

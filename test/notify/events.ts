@@ -27,7 +27,14 @@ export const EVENTS: { [T in LivestowEvent['type']]: EventOf<T> } = {
   credits: { ...base, type: 'credits', level: 'low', spentToday: 900, perDay: 1_000 },
   disk: { ...base, type: 'disk', level: 'out', freeBytes: 5e8 },
   config: { ...base, type: 'config', outcome: 'refused', message: 'livestow.yaml:3: no' },
-  job: { ...base, type: 'job', job: 'verify', outcome: 'failed', message: '1 object is gone' },
+  job: {
+    ...base,
+    type: 'job',
+    job: 'verify',
+    kind: 'verify',
+    outcome: 'failed',
+    message: '1 object is gone',
+  },
   digest: {
     ...base,
     type: 'digest',

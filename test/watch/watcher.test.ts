@@ -140,6 +140,18 @@ describe('Watcher', () => {
     expect(lookedAt).toEqual([0, 900_000, 1_800_000]);
   });
 
+  test('or is told that there are some: it looks at once, and a later pause is as long as ever', async () => {
+    const poor = failing('LOOKUP_CREDITS');
+    const { watcher, clock, lookedAt } = watch([poor, poor, live()]);
+    const next = watcher.rooms().next();
+    await clock.advance(60_000);
+    watcher.retry();
+    await clock.advance(3_600_000);
+    await next;
+    expect(lookedAt).toEqual([0, 60_000, 960_000]);
+    expect(clock.pendingMs).toEqual([]);
+  });
+
   test.each<ErrorCode>(['LOOKUP_UNAUTHORIZED', 'LOOKUP_BAD_REQUEST'])('%s stops it', async (code) => {
     const { watcher, lookedAt } = watch([failing(code)]);
     await expect(watcher.rooms().next()).rejects.toMatchObject({ code });

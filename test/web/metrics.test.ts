@@ -1,8 +1,9 @@
 /** `/metrics`: read as Prometheus reads it. */
 import { readFile } from 'node:fs/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
 import { GAP_CAUSES } from '../../src/model/causes.ts';
+import { serve } from '../net/servers.ts';
 import { familiesOf, lintMetrics, type MetricFamily } from './metric-lint.ts';
 import { Served } from './served.ts';
 
@@ -105,6 +106,61 @@ test('tells what a recording costs and brings', async () => {
     valueOf(after, 'livestow_looks_total', { outcome: 'live' }) +
       valueOf(after, 'livestow_looks_total', { outcome: 'offline' }),
   );
+});
+
+test('tells how jobs go, by kind, and when each was last done', async () => {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'x');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'x');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await using silentStore = await serve(() => {});
+  const config = "jobs: { nightly: { kind: reindex, cron: '@yearly' } }\n";
+  const served = await Served.open({ config });
+  const fresh = await scrape(served);
+  expect(valueOf(fresh, 'livestow_job_runs_total', { kind: 'digest', outcome: 'failed' })).toBe(0);
+  expect(fresh.get('livestow_job_last_success_timestamp_seconds')?.samples).toEqual([]);
+
+  const { jobs } = served.daemon;
+  await jobs.run('nightly');
+  await served.reload(`${config}store: 's3://bucket?endpoint=${silentStore.url}&region=x&pathStyle=true'\n`);
+  const stopped = jobs.run('nightly');
+  const running = await scrape(served);
+  expect(valueOf(running, 'livestow_jobs_running', { kind: 'reindex' })).toBe(1);
+  expect(valueOf(running, 'livestow_jobs_running', { kind: 'mirror' })).toBe(0);
+
+  const sinceMs = Date.now();
+  jobs.stop('nightly');
+  await stopped;
+  const after = await scrape(served);
+  expect(valueOf(after, 'livestow_jobs_running', { kind: 'reindex' })).toBe(0);
+  for (const outcome of ['done', 'stopped'])
+    expect(valueOf(after, 'livestow_job_runs_total', { kind: 'reindex', outcome })).toBe(1);
+  const doneAtMs =
+    1_000 *
+    valueOf(after, 'livestow_job_last_success_timestamp_seconds', { name: 'nightly', kind: 'reindex' });
+  expect(sinceMs - doneAtMs).toBeGreaterThanOrEqual(0);
+  expect(sinceMs - doneAtMs).toBeLessThan(60_000);
+});
+
+test('tells what became of the messages to webhooks, and how many wait', async () => {
+  let status: number | null = 204;
+  await using receiver = await serve((_request, response) => {
+    if (status !== null) response.writeHead(status).end();
+  });
+  const served = await Served.open({ config: `webhooks: [{ url: '${receiver.url}', events: [failed] }]\n` });
+  const happen = () =>
+    served.daemon.events.report({ type: 'failed', handle: null, code: 'X', message: 'm', hint: null });
+  const counted = async (outcome: string) =>
+    valueOf(await scrape(served), 'livestow_webhook_messages_total', { outcome });
+  expect(await counted('dropped')).toBe(0);
+  happen();
+  await expect.poll(() => counted('delivered'), { timeout: 10_000 }).toBe(1);
+  status = 400;
+  happen();
+  await expect.poll(() => counted('refused'), { timeout: 10_000 }).toBe(1);
+  status = null;
+  happen();
+  happen();
+  expect(valueOf(await scrape(served), 'livestow_webhook_messages_waiting')).toBe(2);
 });
 
 test('a key that is refused is counted, by code, and in the looks', async () => {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, test, vi } from 'vitest';
+import { z } from 'zod';
 import {
   configSchema,
   creatorListSchema,
@@ -239,34 +240,89 @@ test('what is not there, is no JSON or is too long is refused in the same shape'
   expect([long.status, errorOf(await long.json()).code]).toEqual([413, 'USAGE']);
 });
 
-test('the OpenAPI document is valid, and names every operation with its errors', async () => {
+/** How each operation is called so that it does what it is for, in this order. */
+const CALLS: Record<string, { body?: unknown; before?: (served: Served) => Promise<void> | void }> = {
+  getStatus: {},
+  getConfig: {},
+  listCreators: {},
+  addCreator: { body: { handle: 'carol', priority: 3, windows: { never: ['Mon 03:00-04:00'] } } },
+  getCreator: {},
+  pauseCreator: {},
+  resumeCreator: {},
+  setNote: { body: { note: 'asked on Tuesday' } },
+  recordCreator: { before: ({ sandbox }) => sandbox.goLive('carol') },
+  stopRecording: { before: (served) => served.isAt('carol', 'recording') },
+  removeCreator: {},
+  listEvents: {},
+  streamEvents: {},
+};
+
+interface Operation {
+  operationId: string;
+  requestBody?: unknown;
+  responses: Record<string, { content: Record<string, { schema: object }> }>;
+}
+
+type OpenApiDocument = {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, unknown> };
+};
+
+const documentOf = async (served: Served): Promise<OpenApiDocument> =>
+  (await (await served.fetch('/api/openapi.json')).json()) as OpenApiDocument;
+
+/** `schema` with those that it refers to. */
+function answerSchema(schema: object, { components }: OpenApiDocument): z.ZodType {
+  const whole = JSON.stringify({ ...schema, $defs: components.schemas });
+  return z.fromJSONSchema(JSON.parse(whole.replaceAll('#/components/schemas/', '#/$defs/')) as {});
+}
+
+test('each operation of the OpenAPI document is called, and answers what the document says', async () => {
   const served = await Served.open({ token: SECRETS.token });
-  const document = (await (await served.fetch('/api/openapi.json')).json()) as {
-    openapi: string;
-    paths: Record<string, Record<string, { operationId: string; responses: Record<string, unknown> }>>;
-  };
+  const document = await documentOf(served);
+  const operations = new Map(
+    Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => [
+        operation.operationId,
+        { path, method, operation },
+      ]),
+    ),
+  );
+  // A new operation needs a call here, and tests of what it does above.
+  expect(Object.keys(CALLS).sort()).toEqual([...operations.keys()].sort());
+  for (const [operationId, { body, before }] of Object.entries(CALLS)) {
+    await before?.(served);
+    const { path, method, operation } = operations.get(operationId)!;
+    expect([operationId, body !== undefined]).toEqual([operationId, operation.requestBody !== undefined]);
+    const response = await served.fetch(path.replace('{handle}', 'carol'), {
+      method: method.toUpperCase(),
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    const success = Object.keys(operation.responses).find((status) => status.startsWith('2')) ?? '';
+    expect([operationId, response.status]).toEqual([operationId, Number(success)]);
+    const [type] = (response.headers.get('content-type') ?? '').split(';');
+    const content = operation.responses[success]?.content ?? {};
+    expect([operationId, type]).toEqual([operationId, Object.keys(content)[0]]);
+    if (type !== 'application/json') {
+      await response.body?.cancel();
+      continue;
+    }
+    const schema = answerSchema(content[type]!.schema, document);
+    expect([operationId, schema.safeParse({}).success]).toEqual([operationId, false]);
+    expect([operationId, schema.safeParse(await response.json()).error]).toEqual([operationId, undefined]);
+  }
+});
+
+test('the OpenAPI document is valid, and every operation names its errors', async () => {
+  const served = await Served.open({ token: SECRETS.token });
+  const document = await documentOf(served);
   const { valid, errors } = await new Validator().validate(document);
   expect(errors).toBeUndefined();
   expect(valid).toBe(true);
   expect(document.openapi).toBe('3.1.0');
-  const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
-  expect(operations.map(({ operationId }) => operationId).sort()).toEqual(
-    [
-      'addCreator',
-      'getConfig',
-      'getCreator',
-      'getStatus',
-      'listCreators',
-      'listEvents',
-      'pauseCreator',
-      'recordCreator',
-      'removeCreator',
-      'resumeCreator',
-      'setNote',
-      'stopRecording',
-      'streamEvents',
-    ].sort(),
-  );
-  for (const { responses } of operations)
+  for (const { responses } of Object.values(document.paths).flatMap((path) => Object.values(path)))
     expect(Object.keys(responses)).toEqual(expect.arrayContaining(['400', '401', '403', '503']));
 });

@@ -90,22 +90,24 @@ async function reloadConfig(
   let loaded: LoadedConfig;
   try {
     loaded = await context.loadConfig(command, { tell: false });
+    requireKey(loaded.config);
   } catch (error) {
     // Whatever it is, a bug too: recordings go on.
     log.error({ err: error }, 'the config file is refused; what was in force stays');
     daemon.events.report({ type: 'config', outcome: 'refused', message: messageOf(error) });
     return undefined;
   }
-  const { change, jobs, waiting } = daemon.reload(loaded.config);
+  const { change, jobs, hasNewKey, waiting } = daemon.reload(loaded.config);
   const message = [
     ...(['added', 'removed', 'changed'] as const).flatMap((what) =>
       change[what].length === 0 ? [] : [`${what}: ${change[what].map((handle) => `@${handle}`).join(', ')}`],
     ),
     ...(jobs.length === 0 ? [] : [`jobs: ${jobs.join(', ')}`]),
+    ...(hasNewKey ? ['another key for the lookup API'] : []),
     ...(waiting.length === 0 ? [] : [`wait for the next start: ${waiting.join(', ')}`]),
   ].join('; ');
   log.info(
-    { ...change, jobs, waiting },
+    { ...change, jobs, hasNewKey, waiting },
     `the config file was read again${message === '' ? ': nothing changed' : ''}`,
   );
   daemon.events.report({
