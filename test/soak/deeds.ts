@@ -9,6 +9,8 @@ export const TOLERANCE_MS = 600;
 export const HLS_TOLERANCE_MS = 2_500;
 /** Until a recorder that was started again has media. */
 const BACK_MS = 1_500;
+/** What a CDN may be late by: beyond it a clock was changed for certain. */
+const SMALL_STEP_MS = 5_000;
 /** More than what playlists list. */
 const WINDOW_MS = 40_000;
 
@@ -30,8 +32,11 @@ export interface Deed {
   losesReceivedMs?: number;
   /** Until then nothing that came was read. */
   deafToMs?: number;
-  /** A playlist's window that reaches back over it: where what lies before it belongs nobody can tell. */
-  changesClock?: boolean;
+  /**
+   * The source's clock jumps by this. Where what lies before it in a playlist's window belongs nobody can tell; and a small
+   * step while nothing comes looks like a shorter or longer pause.
+   */
+  clockByMs?: number;
 }
 
 export interface Circumstances {
@@ -61,7 +66,17 @@ export function toleranceOf(
         deed.fromMs < Date.parse(gap.to) && gaps.some((each) => reachesInto(rangeOf(each), deed, tolerance)),
     )
     .map(({ replaysMs = 0 }) => replaysMs);
-  return tolerance + Math.max(0, ...offMs) + (isHls ? pauseMs(deeds, cuts, gap) : 0);
+  const stepMs = deeds
+    .filter((deed) => gaps.some((each) => stepsWithin(rangeOf(each), deed, Date.parse(gap.to), tolerance)))
+    .reduce((sum, { clockByMs = 0 }) => sum + Math.abs(clockByMs), 0);
+  return tolerance + Math.max(0, ...offMs) + stepMs + (isHls ? pauseMs(deeds, cuts, gap) : 0);
+}
+
+/** A step of the source's clock that a gap hides, no later than this. */
+function stepsWithin([fromMs, toMs]: Range, deed: Deed, untilMs: number, tolerance: number): boolean {
+  const stepMs = Math.abs(deed.clockByMs ?? Infinity);
+  if (stepMs > SMALL_STEP_MS || deed.fromMs > untilMs + stepMs) return false;
+  return meets(deed, [fromMs - tolerance, toMs + stepMs + tolerance]);
 }
 
 export const comesByHls = ({ epochs }: Manifest): boolean =>
@@ -175,4 +190,4 @@ export const endsInPause = ({ deeds }: Circumstances, { after, to }: Gap, tolera
 
 /** What lies in it came from a playlist that reached back over a change of the source's clock. */
 export const reachesOverClocks = ({ deeds }: Circumstances, [fromMs, toMs]: Range): boolean =>
-  deeds.some((deed) => deed.changesClock === true && meets(deed, [fromMs - WINDOW_MS, toMs + WINDOW_MS]));
+  deeds.some((deed) => deed.clockByMs !== undefined && meets(deed, [fromMs - WINDOW_MS, toMs + WINDOW_MS]));

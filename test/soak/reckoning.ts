@@ -86,8 +86,10 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
   const paths = archive.keys
     .filter((key) => key.startsWith(prefix) && key.endsWith(`/${sessionKeys.manifest}`))
     .map((key) => key.slice(0, -sessionKeys.manifest.length - 1));
+  const replays = facts.deeds.filter(({ replaysMs }) => replaysMs !== undefined).length;
   const sessions: ReadSession[] = [];
-  for (const path of paths) sessions.push(await readSession(join(archive.folder, path), path, aired));
+  for (const path of paths)
+    sessions.push(await readSession(join(archive.folder, path), path, aired, replays));
 
   const problems = sessions.flatMap((session) => session.problems);
   const present = new RangeSet(sessions.flatMap(({ places }) => places.runs));
@@ -121,7 +123,7 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
     // A playlist still lists what is in a gap by then.
     const isLate = isTold && isByHls;
     const isHeld = isTold && sum(new RangeSet([run]).minus(sentInBrief)) === 0;
-    const isBehindReplay = isTold && followsReplay(facts, [fromMs, toMs], holes, tolerance);
+    const isBehindReplay = followsReplay(facts, [fromMs, toMs], holes, tolerance);
     if (!isCut && !isLost && !isLate && !isHeld && !isBehindReplay && run[1] - run[0] >= REORDERED) {
       problems.push(`was sent and is not archived: ${tell(facts, run, fromMs, toMs)}`);
     }
@@ -133,13 +135,15 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
     total += own.size;
     for (const run of own.minus(present)) {
       const [fromMs, toMs] = [wallMs(run[0]), wallMs(run[1] + 1)];
-      const holes = undeclared([fromMs, toMs], gaps);
+      const untold = undeclared([fromMs, toMs], gaps);
       const length = run[1] - run[0] + 1;
-      if (holes.length === 0 || length <= REORDERED) {
+      if (untold.length === 0 || length <= REORDERED) {
         declared += length;
-      } else if (holes.every((hole) => isMistimed(facts, hole, tolerance))) {
+      } else if (untold.every((hole) => isMistimed(facts, hole, tolerance))) {
         declared += length;
-      } else if (holes.every(([from]) => isAfterTheEnd(sessions, from, tolerance + facts.clockOffMs))) {
+      } else if (followsReplay(facts, [fromMs, toMs], holes, tolerance)) {
+        declared += length;
+      } else if (untold.every(([from]) => isAfterTheEnd(sessions, from, tolerance + facts.clockOffMs))) {
         unoffered += length;
       } else {
         problems.push(`is missing and no gap says so: ${tell(facts, run, fromMs, toMs)}`);
@@ -183,7 +187,13 @@ function broadcastsOf({ handle, events, beganAtMs }: CreatorFacts): Aired[] {
 const pictureAt = (positionMs: number): number =>
   Math.ceil((positionMs * PICTURES_PER_SECOND) / 1_000 - 1e-6);
 
-async function readSession(folder: string, path: string, aired: readonly Aired[]): Promise<ReadSession> {
+/** @param replays how often the CDN sent again what may have been in a gap: its edges may be there twice */
+async function readSession(
+  folder: string,
+  path: string,
+  aired: readonly Aired[],
+  replays: number,
+): Promise<ReadSession> {
   const manifest = decodeManifest(await readFile(join(folder, sessionKeys.manifest), 'utf8'), path);
   const { session } = manifest;
   const problems: string[] = [];
@@ -222,7 +232,7 @@ async function readSession(folder: string, path: string, aired: readonly Aired[]
       at += segment.pictures;
     }
   }
-  if (repeats > 0) problems.push(`${session}: ${repeats} pictures twice`);
+  if (repeats > replays * REORDERED) problems.push(`${session}: ${repeats} pictures twice`);
   return { manifest, places, problems };
 }
 

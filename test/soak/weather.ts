@@ -106,7 +106,7 @@ export class Weather {
           causes,
           mistimed: fault.type === 'loop',
           pauses: fault.type === 'stall' && fault.scope === 'source',
-          changesClock: fault.type === 'jump',
+          ...(fault.type === 'jump' ? { clockByMs: fault.byMs } : {}),
           // Whole ones, behind the one that is open.
           ...(fault.type === 'replay' ? { replaysMs: ((fault.gops ?? 1) + 1) * GOP_MS } : {}),
         });
