@@ -9,12 +9,13 @@ import { isLivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { stopKind } from '../kernel/stop-request.ts';
 import type { Timeline } from '../ingest/timeline.ts';
-import type { DiskLevel, DiskShare } from '../spool/disk-guard.ts';
+import type { DiskShare } from '../spool/disk-guard.ts';
 import { END_CAUSES, type EndCause, type GapCause } from '../model/causes.ts';
 import type { LiveRoom, Look } from '../model/look.ts';
 import { sameQuality, variantLabel, type Quality, type Variant } from '../model/variant.ts';
 import type { AttemptDeps, OpenSource } from './attempt.ts';
 import type { SessionRecording } from './session-recording.ts';
+import { DiskPause } from './disk-pause.ts';
 import { DurationLimit } from './duration-limit.ts';
 import { attemptUntilBetter, type UntilBetter } from './attempt-until-better.ts';
 import type { Returned } from './return-to-better.ts';
@@ -85,8 +86,7 @@ export class SessionRecorder {
   #lastLookAtMs: number;
   #looking: Promise<void> | null = null;
   #nextLook: Look | null = null;
-  /** UTC; null when media has come since. */
-  #roomSinceMs: number | null = null;
+  readonly #pause: DiskPause;
   readonly #limit: DurationLimit;
 
   constructor(room: LiveRoom, deps: SessionRecorderDeps) {
@@ -105,6 +105,7 @@ export class SessionRecorder {
     this.#lastLookAtMs = deps.clock.monotonic();
     this.#choice.offer(deps.rank(room));
     this.#outcomes = new OutcomeLog(deps);
+    this.#pause = new DiskPause(deps, (level) => this.#choice.spare(level === 'lower' || level === 'out'));
     this.#limit = new DurationLimit(deps.clock, deps.maxDurationMs, () => {
       this.#state.apply({ type: 'stop', cause: 'max-duration' });
     });
@@ -126,9 +127,8 @@ export class SessionRecorder {
     };
     stop.addEventListener('abort', onStop);
     if (stop.aborted) onStop();
-    const { disk, recording } = this.#deps;
-    disk.on('level', this.#onDisk);
-    if (disk.level !== 'ample') this.#onDisk(disk.level, disk.freeBytes);
+    const { recording } = this.#deps;
+    this.#pause.begin();
     this.#limit.begin();
     let failure: { error: unknown } | undefined;
     const background = [this.#holdLoop(), this.#sampleLoop()].map((loop) =>
@@ -141,7 +141,7 @@ export class SessionRecorder {
       await this.#attempts(gapCause);
     } finally {
       stop.removeEventListener('abort', onStop);
-      disk.off('level', this.#onDisk);
+      this.#pause.end();
       this.#over.abort();
       this.#state.wake();
       this.#time.stop();
@@ -166,9 +166,7 @@ export class SessionRecorder {
       if (disk.full.aborted) {
         returned?.close();
         returned = null;
-        await recording.pause();
-        await disk.room(this.#over.signal);
-        this.#roomSinceMs = clock.now();
+        await this.#pause.last(this.#over.signal);
         this.#state.apply({ type: 'room' });
         cause = 'disk-full';
         continue;
@@ -207,9 +205,7 @@ export class SessionRecorder {
       refused = outcome.error !== null && outcome.error.code !== 'MEDIA_FORBIDDEN_HOST';
       if (isFull) {
         cause = 'disk-full';
-        // Or what is seen behind the pause, if it is still full.
-        this.#roomSinceMs = clock.now();
-        recording.withhold(outcome.mediaMs > 0);
+        this.#pause.cut(outcome.mediaMs > 0);
         if (outcome.mediaMs > 0) this.#recorded = variant;
         continue;
       }
@@ -283,20 +279,15 @@ export class SessionRecorder {
   }
 
   #onMedia(variant: Variant): void {
-    this.#roomSinceMs = null;
+    this.#pause.mediaCame();
     this.#state.apply({ type: 'media' });
     this.#deps.recording.event('media', { variant: variant.id });
     this.#limit.mediaCame();
   }
 
-  readonly #onDisk = (level: DiskLevel, freeBytes: number): void => {
-    this.#choice.spare(level === 'lower' || level === 'out');
-    this.#deps.recording.event('disk', { level, freeBytes });
-  };
-
   #withheldUntil(cause: EndCause): number | null {
-    const { disk, clock } = this.#deps;
-    const untilMs = disk.level === 'out' ? clock.now() : this.#roomSinceMs;
+    const { clock } = this.#deps;
+    const untilMs = this.#pause.withheldUntilMs;
     // Up to when she was seen live for certain.
     const liveUntilMs = clock.now() - clock.monotonic() + this.#lastLookAtMs;
     return untilMs === null || !END_CAUSES[cause].broadcastOver ? untilMs : Math.min(untilMs, liveUntilMs);
