@@ -20,7 +20,7 @@ import type { Engine, EpochSpec } from '../record/engine.ts';
 import { SessionRecorder, type RecorderOutcome } from '../record/session-recorder.ts';
 import type { RecordingProgress } from '../record/recording-progress.ts';
 import { SessionRecording } from '../record/session-recording.ts';
-import { withheldIn } from '../record/term-gaps.ts';
+import { withheldIn } from '../record/withheld.ts';
 import { SessionShipper, type ShipProgress } from '../ship/session-shipper.ts';
 import { persistently } from '../ship/ship-object.ts';
 import type { Uploads } from '../ship/uploads.ts';

@@ -602,9 +602,9 @@ export class Timeline {
     const silenceMs = join.kind === 'step' ? join.silenceMs : 0;
     this.#event('timestamp-jump', { sourceMs: Math.round(packet.dtsMs), silenceMs: Math.round(silenceMs) });
     const frameMs = nextMs - (this.#clock.trackOf(packet)?.lastDtsMs ?? nextMs);
-    if (silenceMs <= SILENCE_MS) return 0;
     const isSentAgain = this.#clock.isDropping && this.#clock.jitterMs === 0;
     const lateMs = isSentAgain ? this.#clock.lateMs([lead], nextMs - packet.dtsMs) : 0;
+    if (Math.max(silenceMs, lateMs) <= SILENCE_MS) return 0;
     return Math.round(Math.max(silenceMs - frameMs, lateMs));
   }
 

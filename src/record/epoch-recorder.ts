@@ -159,6 +159,8 @@ export class EpochRecorder {
       return;
     }
     await this.abort();
+    // The next term goes on with all of it.
+    if (dtsMs === null && (await hasNoRoom(this.spec.folder))) return;
     // Sound that belongs before the keyframe may stand behind it.
     const isLate = (packet: MediaPacket): boolean =>
       dtsMs !== null && packet.kind === 'audio' && packet.dtsMs < dtsMs;

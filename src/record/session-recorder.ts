@@ -192,6 +192,10 @@ export class SessionRecorder {
         returned?.close();
         return;
       }
+      if (returned && full.aborted) {
+        returned.close();
+        returned = null;
+      }
       if (returned) {
         cause = outcome.cause;
         this.#recorded = variant;

@@ -17,8 +17,9 @@ import type { ClosedInit, ClosedSegment, Engine, EpochSpec } from './engine.ts';
 import { EpochRecorder } from './epoch-recorder.ts';
 import { nothingRecorded, type RecordingProgress } from './recording-progress.ts';
 import { epochOf, lostMsOf, segmentEntry, segmentOf } from './journal-entries.ts';
-import { TermGaps, type Withheld } from './term-gaps.ts';
+import { TermGaps } from './term-gaps.ts';
 import { TermJournal } from './term-journal.ts';
+import type { Withheld } from './withheld.ts';
 
 /** Each has a process of its own: a stream that changes with every picture must not have them by the hundred. */
 const EPOCHS_ENDING_MOST = 3;
@@ -37,8 +38,8 @@ export interface SessionRecordingDeps {
   mediaDueSinceMs: number | null;
   /** Key of the earlier terms' last segment. */
   lastSegmentKey: string | null;
-  /** An earlier term ended while the disk had no room for media. */
-  withheldBefore: Withheld | null;
+  /** When the disk had no room in earlier terms, since media came last. */
+  withheldBefore: readonly Withheld[];
   /** Gaps that earlier terms have told. */
   told: readonly Gap[];
   segmentDurationMs: number;

@@ -2,7 +2,8 @@
 import { isoUtc } from '../kernel/clock.ts';
 import { CORRECTION_MS, untoldMs } from '../layout/untold.ts';
 import type { GapCause } from '../model/causes.ts';
-import type { Gap, JournalEntry } from '../model/manifest.ts';
+import type { Gap } from '../model/manifest.ts';
+import type { Withheld } from './withheld.ts';
 
 /** The API's clock and ours agree no better than this; and HLS gives media no sooner than a segment of it is whole. */
 const HEAD_TOLERANCE_MS = { flv: 500, hls: 4_000, cmaf: 4_000 } as const;
@@ -12,37 +13,10 @@ export interface TermGapsOptions {
   mediaDueSinceMs: number | null;
   /** Key of the earlier terms' last segment. */
   lastSegmentKey: string | null;
-  /** An earlier term ended while the disk had no room for media. */
-  withheldBefore: Withheld | null;
+  /** When the disk had no room in earlier terms, since media came last; oldest first. */
+  withheldBefore: readonly Withheld[];
   /** Gaps that earlier terms have told; what they tell is not told again. */
   told: readonly Gap[];
-}
-
-/** UTC milliseconds from and to which there was no room for media. */
-export interface Withheld {
-  fromMs: number;
-  toMs: number;
-  /** Media came until then: what is missing begins behind the last picture. */
-  cutMedia: boolean;
-}
-
-/** What the terms before say of a pause for want of room that none of them came out of; null: there was none. */
-export function withheldIn(entries: readonly JournalEntry[]): Withheld | null {
-  let withheld: Withheld | null = null;
-  let hasEnded = false;
-  for (const entry of entries) {
-    if (entry.type === 'event' && entry.event === 'disk' && entry.detail['level'] === 'out') {
-      withheld ??= { fromMs: Date.parse(entry.at), toMs: Date.parse(entry.at), cutMedia: false };
-    } else if (withheld && entry.type === 'event' && entry.event === 'media-broke') {
-      withheld.cutMedia ||= entry.detail['cause'] === 'disk-full' && Number(entry.detail['mediaMs']) > 0;
-    } else if (entry.type === 'event' && (entry.event === 'media' || entry.event === 'disk')) {
-      withheld = null;
-      hasEnded = false;
-    }
-    hasEnded ||= withheld !== null && entry.type === 'term';
-    if (withheld && !hasEnded) withheld.toMs = Date.parse(entry.at);
-  }
-  return withheld;
 }
 
 export class TermGaps {
@@ -51,6 +25,8 @@ export class TermGaps {
   #lastKey: string | null;
   #goesOn = false;
   #withheld: { sinceMs: number; cutMedia: boolean } | null = null;
+  /** Of what this term has told, the end. */
+  #toldUpToMs = -Infinity;
 
   constructor(options: TermGapsOptions) {
     this.#options = options;
@@ -68,18 +44,25 @@ export class TermGaps {
     if (this.#withheld && startsAtMs > this.#withheld.sinceMs) this.#withheld = null;
   }
 
-  /** Empty: there is nothing in between. */
+  /** Empty: there is nothing in between, or it was told. Where an earlier term had no room, that was why. */
   between(fromMs: number, toMs: number, cause: GapCause, after = this.#lastKey): Gap[] {
-    const before = this.#options.withheldBefore;
-    if (before && cause !== 'disk-full' && fromMs < before.toMs && before.fromMs < toMs) {
-      const firstMs = before.cutMedia ? fromMs : Math.max(fromMs, before.fromMs);
-      const lastMs = Math.min(toMs, before.toMs);
-      return [
-        ...this.between(fromMs, firstMs, cause, after),
-        ...this.between(firstMs, lastMs, 'disk-full', after),
-        ...this.between(lastMs, toMs, cause, after),
-      ];
+    const gaps: Gap[] = [];
+    let atMs = fromMs;
+    for (const pause of this.#options.withheldBefore) {
+      if (pause.toMs <= atMs || toMs <= pause.fromMs) continue;
+      const beginMs = pause.cutMedia ? atMs : Math.max(atMs, pause.fromMs);
+      const endMs = Math.min(toMs, pause.toMs);
+      gaps.push(
+        ...this.#untold(atMs, beginMs, cause, after),
+        ...this.#untold(beginMs, endMs, 'disk-full', after),
+      );
+      atMs = endMs;
     }
+    return [...gaps, ...this.#untold(atMs, toMs, cause, after)];
+  }
+
+  #untold(fromMs: number, toMs: number, cause: GapCause, after: string | null): Gap[] {
+    if (toMs <= fromMs) return [];
     const untold = untoldMs(fromMs, toMs, this.#options.told);
     if (untold < toMs - fromMs) {
       return untold < CORRECTION_MS ? [] : this.#gap(toMs - untold, toMs, cause, after);
@@ -89,7 +72,9 @@ export class TermGaps {
 
   #gap(fromMs: number, toMs: number, cause: GapCause, after: string | null): Gap[] {
     const ms = Math.round(toMs - fromMs);
-    return ms > 0 ? [{ after, from: isoUtc(fromMs), to: isoUtc(fromMs + ms), ms, cause }] : [];
+    if (ms <= 0) return [];
+    this.#toldUpToMs = Math.max(this.#toldUpToMs, fromMs + ms);
+    return [{ after, from: isoUtc(fromMs), to: isoUtc(fromMs + ms), ms, cause }];
   }
 
   /** Before the term's first picture, once: back to the room's start, or to where the term before stopped. */
@@ -121,25 +106,34 @@ export class TermGaps {
    * @param lastPictureMs the end of what this term recorded
    */
   end(nowMs: number, withheldUntilMs: number | null, lastPictureMs: number | null): Gap[] {
-    const { mediaDueSinceMs: dueSinceMs, withheldBefore } = this.#options;
-    if (withheldUntilMs !== null && lastPictureMs !== null) {
-      const { sinceMs, cutMedia } = this.#withheld ?? { sinceMs: lastPictureMs, cutMedia: true };
-      return cutMedia
-        ? this.between(lastPictureMs, Math.max(sinceMs, withheldUntilMs), 'disk-full')
-        : this.between(Math.max(lastPictureMs, sinceMs), withheldUntilMs, 'disk-full');
+    const { mediaDueSinceMs: dueSinceMs } = this.#options;
+    if (this.#lastKey === null && lastPictureMs === null) {
+      // Nothing was ever recorded of this session.
+      if (this.#headNoted || dueSinceMs === null) return [];
+      return withheldUntilMs === null
+        ? this.between(dueSinceMs, nowMs, 'no-media')
+        : this.#since(dueSinceMs, withheldUntilMs, 'found-late');
     }
-    if (withheldUntilMs === null && withheldBefore) {
-      const { fromMs, toMs, cutMedia } = withheldBefore;
-      const recordedMs = lastPictureMs ?? dueSinceMs ?? fromMs;
-      return this.between(cutMedia ? recordedMs : Math.max(recordedMs, fromMs), toMs, 'disk-full');
+    const recordedMs = lastPictureMs ?? Math.max(dueSinceMs ?? -Infinity, this.#toldUpToMs);
+    if (!Number.isFinite(recordedMs)) return [];
+    const pausedMs = Math.max(recordedMs, ...this.#options.withheldBefore.map(({ toMs }) => toMs));
+    if (withheldUntilMs === null) return this.#inPauses(recordedMs, pausedMs);
+    // Nobody has recorded anything since an earlier term's pause, or this term nothing at all.
+    if (pausedMs > recordedMs || lastPictureMs === null) {
+      return [
+        ...this.between(recordedMs, pausedMs, 'recorder-down'),
+        ...this.#since(pausedMs, withheldUntilMs, 'recorder-down'),
+      ];
     }
-    if (this.#headNoted || dueSinceMs === null) return [];
-    if (withheldUntilMs !== null) {
-      const cause = this.#lastKey === null ? 'found-late' : 'recorder-down';
-      return this.#since(dueSinceMs, withheldUntilMs, cause);
-    }
-    // Nothing was ever recorded of this session.
-    return this.#lastKey === null ? this.between(dueSinceMs, nowMs, 'no-media') : [];
+    const { sinceMs, cutMedia } = this.#withheld ?? { sinceMs: recordedMs, cutMedia: true };
+    return cutMedia
+      ? this.between(recordedMs, Math.max(sinceMs, withheldUntilMs), 'disk-full')
+      : this.between(Math.max(recordedMs, sinceMs), withheldUntilMs, 'disk-full');
+  }
+
+  /** What earlier terms had no room for. Nobody knows whether she was live beside it. */
+  #inPauses(fromMs: number, toMs: number): Gap[] {
+    return this.between(fromMs, toMs, 'recorder-down').filter(({ cause }) => cause === 'disk-full');
   }
 
   /** For this cause up to where the disk had no room, and then for that. */

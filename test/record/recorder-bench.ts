@@ -156,7 +156,7 @@ export class RecorderBench {
       container: null,
       mediaDueSinceMs: bench.clock.now(),
       lastSegmentKey: null,
-      withheldBefore: null,
+      withheldBefore: [],
       told: [],
       segmentDurationMs: 6_000,
       engineFor: () => bench.engine,

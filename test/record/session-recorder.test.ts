@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, onTestFinished, test, type TestContext } from 'vitest';
 import { LivestowError } from '../../src/kernel/errors.ts';
-import { withheldIn } from '../../src/record/term-gaps.ts';
+import { withheldIn } from '../../src/record/withheld.ts';
 import { StopRequest } from '../../src/kernel/stop-request.ts';
 import {
   burst,
@@ -400,7 +400,7 @@ describe('a disk that nears its reserve', () => {
       expect(bench.recorder.phase).toBe('holding');
       expect(await disk.freeMiB()).toBeGreaterThan(6);
       // Whoever came after a kill would know until when.
-      const withheld = withheldIn(await bench.entries());
+      const [withheld] = withheldIn(await bench.entries());
       expect(withheld).toMatchObject({ cutMedia: true });
       expect(withheld!.toMs - withheld!.fromMs).toBeGreaterThan(9.8 * 60_000);
       await disk.clear();

@@ -35,7 +35,7 @@ async function bench({ dueBeforeMs = 0 }: { dueBeforeMs?: number | null } = {}) 
     container: null,
     mediaDueSinceMs: dueBeforeMs === null ? null : clock.now() - dueBeforeMs,
     lastSegmentKey: null,
-    withheldBefore: null,
+    withheldBefore: [],
     told: [],
     segmentDurationMs: SEGMENT_MS,
     engineFor: () => engine,
