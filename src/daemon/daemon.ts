@@ -14,6 +14,7 @@ import type { StopKind } from '../kernel/stop-request.ts';
 import type { CreatorStatus } from '../model/creator-status.ts';
 import type { JobOverview } from '../model/job.ts';
 import { DAEMON_FOLDER } from '../spool/session-spool.ts';
+import { Pace } from '../ship/pace.ts';
 import { requireWritableSpool } from '../spool/writable-spool.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import { createOpenDispatcher } from '../net/dispatcher.ts';
@@ -81,6 +82,7 @@ export class Daemon {
   readonly #slots: Places<LoadLimit>;
   readonly #loadWatch: LoadWatch;
   readonly #jobs: ScheduledJobs;
+  readonly #jobPace: Pace;
   readonly #webhooks: Webhooks;
   readonly #outbound: Dispatcher;
   readonly #credits: CreditWatch;
@@ -136,6 +138,7 @@ export class Daemon {
       onRoom: (handle, { startedAt }) => this.#looks.foundLive(handle, startedAt),
       onLookFailed: (error) => this.#credits.lookFailed(error),
     });
+    this.#jobPace = new Pace(clock, config.uploadBytesPerSecond);
     this.#jobs = new ScheduledJobs({
       config: () => this.#config,
       clock,
@@ -145,7 +148,11 @@ export class Daemon {
       report: (event) => events.report(event),
       giveWay: async (signal, bytes) => {
         while (this.#isBehind) await clock.delay(BEHIND_LOOK_MS, signal);
-        if (bytes > 0) await recorder.deps.uploads.pace.turn(bytes, signal);
+        // What recordings send is never held up by a job: it pays for itself.
+        if (bytes > 0) {
+          await recorder.deps.uploads.pace.turn(0, signal);
+          await this.#jobPace.turn(bytes, signal);
+        }
       },
     });
     events.on('event', (event) => {
@@ -252,6 +259,7 @@ export class Daemon {
     this.#slots.most = this.#config.recordings;
     this.#loadWatch.limits = this.#config;
     this.#recorder.deps.uploads.bytesPerSecond = this.#config.uploadBytesPerSecond;
+    this.#jobPace.bytesPerSecond = this.#config.uploadBytesPerSecond;
     const jobs = this.#jobs.runner.apply(this.#config.jobs);
     this.#webhooks.configure(this.#config.webhooks);
     const change = this.apply();

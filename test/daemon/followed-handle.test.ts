@@ -83,6 +83,35 @@ describe('a creator', () => {
     expect(asked).toEqual(['alice', 'alice.new', 'alice.new']);
   });
 
+  test('that is away for a while under its new handle is found when it is back', async () => {
+    const { accounts, redirects, look, asked } = await api({ redirects: { alice: 'alice.new' } });
+    accounts.clear();
+    accounts.set('alice.new', '1');
+    await look();
+    accounts.clear();
+    delete redirects['alice'];
+    for (let times = 0; times < 3; times += 1) expect(await look()).toMatchObject({ status: 'not-found' });
+    // Each handle once, then by turns.
+    expect(asked.slice(1)).toEqual(['alice.new', 'alice', 'alice', 'alice.new']);
+    accounts.set('alice.new', '1');
+    const found = [await look(), await look()].filter(({ status }) => status === 'offline');
+    expect(found.length).toBeGreaterThan(0);
+    asked.length = 0;
+    await look();
+    expect(asked).toEqual(['alice.new']);
+  });
+
+  test('whose old handle somebody else has taken is not mixed up with them', async () => {
+    const { accounts, redirects, look } = await api({ redirects: { alice: 'alice.new' } });
+    accounts.clear();
+    accounts.set('alice.new', '1');
+    await look();
+    accounts.clear();
+    delete redirects['alice'];
+    accounts.set('alice', '2');
+    for (let times = 0; times < 4; times += 1) expect(await look()).toMatchObject({ status: 'not-found' });
+  });
+
   test.for<[what: string, archived: string | undefined]>([
     ['that nobody ever knew', undefined],
     ['that the archive knows by the same handle', '{"calledNow":"alice"}'],
