@@ -11,6 +11,7 @@ import { ManualClock } from '../manual-clock.ts';
 import { audio, media, state, variant, video } from '../spool/numbered-media.ts';
 import { scratchFolder } from '../spool/scratch.ts';
 import { smallDisk } from '../support/disks.ts';
+import { diskAtRest } from './disk-at-rest.ts';
 import { PlainEngine } from './plain-engine.ts';
 
 const SEGMENT_MS = 2_000;
@@ -272,6 +273,20 @@ describe('an engine that dies of a disk without room', () => {
     await passing(b.clock, b.recorder.endAtKeyframe());
     expect(b.story).toEqual(['segment 1: 0-1960', 'segment 2: 2000-2960']);
     expect((await readTail(b.tailFolder))?.units.at(-1)).toMatchObject({ dtsMs: expect.closeTo(63_380, -2) });
+  });
+
+  test('in a drain while there is none: all of it is left to the next term, at once', async (context) => {
+    const disk = await smallDisk(context, 2);
+    const b = await bench({ on: disk.folder });
+    await feed(b, media(0, 3_400));
+    await diskAtRest();
+    await disk.fill();
+    await b.recorder.endAtKeyframe();
+    expect(b.story).toEqual(['segment 1: 0-1960']);
+    const tail = await readTail(b.tailFolder);
+    const pictures = tail?.units.filter(({ kind }) => kind === 'video') ?? [];
+    expect(pictures.at(-1)).toMatchObject({ dtsMs: 63_360 });
+    expect(b.engine.running).toBe(0);
   });
 });
 
