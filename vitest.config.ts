@@ -8,7 +8,7 @@ const exclude = long ? [] : ['test/**/*.long.test.ts'];
 /** Starts a server only when a test asks for it. */
 const s3 = { globalSetup: ['test/support/s3-global-setup.ts'] };
 /** Broadcasts run in real time, several at once within a file: one file at a time, and nothing else beside it. */
-const realTime = { maxWorkers: 1, maxConcurrency: 4 };
+const realTime = { maxWorkers: 1, maxConcurrency: 6 };
 
 export default defineConfig({
   test: {
