@@ -1,4 +1,5 @@
 /** What `rm` and `prune` tell beside their results. */
+import { Deadline } from '../kernel/deadline.ts';
 import { readManifest, type SessionRef } from '../archive/session-reader.ts';
 import type { Store } from '../store/store.ts';
 import type { CliContext } from './context.ts';
@@ -19,13 +20,11 @@ export async function tellBrokenOff(
   store: Store,
   ref: SessionRef,
 ): Promise<void> {
-  const over = new AbortController();
-  const cancel = clock.after(PATIENCE_MS, () => over.abort());
-  const isGone = await readManifest(store, ref, over.signal).then(
+  using patience = new Deadline(clock, PATIENCE_MS);
+  const isGone = await readManifest(store, ref, patience.signal).then(
     ({ manifest }) => (manifest ? manifest.deletedAt !== null : undefined),
     () => undefined,
   );
-  cancel();
   const name = `@${ref.handle} ${ref.session}`;
   if (isGone === false) err.line(`${name} is as it was`);
   else

@@ -86,7 +86,7 @@ export async function composeRecorder({
     if (known) return known;
     const adapter = openStore(location, { logger: log, clock, putsAtOnce: config.uploads });
     const store = answering(adapter, () => options.onAnswer?.(location));
-    const followed = new FollowedHandles({ store, ask, log });
+    const followed = new FollowedHandles({ store, clock, ask, log });
     const opened: AtStore = {
       store,
       pictures: picturesIn(store),

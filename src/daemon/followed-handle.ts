@@ -5,7 +5,8 @@
  * was given, so that the archive stays one.
  */
 import { z } from 'zod';
-import { AnySignal } from '../kernel/any-signal.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Deadline } from '../kernel/deadline.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { creatorFile } from '../layout/keys.ts';
 import { handleSchema } from '../model/handle.ts';
@@ -20,6 +21,7 @@ const rememberedSchema = z.object({ calledNow: handleSchema });
 
 export interface FollowedHandlesDeps {
   store: Store;
+  clock: Clock;
   /** One request, for whom and by which handle; throws the lookup's errors. */
   ask: (handle: string, calledNow: string, signal: AbortSignal) => Promise<Look>;
   log: Logger;
@@ -97,8 +99,8 @@ export class FollowedHandles {
 
   /** What the archive says that the creator was called last. That it cannot be read must not end a watch, nor hold it up. */
   async #remember(handle: string, known: Followed, signal: AbortSignal): Promise<void> {
-    const { store, log } = this.#deps;
-    using patience = new AnySignal(signal, AbortSignal.timeout(PATIENCE_MS));
+    const { store, clock, log } = this.#deps;
+    using patience = new Deadline(clock, PATIENCE_MS, signal);
     try {
       const text = await readText(store, creatorFile(handle), patience.signal);
       known.isRemembered = true;

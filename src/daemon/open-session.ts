@@ -5,6 +5,7 @@
  */
 import { buffer } from 'node:stream/consumers';
 import type { Clock } from '../kernel/clock.ts';
+import { Deadline } from '../kernel/deadline.ts';
 import { isLivestowError } from '../kernel/errors.ts';
 import { writeFileDurably } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -155,17 +156,16 @@ async function fetchEarlier(store: Store, spool: SessionSpool, signal: AbortSign
 
 class Patience implements Disposable {
   readonly #log: Logger;
-  readonly #over = new AbortController();
-  readonly #cancel: () => void;
+  readonly #deadline: Deadline;
 
   constructor({ clock, log }: OpenSessionDeps) {
     this.#log = log;
-    this.#cancel = clock.after(STORE_PATIENCE_MS, () => this.#over.abort());
+    this.#deadline = new Deadline(clock, STORE_PATIENCE_MS);
   }
 
   /** Undefined when the store did not answer in time, or could not; what was asked has ended by then. */
   async ask<T>(question: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
-    const { signal } = this.#over;
+    const { signal } = this.#deadline;
     if (signal.aborted) return undefined;
     try {
       return await question(signal);
@@ -179,6 +179,6 @@ class Patience implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#cancel();
+    this.#deadline[Symbol.dispose]();
   }
 }

@@ -5,6 +5,7 @@ import { settingsInForce } from '../config/describe.ts';
 import type { CreatorInForce } from '../config/creator-in-force.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
+import { Deadline } from '../kernel/deadline.ts';
 import { LivestowError } from '../kernel/errors.ts';
 import { freeBytes } from '../kernel/files.ts';
 import { INDEX } from '../layout/keys.ts';
@@ -233,16 +234,12 @@ export class WebView implements DaemonView {
 
   /** That something is not there is an answer too. */
   async #askStore(): Promise<boolean> {
-    const { clock } = this.#options;
-    const limit = new AbortController();
-    const cancel = clock.after(STORE_PATIENCE_MS, () => limit.abort());
+    using patience = new Deadline(this.#options.clock, STORE_PATIENCE_MS);
     try {
-      await this.#daemon.recorder.store.head(`${INDEX}nothing`, limit.signal);
+      await this.#daemon.recorder.store.head(`${INDEX}nothing`, patience.signal);
       return true;
     } catch {
       return false;
-    } finally {
-      cancel();
     }
   }
 }

@@ -5,6 +5,7 @@
 import { request, type Dispatcher } from 'undici';
 import { parseRetryAfterMs } from '../kernel/backoff.ts';
 import { systemClock, type Clock } from '../kernel/clock.ts';
+import { Deadline } from '../kernel/deadline.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { registerSecret } from '../kernel/redact.ts';
@@ -113,10 +114,7 @@ export class LookupClient {
 
   async #ask(handle: string, apiKey: string, fresh: boolean, signal: AbortSignal): Promise<Answer> {
     signal.throwIfAborted();
-    const deadline = new AbortController();
-    const cancelExpiry = this.#clock.after(this.#timeoutMs, () => deadline.abort());
-    const abort = () => deadline.abort();
-    signal.addEventListener('abort', abort, { once: true });
+    using deadline = new Deadline(this.#clock, this.#timeoutMs, signal);
     try {
       const url = new URL(`v1/tiktok/profiles/${encodeURIComponent(handle)}/live`, this.#base);
       const { statusCode, headers, body } = await request(url, {
@@ -143,9 +141,6 @@ export class LookupClient {
           : `the lookup API at ${this.#base.host} could not be reached`,
         { retryable: true, cause: error, context: { handle } },
       );
-    } finally {
-      cancelExpiry();
-      signal.removeEventListener('abort', abort);
     }
   }
 

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { request, type Dispatcher } from 'undici';
 import { systemClock, type Clock } from '../kernel/clock.ts';
+import { Deadline } from '../kernel/deadline.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { HostGuard } from './host-guard.ts';
 
@@ -141,19 +142,13 @@ export function createMediaClient(deps: {
     url: string,
     options: ReadOptions,
   ): Promise<Omit<MediaResponse, 'body'> & { bytes: Buffer }> {
-    const deadline = new AbortController();
-    const cancelExpiry = clock.after(options.timeoutMs, () => deadline.abort());
-    const abort = () => deadline.abort();
-    options.signal.addEventListener('abort', abort, { once: true });
+    using deadline = new Deadline(clock, options.timeoutMs, options.signal);
     try {
       options.signal.throwIfAborted();
       const { body, ...head } = await open(url, { ...options, signal: deadline.signal });
       return { ...head, bytes: await readAll(body, options.maxBytes, head.url) };
     } catch (error) {
       throw mediaError(deadline.signal.aborted ? timedOut() : error, url, options.signal);
-    } finally {
-      cancelExpiry();
-      options.signal.removeEventListener('abort', abort);
     }
   }
 

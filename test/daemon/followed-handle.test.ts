@@ -1,6 +1,7 @@
 /** Creators that are renamed: who is asked for, and what the archive remembers. */
 import { describe, expect, test } from 'vitest';
 import { FollowedHandles } from '../../src/daemon/followed-handle.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/logger.ts';
 import type { Look } from '../../src/model/look.ts';
 import { DirectoryStore } from '../../src/store/directory-store.ts';
@@ -21,6 +22,7 @@ async function api({
     await store.put('creators/alice/creator.json', { bytes: Buffer.from(archived) });
   const followed = new FollowedHandles({
     store,
+    clock: systemClock,
     ask: (handle, calledNow): Promise<Look> => {
       expect(handle).toBe('alice');
       asked.push(calledNow);
@@ -34,6 +36,17 @@ async function api({
   });
   const look = (): Promise<Look> => followed.look('alice', new AbortController().signal);
   return { accounts, asked, said, look, redirects };
+}
+
+/** Alice is called alice.new, which an answer to her old handle told; nobody answers to that any more. */
+async function renamed() {
+  const made = await api({ redirects: { alice: 'alice.new' } });
+  made.accounts.clear();
+  made.accounts.set('alice.new', '1');
+  await made.look();
+  made.accounts.clear();
+  delete made.redirects['alice'];
+  return made;
 }
 
 describe('a creator', () => {
@@ -62,12 +75,7 @@ describe('a creator', () => {
   });
 
   test('that is renamed back is found again', async () => {
-    const { accounts, redirects, look, asked } = await api({ redirects: { alice: 'alice.new' } });
-    accounts.clear();
-    accounts.set('alice.new', '1');
-    await look();
-    accounts.clear();
-    delete redirects['alice'];
+    const { accounts, look, asked } = await renamed();
     accounts.set('alice', '1');
     expect(await look()).toMatchObject({ status: 'offline', meta: { creditsCharged: 2 } });
     await look();
@@ -84,12 +92,7 @@ describe('a creator', () => {
   });
 
   test('that is away for a while under its new handle is found when it is back', async () => {
-    const { accounts, redirects, look, asked } = await api({ redirects: { alice: 'alice.new' } });
-    accounts.clear();
-    accounts.set('alice.new', '1');
-    await look();
-    accounts.clear();
-    delete redirects['alice'];
+    const { accounts, look, asked } = await renamed();
     for (let times = 0; times < 3; times += 1) expect(await look()).toMatchObject({ status: 'not-found' });
     // Each handle once, then by turns.
     expect(asked.slice(1)).toEqual(['alice.new', 'alice', 'alice', 'alice.new']);
@@ -102,12 +105,7 @@ describe('a creator', () => {
   });
 
   test('whose old handle somebody else has taken is not mixed up with them', async () => {
-    const { accounts, redirects, look } = await api({ redirects: { alice: 'alice.new' } });
-    accounts.clear();
-    accounts.set('alice.new', '1');
-    await look();
-    accounts.clear();
-    delete redirects['alice'];
+    const { accounts, look } = await renamed();
     accounts.set('alice', '2');
     for (let times = 0; times < 4; times += 1) expect(await look()).toMatchObject({ status: 'not-found' });
   });
