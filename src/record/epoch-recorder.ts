@@ -94,11 +94,7 @@ export class EpochRecorder {
    * @param wantedBeforeMs what lies behind is no loss
    */
   async end(wantedBeforeMs = Infinity): Promise<void> {
-    await this.#close();
-    while (this.#waitsForRoom) {
-      await this.#room();
-      await this.#close();
-    }
+    await this.#onceThereIsRoom(() => this.#close());
     this.#loseOpen(wantedBeforeMs);
   }
 
@@ -119,7 +115,7 @@ export class EpochRecorder {
     this.#open = [];
   }
 
-  /** Closes what is open, or waits for room then. */
+  /** Closes what is open, or leaves it to the tail until there is room. */
   async #close(): Promise<void> {
     const close = async (): Promise<void> => {
       if (this.#waitsForRoom) await this.#restart();
@@ -130,6 +126,15 @@ export class EpochRecorder {
       await this.#sink?.end();
     });
     this.#sink = null;
+  }
+
+  /** Takes the step again and again, until it does not fail for want of room. */
+  async #onceThereIsRoom(step: () => Promise<void>): Promise<void> {
+    await step();
+    while (this.#waitsForRoom) {
+      await this.#room();
+      await step();
+    }
   }
 
   async #room(): Promise<void> {
@@ -189,11 +194,7 @@ export class EpochRecorder {
       await this.#start(whole.slice(from).filter(this.#isOpen));
       await this.#sink?.end();
     };
-    await this.#outlive(closeWhole, closeWhole);
-    while (this.#waitsForRoom) {
-      await this.#room();
-      await this.#outlive(closeWhole, closeWhole);
-    }
+    await this.#onceThereIsRoom(() => this.#outlive(closeWhole, closeWhole));
     this.#sink = null;
     this.#lose(this.#open);
   }

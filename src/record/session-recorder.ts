@@ -192,7 +192,8 @@ export class SessionRecorder {
         returned?.close();
         return;
       }
-      if (returned && full.aborted) {
+      const isFull = full.aborted;
+      if (returned && isFull) {
         returned.close();
         returned = null;
       }
@@ -202,7 +203,6 @@ export class SessionRecorder {
         continue;
       }
       this.#state.apply({ type: 'media-broke' });
-      const isFull = full.aborted;
       this.#outcomes.note(variant, isFull ? { ...outcome, cause: 'disk-full' } : outcome);
       this.#completedUpTo = outcome.completedUpTo ?? this.#completedUpTo;
       // What is forbidden here stays so: a look may bring other addresses, a hurry brings nothing.

@@ -80,17 +80,12 @@ export class Metrics {
       'Credits that looks cost.',
       ({ credits }) => credits.charged,
     );
-    const looks = this.#counter('livestow_looks_total', 'Looks, by what they found.', ['outcome']);
-    this.#readings.push(({ looks: of }) => {
-      looks.reset();
-      for (const [outcome, times] of [
-        ['live', of.live],
-        ['offline', of.offline],
-        ['not-found', of.notFound],
-        ['failed', of.failed],
-      ] as const)
-        looks.inc({ outcome }, times);
-    });
+    this.#totals('livestow_looks_total', 'Looks, by what they found.', ({ looks: of }) => [
+      ['live', of.live],
+      ['offline', of.offline],
+      ['not-found', of.notFound],
+      ['failed', of.failed],
+    ]);
     this.#reading(
       'livestow_recordings',
       'Broadcasts that are recorded now.',
@@ -226,21 +221,16 @@ export class Metrics {
       'Messages that wait for their webhook to take them.',
       ({ webhooks }) => webhooks.waiting,
     );
-    const ended = this.#counter(
+    this.#totals(
       'livestow_webhook_messages_total',
       'Messages to webhooks, by what became of them.',
-      ['outcome'],
-    );
-    this.#readings.push(({ webhooks: of }) => {
-      ended.reset();
-      for (const [outcome, messages] of [
+      ({ webhooks: of }) => [
         ['delivered', of.delivered],
         ['refused', of.refused],
         ['given-up', of.givenUp],
         ['dropped', of.dropped],
-      ] as const)
-        ended.inc({ outcome }, messages);
-    });
+      ],
+    );
   }
 
   #ofEvents(): (event: LivestowEvent) => void {
@@ -300,6 +290,19 @@ export class Metrics {
     this.#readings.push((status) => {
       counter.reset();
       counter.inc(read(status));
+    });
+  }
+
+  /** By outcome. */
+  #totals(
+    name: string,
+    help: string,
+    read: (status: Status) => readonly (readonly [outcome: string, total: number])[],
+  ): void {
+    const counter = this.#counter(name, help, ['outcome']);
+    this.#readings.push((status) => {
+      counter.reset();
+      for (const [outcome, total] of read(status)) counter.inc({ outcome }, total);
     });
   }
 

@@ -32,7 +32,8 @@ const READ_MS = 200;
 const PICTURE_BYTES = 200;
 const meta = { requestId: 'r', creditsCharged: 1, cached: false };
 
-const variant: Variant = {
+/** What is offered of each broadcast. */
+export const variant: Variant = {
   id: 'h264/origin/flv',
   codecFamily: 'h264',
   source: 'primary',

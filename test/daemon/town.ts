@@ -13,7 +13,6 @@ import { silentLogger } from '../../src/kernel/logger.ts';
 import { CreditLedger } from '../../src/lookup/credit-ledger.ts';
 import type { MediaUnit } from '../../src/media/packet.ts';
 import type { Look } from '../../src/model/look.ts';
-import type { Variant } from '../../src/model/variant.ts';
 import { Uploads } from '../../src/ship/uploads.ts';
 import { DiskGuard } from '../../src/spool/disk-guard.ts';
 import { DirectoryStore } from '../../src/store/directory-store.ts';
@@ -21,25 +20,12 @@ import type { ManualClock } from '../manual-clock.ts';
 import { diskAtRest } from '../record/disk-at-rest.ts';
 import { PlainEngine } from '../record/plain-engine.ts';
 import { video } from '../spool/numbered-media.ts';
+import { variant } from './house.ts';
 
 /** Few pictures are enough to see what is there. */
 const FRAME_MS = 200;
 const GOP_PICTURES = 10;
 const READ_MS = 2_000;
-
-const variant: Variant = {
-  id: 'h264/origin/flv',
-  codecFamily: 'h264',
-  source: 'primary',
-  qualityKey: 'origin',
-  qualityLabel: null,
-  protocol: 'flv',
-  url: 'https://cdn.example/a',
-  width: null,
-  height: null,
-  bitrateBps: null,
-  audioOnly: false,
-};
 
 export interface TownBroadcast {
   roomId: string;

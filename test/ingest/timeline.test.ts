@@ -781,10 +781,24 @@ describe('after a restart', () => {
     return after;
   }
 
-  test('the tail comes out again, and what the CDN sends again does not', () => {
-    const crash = crashed();
+  /** ... and goes on with what its tail has. */
+  function resumed(crash: ReturnType<typeof crashed>): Broadcast {
     const after = restarted(crash);
     after.items.push(...after.timeline.resume(crash.state, crash.tail, crash.closedDtsMs));
+    return after;
+  }
+
+  /** Half a minute without a recorder, and five seconds with one. */
+  function downAndBack(after: Broadcast): Outcome {
+    after.silence(30_000);
+    after.connect('recorder-down');
+    return after.run(5_000).end();
+  }
+  const gapsOf = ({ gaps }: Outcome) => gaps.map(({ ms, cause }) => [Math.round(ms / 2), cause]);
+
+  test('the tail comes out again, and what the CDN sends again does not', () => {
+    const crash = crashed();
+    const after = resumed(crash);
     expect(after.timeline.endDtsMs).toBeCloseTo(69_100, -2);
     after.silence(500);
     after.connect('recorder-down', { fromMs: 8_000 });
@@ -797,15 +811,10 @@ describe('after a restart', () => {
 
   test('the time without a recorder is a gap, to the millisecond', () => {
     const crash = crashed();
-    const after = restarted(crash);
-    after.items.push(...after.timeline.resume(crash.state, crash.tail, crash.closedDtsMs));
-    after.silence(30_000);
-    after.connect('recorder-down');
-    const outcome = after.run(5_000).end();
+    const after = resumed(crash);
+    const outcome = downAndBack(after);
     expectWhole(outcome);
-    expect(outcome.gaps.map(({ ms, cause }) => [Math.round(ms / 2), cause])).toEqual([
-      [14_450, 'recorder-down'],
-    ]);
+    expect(gapsOf(outcome)).toEqual([[14_450, 'recorder-down']]);
     expect(outcome.epochs).toBe(2);
   });
 
@@ -815,15 +824,10 @@ describe('after a restart', () => {
     before.run(4_100).end();
     const tail = tailOf(before, 66_000 - 5);
     const crash = { before, tail, state: before.timeline.state, closedDtsMs: 67_967 };
-    const after = restarted(crash);
-    after.items.push(...after.timeline.resume(crash.state, crash.tail, crash.closedDtsMs));
-    after.silence(30_000);
-    after.connect('recorder-down');
-    const outcome = after.run(5_000).end();
+    const after = resumed(crash);
+    const outcome = downAndBack(after);
     expectWhole(outcome);
-    expect(outcome.gaps.map(({ ms, cause }) => [Math.round(ms / 2), cause])).toEqual([
-      [14_450, 'recorder-down'],
-    ]);
+    expect(gapsOf(outcome)).toEqual([[14_450, 'recorder-down']]);
     expectTrueTime(outcome, after.timeline, 60);
   });
 

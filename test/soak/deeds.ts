@@ -115,13 +115,8 @@ export function explains(gap: Gap, manifest: Manifest, { deeds }: Circumstances,
 }
 
 /** Since when nothing that came was kept by who was killed then. */
-export const lostSinceMs = ({ deeds }: Circumstances, { fromMs }: Deed): number =>
-  Math.min(
-    fromMs,
-    ...deeds
-      .filter((deed) => deed.keepsNothing === true && deed.fromMs <= fromMs && fromMs <= deed.toMs)
-      .map((deed) => deed.fromMs),
-  );
+export const lostSinceMs = ({ deeds }: Circumstances, deed: Deed): number =>
+  sinceFirst(deeds, deed, ({ keepsNothing, toMs }) => (keepsNothing === true ? toMs : -Infinity));
 
 /** From the segment before a gap to the one behind it: what was received and lost is told apart from what never came. */
 export function holeOf({ after }: Gap, { gaps }: Manifest, tolerance: number): Range {
@@ -148,12 +143,14 @@ export const wasLost = (
   );
 
 /** What came to who was frozen then is read when it is woken: then it is as if it came at that time. */
-const unreadSinceMs = (deeds: readonly Deed[], { fromMs }: Deed): number =>
+const unreadSinceMs = (deeds: readonly Deed[], deed: Deed): number =>
+  sinceFirst(deeds, deed, ({ deafToMs = -Infinity }) => deafToMs);
+
+/** When the first of those began that went on, until so long, as this was done; else when this was. */
+const sinceFirst = (deeds: readonly Deed[], { fromMs }: Deed, untilMs: (deed: Deed) => number): number =>
   Math.min(
     fromMs,
-    ...deeds
-      .filter(({ fromMs: frozenMs, deafToMs }) => frozenMs <= fromMs && fromMs <= (deafToMs ?? -Infinity))
-      .map((frozen) => frozen.fromMs),
+    ...deeds.filter((deed) => deed.fromMs <= fromMs && fromMs <= untilMs(deed)).map((deed) => deed.fromMs),
   );
 
 const meets = (deed: Deed, [fromMs, toMs]: Range): boolean => deed.fromMs <= toMs && fromMs <= deed.toMs;
