@@ -1,9 +1,9 @@
 /** Whether a spool takes files at all, found out by writing one. A disk that is merely full will have room again. */
 import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LivestowError, messageOf } from '../kernel/errors.ts';
-import { isDiskFull, isMissing, removeFile, writeFileDurably } from '../kernel/files.ts';
+import { isDiskFull, isMissing, removeFile } from '../kernel/files.ts';
 
 /**
  * Makes the folder where it is not there.
@@ -13,8 +13,15 @@ export async function requireWritableSpool(root: string): Promise<void> {
   const probe = join(root, `.writable-${randomUUID()}`);
   try {
     await makeFolder(root);
-    await writeFileDurably(probe, 'livestow\n');
-    await removeFile(probe);
+    const file = await open(probe, 'wx');
+    try {
+      // Its name goes first, so that a kill leaves none.
+      await removeFile(probe);
+      await file.writeFile('livestow\n');
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   } catch (cause) {
     if (isDiskFull(cause)) return;
     throw new LivestowError('SPOOL', `the spool cannot be written: ${root} (${messageOf(cause)})`, {

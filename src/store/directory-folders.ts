@@ -2,21 +2,26 @@
  * The folders of a directory store. They stand for nothing (a store has keys only): each is made durably before the
  * first object in it, rid of what a crash left half-written there, and removed with its last object.
  */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readdir, rmdir, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { isMissing, makeFolderDurably, removeFile } from '../kernel/files.ts';
 
-/** No put takes a day; whatever is older was left by a process that died. */
+/** No put takes a day; whatever is older was left by a process that died, on whichever machine. */
 const STALE_AFTER_MS = 24 * 3_600_000;
 /** How often a folder may be removed under a writer, who makes it again, before something else must be wrong. */
 const PREPARED_MOST = 20;
 /** So that a daemon which runs for years does not remember every session's folder. */
 const REMEMBERED_FOLDERS = 4_096;
 
-/** A name beside the final one that no key can have. */
-export const temporaryName = (): string => `~${randomUUID()}.part`;
-const isTemporary = (name: string): boolean => name.startsWith('~') && name.endsWith('.part');
+/** Several machines may share the folder, and a container's process has the same number each time. */
+const MACHINE = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+const PROCESS = randomUUID().slice(0, 8);
+const TEMPORARY = /^~(?:(?<machine>[0-9a-f]{8})-(?<pid>\d+)-(?<instance>[0-9a-f]{8})-)?.*\.part$/;
+
+/** A name beside the final one that no key can have. It says who writes: what a dead process left is nobody's. */
+export const temporaryName = (): string => `~${MACHINE}-${process.pid}-${PROCESS}-${randomUUID()}.part`;
 
 export class DirectoryFolders {
   readonly #root: string;
@@ -68,9 +73,30 @@ export class DirectoryFolders {
 }
 
 async function sweep(folder: string): Promise<void> {
-  const names = await readdir(folder);
-  for (const path of names.filter(isTemporary).map((name) => join(folder, name))) {
+  for (const name of await readdir(folder)) {
+    const named = TEMPORARY.exec(name);
+    if (!named) continue;
+    const path = join(folder, name);
     const written = await stat(path).catch(() => undefined);
-    if (written !== undefined && Date.now() - written.mtimeMs > STALE_AFTER_MS) await removeFile(path);
+    if (written && isLeft(named.groups ?? {}, written.mtimeMs)) await removeFile(path);
+  }
+}
+
+/** Wrong only where two machines of one name share the folder, and then the other one's put is made again. */
+function isLeft(
+  { machine, pid, instance }: Record<string, string | undefined>,
+  writtenAtMs: number,
+): boolean {
+  if (Date.now() - writtenAtMs > STALE_AFTER_MS) return true;
+  if (machine !== MACHINE || instance === PROCESS) return false;
+  return Number(pid) === process.pid || !isRunning(Number(pid));
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
   }
 }

@@ -49,6 +49,37 @@ describe('a directory store', () => {
     expect(await everything()).toEqual(['crash', 'crash/a', 'crash/~fresh.part']);
   });
 
+  test('sweeps at once what a process that is no more left half-written, and nothing of a live one', async () => {
+    const sourceOf = (name: string) =>
+      JSON.stringify(new URL(`../../src/store/${name}.ts`, import.meta.url).href);
+    const script = `
+      import { DirectoryStore } from ${sourceOf('directory-store')};
+      const { writeFile } = await import('node:fs/promises');
+      const { temporaryName } = await import(${sourceOf('directory-folders')});
+      await new DirectoryStore(process.argv[2]).put('killed/a', { bytes: new Uint8Array(1) });
+      await writeFile(process.argv[2] + '/killed/' + temporaryName(), 'half');
+      process.send('written');
+      setInterval(() => {}, 1_000);
+    `;
+    const path = join(root, 'writer.mjs');
+    await writeFile(path, script);
+    const writer = fork(path, [root]);
+    const partial = async () => (await everything()).filter((name) => name.startsWith('killed/~'));
+    try {
+      await once(writer, 'message');
+      await new DirectoryStore(root).put('killed/b', text('b'));
+      expect(await partial()).toEqual([expect.stringMatching(/^killed\/~/)]);
+      writer.kill('SIGKILL');
+      await once(writer, 'exit');
+      await new DirectoryStore(root).put('killed/c', text('c'));
+      expect(await partial()).toEqual([]);
+    } finally {
+      writer.kill('SIGKILL');
+      await rm(path);
+      for (const name of ['a', 'b', 'c']) await store.delete(`killed/${name}`);
+    }
+  });
+
   test('writes again into a folder that somebody else removed', async () => {
     await store.put('shared/a', text('a'));
     await rm(join(root, 'shared'), { recursive: true });
