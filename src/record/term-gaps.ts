@@ -49,8 +49,9 @@ export class TermGaps {
     const gaps: Gap[] = [];
     let atMs = fromMs;
     for (const pause of this.#options.withheldBefore) {
-      if (pause.toMs <= atMs || toMs <= pause.fromMs) continue;
+      // What came until then ended with it: also what the next term finds that ends before it was missed for that.
       const beginMs = pause.cutMedia ? atMs : Math.max(atMs, pause.fromMs);
+      if (pause.toMs <= atMs || toMs <= beginMs) continue;
       const endMs = Math.min(toMs, pause.toMs);
       gaps.push(
         ...this.#untold(atMs, beginMs, cause, after),

@@ -111,7 +111,7 @@ describe('a pause for want of room', () => {
     ['begins in it', 5, 12, ['disk-full 5 to 9', 'recorder-down 9 to 12']],
     ['lies in it', 5, 6, ['disk-full 5 to 6']],
     ['lies behind it', 10, 12, ['recorder-down 10 to 12']],
-    ['lies before it', 2, 3, ['recorder-down 2 to 3']],
+    ['ends before it, behind the picture with which it was cut', 2, 3, ['disk-full 2 to 3']],
   ])('is the cause of a gap as far as it lies in it: one that %s', ([, fromS, toS, story]) => {
     const [fromMs, toMs] = [BEGAN_MS + fromS * 1_000, BEGAN_MS + toS * 1_000];
     expect(told(termBehind(true).between(fromMs, toMs, 'recorder-down'))).toEqual(story);

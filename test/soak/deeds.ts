@@ -127,17 +127,21 @@ export function holeOf({ after }: Gap, { gaps }: Manifest, tolerance: number): R
   ];
 }
 
-/** Of these pictures, those that had come before a deed are no more than may be lost with it. */
+/**
+ * Of these pictures, those that had come before a deed are no more than may be lost with it.
+ * @param cameFromMs when the first of them came: who joins is sent what is up to a GOP old
+ */
 export const wasLost = (
   { deeds }: Circumstances,
   [fromMs, toMs]: Range,
+  cameFromMs: number,
   holes: readonly Range[],
   tolerance: number,
 ): boolean =>
   deeds.some(
     (deed) =>
       deed.losesReceivedMs !== undefined &&
-      Math.min(toMs, unreadSinceMs(deeds, deed)) - fromMs <= deed.losesReceivedMs + tolerance &&
+      Math.min(toMs, unreadSinceMs(deeds, deed)) - cameFromMs <= deed.losesReceivedMs + tolerance &&
       toMs <= deed.toMs + tolerance &&
       holes.some((hole) => hole[0] <= fromMs && toMs <= hole[1] && meets(deed, hole)),
   );

@@ -113,13 +113,16 @@ export async function reckon(archive: ArchiveCopy, facts: CreatorFacts): Promise
 
   for (const run of new RangeSet(sent.runs).minus(present)) {
     const [fromMs, toMs] = wallOf(aired, run);
-    const isByHls = sum(new RangeSet([run]).minus(sentByFlv)) === sum([run]);
+    const isByHls = !meets(sentByFlv, run);
+    const senders = facts.truth.transfers.filter(({ pictures }) => meets(placesOf(pictures, order), run));
+    const openedMs = senders.map(({ openedAtMs }) => facts.beganAtMs + openedAtMs);
+    const cameFromMs = Math.max(fromMs, Math.min(...openedMs));
     const keptMs = KILL_LOSS_MS + facts.lateMs + (isByHls ? HLS_TOLERANCE_MS : 0);
     const isCut = facts.cuts.some(
       (cut) => fromMs >= lostSinceMs(facts, cut) - keptMs && toMs <= cut.toMs + tolerance,
     );
     const isTold = undeclared([fromMs, toMs], gaps).length === 0;
-    const isLost = isTold && wasLost(facts, [fromMs, toMs], holes, tolerance);
+    const isLost = isTold && wasLost(facts, [fromMs, toMs], cameFromMs, holes, tolerance);
     // A playlist still lists what is in a gap by then.
     const isLate = isTold && isByHls;
     const isHeld = isTold && sum(new RangeSet([run]).minus(sentInBrief)) === 0;
@@ -257,6 +260,8 @@ function placesOf(pictures: readonly Range[], order: DecodeOrder): RangeSet {
   }
   return places;
 }
+
+const meets = (places: RangeSet, run: Range): boolean => sum(new RangeSet([run]).minus(places)) < sum([run]);
 
 interface TelledGap {
   gap: Gap;
