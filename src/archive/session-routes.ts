@@ -27,9 +27,6 @@ export function sessionRoutes(store: Store, ref: SessionRef, session: WatchedSes
     const headers = { 'Access-Control-Allow-Methods': 'GET, HEAD', 'Access-Control-Allow-Headers': 'Range' };
     return c.body(null, 204, { ...FOR_PLAYERS, ...headers });
   });
-  routes.get('/about.json', async (c) =>
-    c.json(aboutOf(ref, await session.manifest()), 200, { 'Cache-Control': 'no-store' }),
-  );
   routes.get('/:playlist{(?:index|epoch-[0-9]+-[0-9]+)\\.m3u8}', async (c) => {
     const text = playlistOf(await session.manifest(), c.req.param('playlist'));
     if (text === undefined) return c.notFound();
@@ -46,12 +43,6 @@ export function sessionRoutes(store: Store, ref: SessionRef, session: WatchedSes
     throw error;
   });
   return routes;
-}
-
-/** What the player's page shows. */
-function aboutOf(ref: SessionRef, manifest: Manifest): Record<string, unknown> {
-  const { creator, room, foundAt, endedAt, sealedAt, epochs, gaps, coverage } = manifest;
-  return { ...ref, creator, room, foundAt, endedAt, sealedAt, epochs, gaps, coverage };
 }
 
 function playlistOf(manifest: Manifest, name: string): string | undefined {

@@ -1,5 +1,6 @@
 /** What the commands that read the archive share: a store for as long as the command runs, and how an interruption ends. */
 import type { Command } from 'commander';
+import type { LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { stopKind } from '../kernel/stop-request.ts';
 import { openStore, requireFolder } from '../store/open-store.ts';
@@ -10,6 +11,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 export interface Archive {
   store: Store;
   config: Config;
+  loaded: LoadedConfig;
   signal: AbortSignal;
 }
 
@@ -21,12 +23,13 @@ export async function withArchive(
   command: Command,
   use: (archive: Archive) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const { config } = await context.loadConfig(command);
+  const loaded = await context.loadConfig(command);
+  const { config } = loaded;
   const signal = context.stopSignal();
   await requireFolder(config.store);
   const store = openStore(config.store, { logger: context.createLogger(config), clock: context.clock });
   try {
-    return await use({ store, config, signal });
+    return await use({ store, config, loaded, signal });
   } catch (error) {
     const stop = stopKind(signal);
     if (stop === undefined) throw error;

@@ -209,9 +209,22 @@ export const settingsSchema = z.strictObject({
     .transform((token) => new Secret(token))
     .optional()
     .register(about, {
-      description: 'What callers of the HTTP API must show, as a bearer token.',
+      description:
+        'What callers of the HTTP API must show, as a bearer token, and people on the sign-in page. Whoever has it may order everything.',
       form: 'at least 16 letters, digits or signs without spaces; openssl rand -hex 24 makes one',
       env: 'LIVESTOW_TOKEN',
+      example: '…',
+      secret: true,
+    }),
+  viewerToken: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,}$/)
+    .transform((token) => new Secret(token))
+    .optional()
+    .register(about, {
+      description: 'A second token, for whoever may look at everything and order nothing.',
+      form: 'at least 16 letters, digits or signs without spaces; openssl rand -hex 24 makes one',
+      env: 'LIVESTOW_VIEWER_TOKEN',
       example: '…',
       secret: true,
     }),
@@ -300,6 +313,7 @@ export interface Config {
   /** Null: no HTTP. */
   listen: ListenAddress | null;
   token: Secret | null;
+  viewerToken: Secret | null;
   logLevel: LogLevel;
 }
 
@@ -347,6 +361,7 @@ export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string
     webhooks: settings.webhooks,
     listen: settings.listen === 'off' ? null : settings.listen,
     token: settings.token ?? null,
+    viewerToken: settings.viewerToken ?? null,
     logLevel: settings.logLevel,
   };
 }

@@ -48,6 +48,7 @@ const FIXED = [
   'pollCeilingMs',
   'listen',
   'token',
+  'viewerToken',
 ] as const satisfies readonly (keyof Config)[];
 
 /** With so many objects that wait, a recording's shipping is behind, and jobs wait for it. */

@@ -10,6 +10,7 @@ import { LivestowError } from '../kernel/errors.ts';
 import { freeBytes } from '../kernel/files.ts';
 import { INDEX } from '../layout/keys.ts';
 import type { CreatorStatus } from '../model/creator-status.ts';
+import type { JobRun, JobStatus } from '../model/job.ts';
 import { DAEMON_FOLDER } from '../spool/session-spool.ts';
 import { spoolBytes } from '../spool/spool-size.ts';
 import { requireWritableSpool } from '../spool/writable-spool.ts';
@@ -187,6 +188,32 @@ export class WebView implements DaemonView {
   stopRecording(handle: string): Promise<Creator> {
     if (this.#task(handle).stopRecording()) return this.creator(handle);
     throw new LivestowError('CONFLICT', `@${handle} is not being recorded`);
+  }
+
+  jobs(): JobStatus[] {
+    return this.#daemon.jobs.statuses;
+  }
+
+  jobHistory(wanted: { job?: string | undefined; most: number }): JobRun[] {
+    return this.#daemon.jobs.history(wanted);
+  }
+
+  runJob(job: string): JobStatus {
+    // How it ended is in the history, whatever that is.
+    void this.#daemon.jobs.run(job);
+    return this.#job(job);
+  }
+
+  stopJob(job: string): JobStatus {
+    this.#job(job);
+    if (this.#daemon.jobs.stop(job)) return this.#job(job);
+    throw new LivestowError('CONFLICT', `the job ${JSON.stringify(job)} does not run`);
+  }
+
+  #job(job: string): JobStatus {
+    const known = this.jobs().find((each) => each.job === job);
+    if (known) return known;
+    throw new LivestowError('NOT_FOUND', `there is no job ${JSON.stringify(job)} in the config file`);
   }
 
   async #say(handle: string, remark: { paused?: boolean; note?: string | null }): Promise<Creator> {

@@ -1,6 +1,7 @@
 /** All that the web server knows of the daemon: what it asks, and what it may order. */
 import type { CreatorStatus } from '../model/creator-status.ts';
 import type { LivestowEvent } from '../model/event.ts';
+import type { JobRun, JobStatus } from '../model/job.ts';
 import type { ConfigInForce, Creator, NewCreator, Removed, Status } from './schemas.ts';
 
 export interface EventFeed {
@@ -36,4 +37,12 @@ export interface DaemonView {
   setNote(handle: string, note: string | null): Promise<Creator>;
   recordNow(handle: string): Promise<Creator>;
   stopRecording(handle: string): Promise<Creator>;
+
+  jobs(): JobStatus[];
+  /** Newest first. */
+  jobHistory(wanted: { job?: string | undefined; most: number }): JobRun[];
+  /** Begins it. Throws NOT_FOUND, HELD. */
+  runJob(job: string): JobStatus;
+  /** Asks a run to stop. Throws NOT_FOUND, CONFLICT when it does not run. */
+  stopJob(job: string): JobStatus;
 }

@@ -5,7 +5,7 @@ import { isLivestowError, type ErrorCode } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { scrub } from '../kernel/redact.ts';
 
-type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 500 | 502 | 503;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 500 | 502 | 503;
 
 const STATUS_OF: Partial<Record<ErrorCode, ErrorStatus>> = {
   USAGE: 400,
@@ -22,10 +22,15 @@ const STATUS_OF: Partial<Record<ErrorCode, ErrorStatus>> = {
   UNAVAILABLE: 503,
 };
 
+/** The status of what was thrown. */
+export function statusOf(error: unknown): ErrorStatus {
+  if (error instanceof HTTPException) return error.status === 413 ? 413 : 400;
+  return isLivestowError(error) ? (STATUS_OF[error.code] ?? 502) : 500;
+}
+
 export function errorAnswer(c: Context, error: unknown, log: Logger): Response {
   if (error instanceof HTTPException) {
-    const status = error.status === 413 ? 413 : 400;
-    return answer(c, status, 'USAGE', error.message || 'the request cannot be understood', null);
+    return answer(c, statusOf(error), 'USAGE', error.message || 'the request cannot be understood', null);
   }
   if (!isLivestowError(error)) {
     log.error({ err: error, path: c.req.path }, 'a request failed: this is a bug');
@@ -37,7 +42,7 @@ export function errorAnswer(c: Context, error: unknown, log: Logger): Response {
       'the log of livestow serve says what',
     );
   }
-  const status = STATUS_OF[error.code] ?? 502;
+  const status = statusOf(error);
   if (status === 401) c.header('WWW-Authenticate', 'Bearer');
   return answer(c, status, error.code, error.message, error.hint ?? null);
 }

@@ -1,16 +1,19 @@
 /**
- * Who may ask. With a token: whoever shows it. Without one, which only a loopback address allows: whoever is on this
- * machine, but not a web page that somebody on this machine has open, neither from another site nor under a name that its
- * owner points at 127.0.0.1 (DNS rebinding). No answer ever has a CORS header.
+ * Who may ask. With a token: whoever shows it, or has the cookie of who did. Without one, which only a loopback address
+ * allows: whoever is on this machine, but not a web page that somebody on this machine has open, neither from another
+ * site nor under a name that its owner points at 127.0.0.1 (DNS rebinding). Pages of other sites can order nothing in
+ * anybody's name. No answer to the API ever has a CORS header.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
+import { getCookie } from 'hono/cookie';
 import { isLoopback } from '../config/listen-address.ts';
-import type { Secret } from '../kernel/secret.ts';
 import { LivestowError } from '../kernel/errors.ts';
+import type { Access, Role } from './access.ts';
 
-/** For whoever has no token: they say no more than yes or no. */
-const OPEN = new Set(['/healthz', '/readyz']);
+/** For whoever has no token: health says no more than yes or no, and one has to be able to sign in. */
+const OPEN = /^\/(?:healthz|readyz|sign-in|assets\/[\w.-]+)$/;
+/** What the link says is proof enough; what it is worth is looked at there. */
+const SHARED = /^\/share\//;
 
 const HEADERS = {
   'Cache-Control': 'no-store',
@@ -20,16 +23,39 @@ const HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 };
 
-export function guard(token: Secret | null): MiddlewareHandler {
+/** What the guard found out, for whoever answers. */
+export interface Guarded {
+  Variables: { role: Role | null; hasCookie: boolean };
+}
+
+export function guard(access: Access): MiddlewareHandler<Guarded> {
   return async (c, next) => {
     // Also on what is refused.
     for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
-    refuseOtherSites(c);
-    if (token === null) refuseOtherNames(c);
-    else if (!OPEN.has(c.req.path)) requireToken(c, token);
+    const isShared = SHARED.test(c.req.path) && isReading(c);
+    if (!isShared && !isNavigation(c)) refuseOtherSites(c);
+    if (access.isOpen) refuseOtherNames(c);
+    const { role, hasCookie } = whoAsks(c, access);
+    c.set('role', role);
+    c.set('hasCookie', hasCookie);
+    if (role === null && !OPEN.test(c.req.path) && !isShared) throw unauthorized(c);
+    if (hasCookie && !isReading(c)) requireOwnPage(c);
+    if (role === 'viewer' && c.req.path.startsWith('/api/') && !isReading(c)) throw onlyAdmins();
     await next();
   };
 }
+
+export const onlyAdmins = (): LivestowError =>
+  new LivestowError('FORBIDDEN', 'this is for admins', { hint: 'sign in with LIVESTOW_TOKEN' });
+
+const isReading = (c: Context): boolean => c.req.method === 'GET' || c.req.method === 'HEAD';
+
+/** Somebody follows a link to a page: it shows itself to them, and to nobody else. */
+const isNavigation = (c: Context): boolean =>
+  isReading(c) &&
+  c.req.header('sec-fetch-mode') === 'navigate' &&
+  c.req.header('sec-fetch-dest') === 'document' &&
+  !c.req.path.startsWith('/api/');
 
 /** Browsers say where a request comes from; other programs say nothing. */
 function refuseOtherSites(c: Context): void {
@@ -39,6 +65,12 @@ function refuseOtherSites(c: Context): void {
   if (isOther || (origin !== undefined && hostOf(origin) !== c.req.header('host'))) {
     throw new LivestowError('FORBIDDEN', 'a page of another site asks');
   }
+}
+
+/** A browser that does not say from which page it orders something might do so from any. */
+function requireOwnPage(c: Context): void {
+  if (c.req.header('sec-fetch-site') !== undefined || c.req.header('origin') !== undefined) return;
+  throw new LivestowError('FORBIDDEN', 'the browser does not say which page asks');
 }
 
 function refuseOtherNames(c: Context): void {
@@ -55,14 +87,22 @@ function refuseOtherNames(c: Context): void {
 const hostOf = (origin: string): string | undefined =>
   URL.canParse(origin) ? new URL(origin).host : undefined;
 
-function requireToken(c: Context, token: Secret): void {
+function whoAsks(c: Context, access: Access): { role: Role | null; hasCookie: boolean } {
+  if (access.isOpen) return { role: 'admin', hasCookie: false };
   const [, shown] = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
-  if (shown !== undefined && isSame(shown, token.reveal())) return;
-  throw new LivestowError('UNAUTHORIZED', shown === undefined ? 'a token is needed' : 'it is another token', {
+  if (shown !== undefined) return { role: access.roleOfToken(shown) ?? null, hasCookie: false };
+  const cookie = getCookie(c, COOKIE) ?? getCookie(c, SECURE_COOKIE);
+  const role = cookie === undefined ? null : (access.roleOfCookie(cookie) ?? null);
+  return { role, hasCookie: role !== null };
+}
+
+/** The second where TLS is spoken in front: browsers then hold it against everybody else on the same host. */
+export const COOKIE = 'livestow';
+export const SECURE_COOKIE = '__Host-livestow';
+
+function unauthorized(c: Context): LivestowError {
+  const isShown = c.req.header('authorization') !== undefined;
+  return new LivestowError('UNAUTHORIZED', isShown ? 'it is another token' : 'a token is needed', {
     hint: 'send "Authorization: Bearer <token>" with what LIVESTOW_TOKEN is set to; livestow status takes it from there',
   });
 }
-
-/** In the same time, wherever they differ. */
-const isSame = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b));
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

@@ -39,8 +39,8 @@ export class LoopWatch {
   };
 }
 
-/** @param daemon undefined while it starts */
-export function healthRoutes(loop: LoopWatch, daemon: DaemonView | undefined): Hono {
+/** @param daemon undefined while it starts, null where there is none to wait for */
+export function healthRoutes(loop: LoopWatch, daemon: DaemonView | null | undefined): Hono {
   const app = new Hono();
   app.get('/healthz', (c) => {
     const answer = answerOf({ eventLoop: loop.isKeepingUp });
@@ -49,7 +49,7 @@ export function healthRoutes(loop: LoopWatch, daemon: DaemonView | undefined): H
   app.get('/readyz', async (c) => {
     // It has not started before its config is loaded.
     const answer = answerOf(
-      daemon ? { config: true, ...(await daemon.readiness()) } : { config: true, started: false },
+      daemon ? { config: true, ...(await daemon.readiness()) } : { config: true, started: daemon === null },
     );
     return c.json(answer, answer.ok ? 200 : 503);
   });

@@ -12,6 +12,9 @@ import {
   creatorSchema,
   errorSchema,
   eventListSchema,
+  jobListSchema,
+  jobRunListSchema,
+  jobSchema,
   newCreatorSchema,
   noteSchema,
   removedSchema,
@@ -22,6 +25,7 @@ const DOCUMENT = '/api/openapi.json';
 
 const MOST_BODY_BYTES = 256 * 1024;
 const MOST_EVENTS = 1_000;
+const MOST_RUNS = 1_000;
 
 const json = <T extends z.ZodType>(schema: T) => ({ 'application/json': { schema } });
 const failure = (description: string) => ({ description, content: json(errorSchema) });
@@ -58,6 +62,22 @@ const order = (operationId: string, path: `/${string}`, summary: string) =>
     tags: ['creators'],
     request: { params },
     responses: { ...gives('What it is at now.', creatorSchema), ...OF_A_CREATOR },
+  });
+
+const jobParams = z.object({ job: z.string().min(1).max(200).openapi({ example: 'nightly-prune' }) });
+const jobOrder = (operationId: string, path: `/${string}`, summary: string) =>
+  createRoute({
+    method: 'post',
+    path: `${API}/jobs/{job}${path}`,
+    operationId,
+    summary,
+    tags: ['jobs'],
+    request: { params: jobParams },
+    responses: {
+      ...gives('What it is at now.', jobSchema),
+      404: failure('The config file has no such job.'),
+      409: OF_A_CREATOR[409],
+    },
   });
 
 const routes = {
@@ -139,6 +159,30 @@ const routes = {
     request: { params, ...takes(noteSchema) },
     responses: { ...gives('The creator.', creatorSchema), ...OF_A_CREATOR },
   }),
+  jobs: createRoute({
+    method: 'get',
+    path: `${API}/jobs`,
+    operationId: 'listJobs',
+    summary: 'The scheduled jobs: when each is due, how far it is, how it went last',
+    tags: ['jobs'],
+    responses: gives('All of them.', jobListSchema),
+  }),
+  jobHistory: createRoute({
+    method: 'get',
+    path: `${API}/jobs/history`,
+    operationId: 'listJobRuns',
+    summary: 'How runs of jobs ended',
+    tags: ['jobs'],
+    request: {
+      query: z.object({
+        job: z.string().optional().describe('Of this one only.'),
+        limit: z.coerce.number().int().min(1).max(MOST_RUNS).default(50).describe('The newest of them.'),
+      }),
+    },
+    responses: gives('The runs.', jobRunListSchema),
+  }),
+  runJob: jobOrder('runJob', '/run', 'Runs a job now, whenever it is due'),
+  stopJob: jobOrder('stopJob', '/stop', 'Asks the run of a job to stop'),
   events: createRoute({
     method: 'get',
     path: `${API}/events`,
@@ -193,10 +237,12 @@ export function operations({ daemon, streams, run, version, hasToken }: Operatio
     if (daemon.isEnding) throw new LivestowError('UNAVAILABLE', 'livestow serve is ending');
   };
   app.use(`${API}/*`, bodyLimit({ maxSize: MOST_BODY_BYTES }));
-  app.use(`${API}/creators/*`, async (c, next) => {
-    if (c.req.method !== 'GET') mayOrder();
-    await next();
-  });
+  for (const path of ['creators', 'jobs']) {
+    app.use(`${API}/${path}/*`, async (c, next) => {
+      if (c.req.method !== 'GET') mayOrder();
+      await next();
+    });
+  }
   const handleOf = ({ handle }: z.infer<typeof params>): string => requireHandle(handle);
 
   app.openapi(routes.status, async (c) => c.json(await daemon.status(), 200));
@@ -224,6 +270,13 @@ export function operations({ daemon, streams, run, version, hasToken }: Operatio
   app.openapi(routes.note, async (c) =>
     c.json(await daemon.setNote(handleOf(c.req.valid('param')), c.req.valid('json').note), 200),
   );
+  app.openapi(routes.jobs, (c) => c.json({ jobs: daemon.jobs() }, 200));
+  app.openapi(routes.jobHistory, (c) => {
+    const { job, limit } = c.req.valid('query');
+    return c.json({ runs: daemon.jobHistory({ job, most: limit }) }, 200);
+  });
+  app.openapi(routes.runJob, (c) => c.json(daemon.runJob(c.req.valid('param').job), 200));
+  app.openapi(routes.stopJob, (c) => c.json(daemon.stopJob(c.req.valid('param').job), 200));
   app.openapi(routes.events, (c) => {
     const { after, limit } = c.req.valid('query');
     return c.json({ run, events: daemon.events.since(after).slice(-limit) }, 200);

@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { creatorEntrySchema } from '../config/creators.ts';
 import { creatorStatusSchema } from '../model/creator-status.ts';
 import { eventSchema } from '../model/event.ts';
-import { jobOverviewSchema } from '../model/job.ts';
+import { jobOverviewSchema, jobRunSchema, jobStatusSchema } from '../model/job.ts';
 
 /** Where the operations are. */
 export const API = '/api/v1';
@@ -115,6 +115,12 @@ export const statusSchema = z
   })
   .openapi('Status');
 export type Status = z.infer<typeof statusSchema>;
+
+export const jobSchema = jobStatusSchema.openapi('Job');
+export const jobListSchema = z.object({ jobs: z.array(jobSchema) }).openapi('Jobs');
+export const jobRunListSchema = z
+  .object({ runs: z.array(jobRunSchema.openapi('JobRun')).describe('Newest first.') })
+  .openapi('JobRuns');
 
 export const configSchema = z
   .object({

@@ -1,38 +1,52 @@
 /**
- * The HTTP server of `livestow serve`: API, health, metrics, behind one guard. It listens before the daemon is there, so
- * that an address that cannot be had is known before anything is looked up, and says meanwhile that it starts.
+ * The HTTP server of `livestow serve` and `livestow browse`: pages, API, health, metrics, behind one guard. It listens
+ * before anything else is there, so that an address that cannot be had is known before anything is looked up, and says
+ * meanwhile that it starts.
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
-import { Hono } from 'hono';
+import { Hono, type Context } from 'hono';
 import { isLoopback, urlOf, type ListenAddress } from '../config/listen-address.ts';
 import type { Config } from '../config/schema.ts';
-import type { Secret } from '../kernel/secret.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { Access, type Tokens } from './access.ts';
 import type { DaemonView } from './daemon-view.ts';
-import { errorAnswer } from './errors.ts';
+import { errorAnswer, statusOf } from './errors.ts';
 import { EventStreams } from './event-stream.ts';
-import { guard } from './guard.ts';
+import { guard, type Guarded } from './guard.ts';
 import { healthRoutes, LoopWatch } from './health.ts';
 import { Metrics } from './metrics.ts';
 import { operations } from './operations.ts';
 
 export interface WebServerOptions {
   listen: ListenAddress;
-  token: Secret | null;
+  tokens: Tokens;
   clock: Clock;
   log: Logger;
   version: string;
 }
 
+/** Pages for people. */
+export interface Pages {
+  routes(): Hono<Guarded>;
+  /** What went wrong, as a page; undefined where a program asked. */
+  problem(c: Context<Guarded>, error: unknown, status: number): Response | Promise<Response> | undefined;
+}
+
+/** What the server answers for. */
+export interface Served {
+  daemon: DaemonView | null;
+  pages: Pages | null;
+}
+
 /** @throws CONFIG: others than this machine's users could reach it, and nothing keeps them out */
-export function requireToken({ listen, token }: Pick<Config, 'listen' | 'token'>): void {
-  if (listen === null || token !== null || isLoopback(listen.host)) return;
+export function requireToken({ listen, token, viewerToken }: Pick<Config, 'listen' | 'token' | 'viewerToken'>): void {
+  if (listen === null || token !== null || viewerToken !== null || isLoopback(listen.host)) return;
   throw new LivestowError('CONFIG', `other machines reach ${listen.host}, and there is no token`, {
     hint: 'set LIVESTOW_TOKEN (openssl rand -hex 24 makes one), or listen on 127.0.0.1',
   });
@@ -42,16 +56,19 @@ export class WebServer {
   readonly #options: WebServerOptions;
   readonly #server: Server;
   readonly #loop: LoopWatch;
-  #app: Hono;
+  readonly access: Access;
+  #app: Hono<Guarded>;
+  #pages: Pages | null = null;
   #closing: (() => void)[] = [];
 
   private constructor(options: WebServerOptions) {
     this.#options = options;
+    this.access = new Access(options.tokens, options.clock);
     this.#loop = new LoopWatch(options.clock);
     this.#app = this.#guarded((app) => {
       app.route('/', healthRoutes(this.#loop, undefined));
       app.all('*', () => {
-        throw new LivestowError('UNAVAILABLE', 'livestow serve is starting', { retryable: true });
+        throw new LivestowError('UNAVAILABLE', 'livestow is starting', { retryable: true });
       });
     });
     this.#server = createAdaptorServer({
@@ -61,7 +78,7 @@ export class WebServer {
 
   /** @throws CONFIG when it must not or cannot listen there */
   static async open(options: WebServerOptions): Promise<WebServer> {
-    requireToken(options);
+    requireToken({ listen: options.listen, ...options.tokens });
     const server = new WebServer(options);
     const { host, port } = options.listen;
     server.#server.listen(port, host);
@@ -71,7 +88,7 @@ export class WebServer {
       server.#loop.close();
       throw new LivestowError('CONFIG', `nothing can listen on ${urlOf(options.listen)}`, {
         cause,
-        hint: 'something else listens there, another livestow serve perhaps: --listen takes another address, or off',
+        hint: 'something else listens there, another livestow perhaps: --listen takes another address',
       });
     }
     return server;
@@ -83,9 +100,18 @@ export class WebServer {
     return urlOf({ ...this.#options.listen, port });
   }
 
-  /** From now on it answers for this daemon. */
-  serve(daemon: DaemonView): void {
-    const { clock, token, version } = this.#options;
+  /** From now on it answers for these. */
+  serve({ daemon, pages }: Served): void {
+    this.#pages = pages;
+    this.#app = this.#guarded((app) => {
+      app.route('/', healthRoutes(this.#loop, daemon));
+      if (daemon) this.#serveDaemon(app, daemon);
+      if (pages) app.route('/', pages.routes());
+    });
+  }
+
+  #serveDaemon(app: Hono<Guarded>, daemon: DaemonView): void {
+    const { clock, version } = this.#options;
     const run = randomUUID().slice(0, 8);
     const streams = new EventStreams(daemon.events, run, clock);
     const metrics = new Metrics(daemon, version, () => streams.readers);
@@ -93,13 +119,10 @@ export class WebServer {
       () => streams.close(),
       () => metrics.close(),
     );
-    this.#app = this.#guarded((app) => {
-      app.route('/', healthRoutes(this.#loop, daemon));
-      app.get('/metrics', async (c) =>
-        c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }),
-      );
-      app.route('/', operations({ daemon, streams, run, version, hasToken: token !== null }));
-    });
+    app.get('/metrics', async (c) =>
+      c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }),
+    );
+    app.route('/', operations({ daemon, streams, run, version, hasToken: !this.access.isOpen }));
   }
 
   /** Ends every connection. */
@@ -112,17 +135,23 @@ export class WebServer {
     await closed;
   }
 
-  #guarded(fill: (app: Hono) => void): Hono {
-    const app = new Hono();
-    app.use(guard(this.#options.token));
+  #guarded(fill: (app: Hono<Guarded>) => void): Hono<Guarded> {
+    const app = new Hono<Guarded>();
+    app.use(guard(this.access));
     fill(app);
-    app.onError((error, c) => errorAnswer(c, error, this.#options.log));
+    app.onError((error, c) => this.#problem(c, error));
     app.notFound((c) => {
       const error = new LivestowError('NOT_FOUND', 'there is nothing of this name', {
         hint: '/api/openapi.json says what there is',
       });
-      return errorAnswer(c, error, this.#options.log);
+      return this.#problem(c, error);
     });
     return app;
+  }
+
+  #problem(c: Context<Guarded>, error: unknown): Response | Promise<Response> {
+    // Said in the log as well as to whoever asked.
+    const answer = errorAnswer(c, error, this.#options.log);
+    return this.#pages?.problem(c, error, statusOf(error)) ?? answer;
   }
 }

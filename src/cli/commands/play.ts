@@ -1,13 +1,14 @@
 /** `livestow play <session>`: serves one session on loopback until it is told to stop. */
 import { once } from 'node:events';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { startPlayer } from '../../archive/player-server.ts';
 import { resolveSession } from '../../archive/resolve-session.ts';
 import { openSession } from '../../archive/session-reader.ts';
+import { startPlayer } from '../../browse/play-server.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import { SESSION_HELP, withArchive } from '../archive-command.ts';
 import { action, examples, JSON_OPTION, type CommandFactory } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
+import { openSessionParts } from '../open-site.ts';
 
 function portNumber(text: string): number {
   const port = Number(text);
@@ -29,11 +30,15 @@ export const playCommand: CommandFactory = (context) =>
     .addHelpText('after', examples('play @alice', 'play 20261122T140307Z --port 8080'))
     .action(
       action((session: string, { port, json }: { port: number; json?: true }, command: Command) =>
-        withArchive(context, command, async ({ store, signal }) => {
+        withArchive(context, command, async ({ store, config, signal }) => {
           const ref = await resolveSession(store, session, signal);
           // What cannot be opened is told now, not by the first request.
           await openSession(store, ref, { quick: true, signal });
-          const player = await startPlayer(store, ref, { port, clock: context.clock });
+          const { clock, env } = context;
+          await using ending = new AsyncDisposableStack();
+          const log = context.createLogger(config);
+          const parts = await openSessionParts({ store, config, clock, log, env }, ending);
+          const player = await startPlayer(parts, ref, { port, clock });
           try {
             if (json) context.out.jsonLine({ ...ref, playlist: player.playlistUrl, page: player.pageUrl });
             else context.out.line(`player   ${player.playlistUrl}\nbrowser  ${player.pageUrl}`);

@@ -15,6 +15,7 @@ import { overview } from '../creators-table.ts';
 import { liveTable } from '../live-table.ts';
 import { logAbove } from '../log-above.ts';
 import { STOP_PATIENCE_MS } from '../stop.ts';
+import { openSite } from '../open-site.ts';
 import { livestowVersion } from '../version.ts';
 import { WebServer } from '../../web/server.ts';
 
@@ -41,15 +42,31 @@ signal stops at once; nothing recorded is lost then either.`,
         const stop = context.stopSignal({ onHangup: () => reload() });
         const { clock } = context;
         const version = livestowVersion();
-        const { listen, token } = loaded.config;
+        const { listen, token, viewerToken } = loaded.config;
         await using ending = new AsyncDisposableStack();
-        const web = listen && (await WebServer.open({ listen, token, clock, log, version }));
+        const web = listen && (await WebServer.open({ listen, tokens: { token, viewerToken }, clock, log, version }));
         if (web) ending.defer(() => web.close());
         const daemon = await Daemon.open({ config: loaded.config, clock, log, version });
         ending.defer(() => daemon.close());
         const inForce = { first: loaded, latest: loaded, waiting: [] as string[] };
         const view = new WebView(daemon, { clock, version, config: () => inForce });
-        web?.serve(view);
+        if (web) {
+          const pages = await openSite(
+            {
+              store: daemon.recorder.store,
+              config: loaded.config,
+              clock,
+              log,
+              env: context.env,
+              access: web.access,
+              daemon: view,
+              inForce: () => view.config(),
+              version,
+            },
+            ending,
+          );
+          web.serve({ daemon: view, pages });
+        }
         ending.defer(
           liveTable(context.err, clock, async (most) =>
             overview(await view.status(), view.creatorStatuses(), clock.now(), most),
