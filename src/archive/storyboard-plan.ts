@@ -31,19 +31,25 @@ export function planStoryboard({ epochs, segments }: Manifest): StoryboardPlan |
   const moments: Moment[] = [];
   const recordedMs = new Map<Epoch, number>();
   let atMs = 0;
-  let place = -1;
   for (const segment of segments) {
     const epoch = epochOf.get(nameOf(segment));
     if (epoch && segment.pictures > 0) {
       recordedMs.set(epoch, (recordedMs.get(epoch) ?? 0) + segment.durationMs);
-      const own = Math.floor((atMs * MOST_PICTURES) / totalMs);
-      if (own > place) moments.push({ segment, epoch, atMs });
-      place = own;
+      moments.push({ segment, epoch, atMs });
     }
     atMs += segment.durationMs;
   }
   const [most] = [...recordedMs].sort(([, a], [, b]) => b - a);
-  return most && totalMs > 0 ? { moments, tile: tileFor(most[0]), totalMs } : undefined;
+  return most && totalMs > 0
+    ? { moments: spread(moments, totalMs), tile: tileFor(most[0]), totalMs }
+    : undefined;
+}
+
+/** All, or the first in each of as many equal parts of the session as there may be pictures. */
+function spread(moments: readonly Moment[], totalMs: number): Moment[] {
+  if (moments.length <= MOST_PICTURES) return [...moments];
+  const partOf = ({ atMs }: Moment): number => Math.floor((atMs * MOST_PICTURES) / totalMs);
+  return moments.filter((moment, i) => i === 0 || partOf(moment) > partOf(moments[i - 1]!));
 }
 
 const nameOf = ({ term, epoch }: { term: number; epoch: number }): string => `${term}-${epoch}`;

@@ -147,7 +147,14 @@ class SegmentHeads {
 
   async #get(key: string, range?: { start: number; end: number }): Promise<Buffer> {
     const signal = this.#signal ? { signal: this.#signal } : {};
-    return buffer(await this.#store.get(keyIn(this.#ref, key), { ...(range ? { range } : {}), ...signal }));
+    try {
+      const stream = await this.#store.get(keyIn(this.#ref, key), { ...(range ? { range } : {}), ...signal });
+      return await buffer(stream);
+    } catch (error) {
+      // A stream that is ended in the middle gives an error of its own.
+      this.#signal?.throwIfAborted();
+      throw error;
+    }
   }
 }
 
