@@ -20,6 +20,7 @@ const COMMANDS: Record<string, Record<string, () => Promise<CommandFactory>>> = 
     show: async () => (await import('./commands/show.ts')).showCommand,
     play: async () => (await import('./commands/play.ts')).playCommand,
     browse: async () => (await import('./commands/browse.ts')).browseCommand,
+    download: async () => (await import('./commands/download.ts')).downloadCommand,
     export: async () => (await import('./commands/export.ts')).exportCommand,
     verify: async () => (await import('./commands/verify.ts')).verifyCommand,
     rm: async () => (await import('./commands/rm.ts')).rmCommand,

@@ -2,6 +2,8 @@
  * The composition root: makes every stage from the settings and hands it what it needs. The only place, with `cli/`, that
  * knows all of them.
  */
+import PQueue from 'p-queue';
+import { storyboardOf } from '../archive/storyboard.ts';
 import type { CreatorInForce } from '../config/creator-in-force.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -29,6 +31,9 @@ import { chooseEngines } from './engine-choice.ts';
 import { FollowedHandles } from './followed-handle.ts';
 import type { RoomDeps } from './record-room.ts';
 import { SessionPictures } from './session-pictures.ts';
+
+/** Whatever else wants the processor goes before a storyboard. */
+const STORYBOARD_NICENESS = 19;
 
 export interface Recorder {
   deps: RoomDeps;
@@ -117,6 +122,8 @@ export async function composeRecorder({
     }
   };
 
+  // Of all recordings: sealing many at once takes no more of the machine than sealing one.
+  const storyboards = new PQueue({ concurrency: 1 });
   const picturesIn = (store: Store): SessionPictures =>
     new SessionPictures({
       store,
@@ -124,6 +131,11 @@ export async function composeRecorder({
       read: (url, read) => net.media.read(url, read),
       makePoster: async (source, out, signal) => {
         if (ffmpegPath !== undefined) await makePoster(source, out, { ffmpegPath, signal });
+      },
+      makeStoryboard: async (ref, manifest, signal) => {
+        if (ffmpegPath === undefined) return undefined;
+        const options = { ffmpegPath, niceness: STORYBOARD_NICENESS, signal };
+        return storyboards.add(() => storyboardOf(store, ref, manifest, options), { signal });
       },
       signal: giveUp.signal,
     });

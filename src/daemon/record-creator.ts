@@ -107,7 +107,7 @@ async function watchAndRecord(
   let leftovers = await spooledSessions(deps.spoolRoot, handle);
   const finishLeftovers = (goesOn: (session: string) => boolean): void => {
     for (const session of leftovers) {
-      if (!goesOn(session)) finish(session, finishLeftover(handle, session, deps));
+      if (!goesOn(session)) finish(session, finishLeftover(handle, session, deps, stop));
     }
     leftovers = leftovers.filter(goesOn);
   };
@@ -177,6 +177,7 @@ export async function finishLeftover(
   handle: string,
   session: string,
   deps: RoomDeps,
+  stop: AbortSignal,
 ): Promise<Manifest | undefined> {
   const { spoolRoot, store, log, giveUp } = deps;
   const spool = await SessionSpool.open(spoolRoot, handle, session, log);
@@ -188,7 +189,8 @@ export async function finishLeftover(
     manifestInStore(store, handle, session, giveUp),
   );
   const isRemoved = manifest !== undefined && manifest.deletedAt !== null;
-  if (!manifest || (manifest.sealedAt === null && !isRemoved)) return finishSession(handle, session, deps);
+  if (!manifest || (manifest.sealedAt === null && !isRemoved))
+    return finishSession(handle, session, deps, stop);
   // A crash came between sealing it and removing it here: lists may not know yet.
   if (!isRemoved) {
     await persistently(deps, giveUp, `sealing ${session}`, () =>

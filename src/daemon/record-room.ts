@@ -160,11 +160,19 @@ export async function recordRoom(
     return { session, roomId, endCause: null, nextLook: null, finished: term.drain().then(() => undefined) };
   }
   const { cause, nextLook } = outcome;
-  return { session, roomId, endCause: cause, nextLook, finished: term.seal(cause) };
+  return { session, roomId, endCause: cause, nextLook, finished: term.seal(cause, stop) };
 }
 
-/** Ships and seals a session that an earlier process left and that does not go on: its tail becomes segments first. */
-export async function finishSession(handle: string, session: string, deps: RoomDeps): Promise<Manifest> {
+/**
+ * Ships and seals a session that an earlier process left and that does not go on: its tail becomes segments first.
+ * @param stop from then on nothing is made that sealing can do without
+ */
+export async function finishSession(
+  handle: string,
+  session: string,
+  deps: RoomDeps,
+  stop: AbortSignal,
+): Promise<Manifest> {
   const open = await openSession(handle, session, deps);
   const term = await beginTerm(open, handle, null, deps);
   try {
@@ -174,7 +182,7 @@ export async function finishSession(handle: string, session: string, deps: RoomD
     throw error;
   }
   const { manifest } = foldSession(open.earlier.entries, 0);
-  return term.seal(manifest.endCause ?? 'interrupted');
+  return term.seal(manifest.endCause ?? 'interrupted', stop);
 }
 
 interface Term {
@@ -189,7 +197,8 @@ interface Term {
   drain(): Promise<void>;
   /** Something unexpected happened: nothing goes on, what is closed is shipped, the rest stays for the next start. */
   leave(): Promise<void>;
-  seal(cause: EndCause): Promise<Manifest>;
+  /** @param stop whoever waits for the seal now */
+  seal(cause: EndCause, stop: AbortSignal): Promise<Manifest>;
 }
 
 async function beginTerm(
@@ -294,12 +303,13 @@ async function beginTerm(
         log.error({ err: error }, 'not everything that is closed could be shipped');
       });
     },
-    seal: async (cause) => {
+    seal: async (cause, stop) => {
       const endedAtMs = recording.lastPictureMs ?? lastEndMs ?? foundAtMs;
       const at = isoUtc(clock.now());
       const manifest = await shipper.seal(
         { type: 'end', at, endedAt: isoUtc(endedAtMs), endCause: cause },
         filesMade(),
+        (sealing) => pictures.storyboard(sealing, stop),
       );
       await spool.remove();
       log.info({ coverage: manifest.coverage, gaps: manifest.gaps.length, endCause: cause }, 'sealed');

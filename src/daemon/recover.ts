@@ -40,7 +40,7 @@ export async function* recoverSpool(deps: RoomDeps, signal: AbortSignal): AsyncG
       for (const session of await spooledSessions(deps.spoolRoot, handle)) {
         signal.throwIfAborted();
         try {
-          const manifest = await finishLeftover(handle, session, deps);
+          const manifest = await finishLeftover(handle, session, deps, signal);
           const aside = await findAside(join(deps.spoolRoot, handle, session));
           if (manifest) yield { handle, session, outcome: 'sealed', manifest, aside };
         } catch (error) {

@@ -1,20 +1,30 @@
 /**
- * The still pictures of a session: the cover that the API names, the creator's avatar, and a poster made of the first
- * segment. None of them may ever delay or fail a recording: what can't be had is left out.
+ * The still pictures of a session: the cover that the API names, the creator's avatar, a poster made of the first
+ * segment, and a storyboard made at the seal. None of them may ever delay or fail a recording: what can't be had is left
+ * out. A storyboard is read back from the store, not gathered while it is recorded: so nothing of it has to survive a
+ * crash, other terms' media is in it, and the one that is made on demand is the same.
  */
 import { copyFile, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Storyboard } from '../archive/storyboard.ts';
+import type { SessionRef } from '../archive/session-reader.ts';
+import { AnySignal } from '../kernel/any-signal.ts';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
+import { Deadline } from '../kernel/deadline.ts';
 import { syncFile, syncFolder } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { stopKind } from '../kernel/stop-request.ts';
 import { avatarFile, contentTypeOf, creatorFile, sessionKeys } from '../layout/keys.ts';
 import type { Look } from '../model/look.ts';
+import type { Manifest } from '../model/manifest.ts';
 import type { SessionSpool, SpooledObject } from '../spool/session-spool.ts';
 import { POSTER_IN_WORK, POSTER_SOURCE } from '../spool/strangers.ts';
 import type { Store } from '../store/store.ts';
 
 const PICTURE_LIMIT_BYTES = 8 * 1024 * 1024;
 const FETCH_TIMEOUT_MS = 20_000;
+/** A seal waits no longer for a storyboard, its turn included: one that is missing is made when somebody looks. */
+const STORYBOARD_BUDGET_MS = 15_000;
 
 export interface PictureDeps {
   store: Store;
@@ -26,12 +36,19 @@ export interface PictureDeps {
   ) => Promise<{ bytes: Buffer }>;
   /** Writes the first picture of a media file or image as JPEG. */
   makePoster(source: string, out: string, signal: AbortSignal): Promise<void>;
+  /** Of what is in the store; undefined when there are no pictures. */
+  makeStoryboard(ref: SessionRef, manifest: Manifest, signal: AbortSignal): Promise<Storyboard | undefined>;
   signal: AbortSignal;
 }
 
 export interface PicturesOfSession {
   /** Resolves with the keys of those that lie in the spool's files. */
   finished(): Promise<string[]>;
+  /**
+   * Makes the storyboard of a session that is being sealed, into the spool's files. Resolves with its keys, with none
+   * when it could not be had, or when a drain waits for the seal.
+   */
+  storyboard(sealing: Manifest, stop: AbortSignal): Promise<string[]>;
 }
 
 export class SessionPictures {
@@ -64,7 +81,30 @@ export class SessionPictures {
           if (await exists(spool.filePath(key))) keys.push(key);
         return keys;
       },
+      storyboard: async (sealing, stop) => {
+        let keys: string[] = [];
+        const making = async (): Promise<void> => {
+          if (await this.#storyboard(spool, sealing, stop))
+            keys = [sessionKeys.storyboard, sessionKeys.storyboardTrack];
+        };
+        await tolerate('storyboard', making());
+        return keys;
+      },
     };
+  }
+
+  async #storyboard(spool: SessionSpool, sealing: Manifest, stop: AbortSignal): Promise<boolean> {
+    const { clock, signal, makeStoryboard } = this.#deps;
+    if (stopKind(stop) === 'drain') return false;
+    // Whoever asked for the end of the recording wants all of it; who asks for an end now is waiting for the seal.
+    using asked = new AnySignal(signal, ...(stop.aborted ? [] : [stop]));
+    using until = new Deadline(clock, STORYBOARD_BUDGET_MS, asked.signal);
+    const { handle, session } = spool;
+    const made = await makeStoryboard({ handle, session }, sealing, until.signal);
+    if (!made) return false;
+    await spool.writeFile(sessionKeys.storyboard, made.jpg);
+    await spool.writeFile(sessionKeys.storyboardTrack, made.vtt);
+    return true;
   }
 
   /** Waits for the first segment (and its init), or for the session to close without one. */

@@ -46,6 +46,9 @@ export const sessionKeys = {
   events: 'events.ndjson',
   cover: 'cover.jpg',
   poster: 'poster.jpg',
+  storyboard: 'storyboard.jpg',
+  /** Which part of it belongs to which time. */
+  storyboardTrack: 'storyboard.vtt',
   /** Keeps the session from being removed. */
   hold: 'hold.json',
   segment: (term: number, epoch: number, n: number, container: Container): string =>

@@ -110,8 +110,13 @@ export class SessionShipper {
    * @param end the last entry of its journals
    * @param made files of the session that lie in the spool (`cover.jpg`), some of them still being made; what is not there
    *   is left out
+   * @param derive makes further ones of what is in the store by then, under the manifest that it is given
    */
-  async seal(end: JournalEntry, made: readonly string[] | Promise<readonly string[]>): Promise<Manifest> {
+  async seal(
+    end: JournalEntry,
+    made: readonly string[] | Promise<readonly string[]>,
+    derive?: (manifest: Manifest) => Promise<readonly string[]>,
+  ): Promise<Manifest> {
     const { spool, clock } = this.#deps;
     this.stop();
     // Why it ended is written down first: nobody knows it afterwards if this is given up.
@@ -123,8 +128,9 @@ export class SessionShipper {
     await this.#cutAndDrain();
     const folded = await this.#fold(this.#journals);
     for (const [key, text] of foldedFiles(folded)) await this.#write(() => spool.writeFile(key, text));
+    const derived = (await derive?.(folded.manifest)) ?? [];
     const shipped = new Set<string>();
-    for (const key of new Set([...files, ...foldedFiles(folded).keys()])) {
+    for (const key of new Set([...files, ...derived, ...foldedFiles(folded).keys()])) {
       if (await this.#shipFile(key)) shipped.add(key);
     }
     await this.#cutAndDrain();

@@ -25,6 +25,8 @@ const SMALL_FILES = new Set<string>([
   sessionKeys.events,
   sessionKeys.cover,
   sessionKeys.poster,
+  sessionKeys.storyboard,
+  sessionKeys.storyboardTrack,
   POSTER_SOURCE,
   POSTER_IN_WORK,
 ]);

@@ -32,7 +32,7 @@ export async function tempStore(): Promise<TempStore> {
   };
 }
 
-type Size = Pick<EpochSpec, 'width' | 'height' | 'seconds'> & { codec?: EpochSpec['codec'] };
+type Size = Pick<EpochSpec, 'width' | 'height' | 'seconds' | 'numbered'> & { codec?: EpochSpec['codec'] };
 
 export const PORTRAIT: Size = { width: 180, height: 320, seconds: 6 };
 export const LANDSCAPE: Size = { width: 320, height: 180, seconds: 4 };

@@ -3,6 +3,12 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import {
+  CODE_BITS,
+  CODE_ROWS,
+  codeBlockPixels,
+  encodePictureCode,
+} from '../../src/sandbox/media/picture-code.ts';
 
 export interface EpochSpec {
   codec: 'h264' | 'h265';
@@ -12,6 +18,8 @@ export interface EpochSpec {
   /** Where it begins on the session's time line. */
   startMs: number;
   container: 'mpegts' | 'fmp4';
+  /** Each picture bears its number on the session's time line, as the sandbox's do: for widths of 320 and more. */
+  numbered?: boolean;
 }
 
 export interface MadeSegment {
@@ -28,7 +36,7 @@ export interface MadeEpoch {
   segments: MadeSegment[];
 }
 
-const FPS = 15;
+export const FPS = 15;
 const GOP_SECONDS = 2;
 
 const made = new Map<string, Promise<MadeEpoch>>();
@@ -62,11 +70,17 @@ async function make(spec: EpochSpec, folder: string): Promise<MadeEpoch> {
   const options = [
     `-nostdin -v error -f lavfi -i testsrc2=size=${spec.width}x${spec.height}:rate=${FPS}:duration=${spec.seconds}`,
     `-f lavfi -i sine=frequency=440:sample_rate=44100:duration=${spec.seconds}`,
-    `-pix_fmt yuv420p -g ${FPS * GOP_SECONDS} ${encoder} -c:a aac -b:a 64k`,
+    `${spec.numbered ? numbers(spec.width) : ''} -pix_fmt yuv420p -g ${FPS * GOP_SECONDS} ${encoder} -c:a aac -b:a 64k`,
     `-output_ts_offset ${spec.startMs / 1000} ${muxer}`,
   ];
   const output = join(folder, spec.container === 'mpegts' ? '%06d.ts' : 'all.mp4');
-  await execa('ffmpeg', [...options.join(' ').split(' '), output]);
+  const first = Math.round((spec.startMs * FPS) / 1000);
+  const codes = Array.from({ length: spec.seconds * FPS }, (_, i) => encodePictureCode(first + i));
+  await execa(
+    'ffmpeg',
+    [...options.join(' ').split(/ +/), output],
+    spec.numbered ? { input: Buffer.concat(codes) } : {},
+  );
   const cut =
     spec.container === 'mpegts' ? await readSegments(folder) : await splitFragments(join(folder, 'all.mp4'));
   const segments: MadeSegment[] = [];
@@ -77,6 +91,16 @@ async function make(spec: EpochSpec, folder: string): Promise<MadeEpoch> {
     if (next) segment.durationMs = next.firstDtsMs - segment.firstDtsMs;
   }
   return { init: cut.init, segments };
+}
+
+/** A third input, and what lays it over the pictures. */
+function numbers(width: number): string {
+  const block = codeBlockPixels(width);
+  return [
+    `-f rawvideo -pix_fmt gray -video_size ${CODE_BITS}x${CODE_ROWS} -framerate ${FPS} -i pipe:0`,
+    `-filter_complex [2]scale=${CODE_BITS * block}:${CODE_ROWS * block}:flags=neighbor[code];[0][code]overlay=0:0[v]`,
+    '-map [v] -map 1:a',
+  ].join(' ');
 }
 
 interface Cut {

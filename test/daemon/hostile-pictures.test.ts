@@ -54,6 +54,7 @@ async function pictures(answer: RequestListener, urlOf = onTheCdn): Promise<Seen
     clock: systemClock,
     read: (url, options) => net.media.read(url, options),
     makePoster: () => Promise.reject(new Error('no posters here')),
+    makeStoryboard: () => Promise.resolve(undefined),
     signal,
   });
   const url = `${urlOf(cdn.url, inside.url)}?sign=c4n4ry`;

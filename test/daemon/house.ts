@@ -175,6 +175,7 @@ export class House {
         clock,
         read: () => Promise.reject(new Error('no pictures here')),
         makePoster: () => Promise.reject(new Error('no posters here')),
+        makeStoryboard: () => Promise.resolve(undefined),
         signal: giveUp,
       }),
       giveUp,

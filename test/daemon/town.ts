@@ -124,6 +124,7 @@ export class Town {
       clock,
       read: () => Promise.reject(new Error('no pictures here')),
       makePoster: () => Promise.reject(new Error('no posters here')),
+      makeStoryboard: () => Promise.resolve(undefined),
       signal: giveUp.signal,
     });
     const deps = (settings: Partial<RoomDeps['settings']>): Omit<RoomDeps, 'openSource'> => ({

@@ -7,8 +7,10 @@ import { decodeJournal } from '../../src/layout/journal.ts';
 import { foldSession } from '../../src/layout/fold.ts';
 import { decodeSummary } from '../../src/layout/manifest.ts';
 import type { EndCause, GapCause } from '../../src/model/causes.ts';
+import type { Epoch } from '../../src/model/manifest.ts';
 import type { Range } from '../../src/sandbox/ranges.ts';
 import { frameMs, GOP_PICTURES, LOOP_FRAMES, LOOP_GOPS, pictureMs } from '../../src/sandbox/media/grid.ts';
+import { greyOf, numberIn, tilesOf } from '../support/storyboard.ts';
 import { misfitMs, segmentsOf, type SessionAccount } from './account.ts';
 import type { World } from './world.ts';
 
@@ -146,12 +148,23 @@ function expectGaps(
   expect(manifest.coverage.liveMs).toBe(recordedMs + gapsMs);
 }
 
+const SMALL_FILES = [
+  'room.json',
+  'samples.ndjson',
+  'events.ndjson',
+  'cover.jpg',
+  'poster.jpg',
+  'storyboard.jpg',
+  'storyboard.vtt',
+];
+
 /** Everything that the contract lays out is there, can be read, and says the same as the manifest. */
-export async function expectLaidOut({ folder, keys, archive, manifest }: SessionAccount): Promise<void> {
+export async function expectLaidOut(session: SessionAccount): Promise<void> {
+  const { folder, keys, archive, manifest } = session;
   const epochPlaylists = manifest.epochs.map(
     ({ term, epoch }) => `epoch-${String(term).padStart(4, '0')}-${String(epoch).padStart(4, '0')}.m3u8`,
   );
-  const files = ['room.json', 'samples.ndjson', 'events.ndjson', 'cover.jpg', 'poster.jpg'];
+  const files = [...SMALL_FILES];
   const derived = ['manifest.json', 'summary.json', 'index.m3u8', ...epochPlaylists];
   const inits = manifest.epochs.flatMap(({ init }) => init ?? []);
   const journals = keys.filter((key) => key.startsWith('journal/'));
@@ -208,6 +221,29 @@ export async function expectLaidOut({ folder, keys, archive, manifest }: Session
   for (const picture of ['cover.jpg', 'poster.jpg']) {
     expect((await readFile(join(folder, picture))).subarray(0, 2).toString('hex')).toBe('ffd8');
   }
+  await expectStoryboard(session);
+}
+
+/** Each tile shows the picture that a player of the playlist shows then, and there is one for every time. */
+async function expectStoryboard({ folder, manifest, epochs }: SessionAccount): Promise<void> {
+  const sheet = await greyOf(await readFile(join(folder, 'storyboard.jpg')));
+  const tiles = tilesOf(await readFile(join(folder, 'storyboard.vtt'), 'utf8'));
+  const begins = new Map<number, { number: number; epoch: Epoch }>();
+  const taken = new Map(epochs.map((account) => [account, 0]));
+  let atMs = 0;
+  for (const segment of manifest.segments) {
+    const account = epochs.find(({ epoch }) => segmentsOf(manifest, epoch).includes(segment))!;
+    const first = taken.get(account) ?? 0;
+    if (segment.pictures > 0)
+      begins.set(atMs, { number: account.pictures[first]!.number, epoch: account.epoch });
+    taken.set(account, first + segment.pictures);
+    atMs += segment.durationMs;
+  }
+  expect(tiles.map(({ fromMs }) => fromMs)).toEqual([...begins.keys()]);
+  expect(tiles.map(({ toMs }) => toMs)).toEqual([...[...begins.keys()].slice(1), atMs]);
+  expect(tiles.map((tile) => numberIn(sheet, tile, begins.get(tile.fromMs)!.epoch))).toEqual(
+    [...begins.values()].map(({ number }) => number),
+  );
 }
 
 /** The URIs of a complete playlist. */

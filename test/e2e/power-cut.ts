@@ -205,6 +205,7 @@ export class Disk implements AsyncDisposable {
         clock: systemClock,
         read: never,
         makePoster: never,
+        makeStoryboard: () => Promise.resolve(undefined),
         signal: giveUp,
       }),
       giveUp,

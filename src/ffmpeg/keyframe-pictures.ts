@@ -1,0 +1,167 @@
+/**
+ * Still pictures of keyframes, and one picture of many. Keyframes that are behind one another are decoded by one process:
+ * starting one for each costs many times what decoding does (measured in `docs/performance.md`).
+ */
+import { setPriority } from 'node:os';
+import { execa } from 'execa';
+import { LivestowError } from '../kernel/errors.ts';
+import type { Keyframe } from '../media/first-keyframe.ts';
+
+export interface DrawOptions {
+  /** The ffmpeg executable. */
+  ffmpegPath: string;
+  /** From 0 to 19: how far it stands back behind others that want the processor. */
+  niceness?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface PictureSize {
+  width: number;
+  height: number;
+}
+
+/** Of raw pictures: no choice of a colour matrix is left to whoever encodes them. */
+const PIXELS = 'rgb24';
+const PIXEL_BYTES = 3;
+/** More than 8K is not a broadcast, and would be a lot of memory. */
+const MOST_PIXELS = 8192 * 4320;
+/** Ends a sequence (ITU-T H.265 7.4.2.2): without it, a decoder takes the next keyframe for a part of this one's. */
+const END_OF_SEQUENCE = { h264: Buffer.alloc(0), h265: Buffer.from('000000014801', 'hex') } as const;
+const QUIET = ['-hide_banner', '-nostdin', '-loglevel', 'quiet'];
+
+/**
+ * The pictures as raw bytes, each fitted into this size with black beside or above it; undefined for what no decoder
+ * takes. Throws FFMPEG_MISSING, or the signal's reason.
+ */
+export async function drawKeyframes(
+  keyframes: readonly Keyframe[],
+  size: PictureSize,
+  options: DrawOptions,
+): Promise<(Buffer | undefined)[]> {
+  const pictures: (Buffer | undefined)[] = [];
+  for (const run of runsOfOneCodec(keyframes)) {
+    const drawn = await drawRun(run, size, options);
+    if (drawn.length === run.length) pictures.push(...drawn);
+    // Which one is missing nobody can say.
+    else for (const keyframe of run) pictures.push((await drawRun([keyframe], size, options))[0]);
+  }
+  return pictures;
+}
+
+function runsOfOneCodec(keyframes: readonly Keyframe[]): Keyframe[][] {
+  const runs: Keyframe[][] = [];
+  for (const keyframe of keyframes) {
+    const run = runs.at(-1);
+    if (run?.[0]?.codec === keyframe.codec) run.push(keyframe);
+    else runs.push([keyframe]);
+  }
+  return runs;
+}
+
+async function drawRun(
+  run: readonly Keyframe[],
+  { width, height }: PictureSize,
+  options: DrawOptions,
+): Promise<Buffer[]> {
+  const codec = run[0]?.codec ?? 'h264';
+  const fitted = [
+    `scale=${width}:${height}:force_original_aspect_ratio=decrease:flags=area`,
+    `pad=${width}:${height}:-1:-1`,
+    'setsar=1',
+    `format=${PIXELS}`,
+  ];
+  const raw = await ffmpeg(
+    [
+      ...['-threads', '1', '-max_pixels', String(MOST_PIXELS), '-protocol_whitelist', 'pipe'],
+      ...['-f', codec === 'h265' ? 'hevc' : 'h264', '-i', 'pipe:0', '-map', '0:v:0'],
+      ...['-vf', fitted.join(','), '-fps_mode', 'passthrough', '-f', 'rawvideo', 'pipe:1'],
+    ],
+    Buffer.concat(run.flatMap(({ data }) => [data, END_OF_SEQUENCE[codec]])),
+    options,
+  );
+  const bytes = width * height * PIXEL_BYTES;
+  return Array.from({ length: Math.floor(raw.length / bytes) }, (_, i) =>
+    raw.subarray(i * bytes, (i + 1) * bytes),
+  );
+}
+
+/**
+ * One JPEG of raw pictures of one size, row by row. Throws FFMPEG_MISSING, FFMPEG_FAILED, or the signal's reason.
+ */
+export async function encodeSheet(
+  pictures: readonly Buffer[],
+  { width, height, columns }: PictureSize & { columns: number },
+  options: DrawOptions,
+): Promise<Buffer> {
+  const rows = Math.ceil(pictures.length / columns);
+  return requireJpeg(
+    await ffmpeg(
+      [
+        ...['-protocol_whitelist', 'pipe', '-f', 'rawvideo', '-pixel_format', PIXELS],
+        ...['-video_size', `${width}x${height}`, '-i', 'pipe:0', '-vf', `tile=${columns}x${rows}`],
+        ...['-frames:v', '1', '-q:v', '5', '-f', 'mjpeg', 'pipe:1'],
+      ],
+      Buffer.concat(pictures),
+      options,
+    ),
+  );
+}
+
+/** A keyframe as a JPEG at most so wide. Throws FFMPEG_MISSING, FFMPEG_FAILED, or the signal's reason. */
+export async function encodeStill(
+  { codec, data }: Keyframe,
+  mostWidth: number,
+  options: DrawOptions,
+): Promise<Buffer> {
+  return requireJpeg(
+    await ffmpeg(
+      [
+        ...['-threads', '1', '-max_pixels', String(MOST_PIXELS), '-protocol_whitelist', 'pipe'],
+        ...['-f', codec === 'h265' ? 'hevc' : 'h264', '-i', 'pipe:0', '-map', '0:v:0'],
+        ...['-vf', `scale='min(${mostWidth},iw)':-2`, '-frames:v', '1', '-q:v', '3', '-f', 'mjpeg', 'pipe:1'],
+      ],
+      data,
+      options,
+    ),
+  );
+}
+
+function requireJpeg(bytes: Buffer): Buffer {
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return bytes;
+  throw new LivestowError('FFMPEG_FAILED', 'ffmpeg made no picture');
+}
+
+/** What it wrote, whatever it thought of what it was given: pictures are counted by whoever asked. */
+async function ffmpeg(
+  args: readonly string[],
+  input: Buffer,
+  { ffmpegPath, niceness = 0, signal }: DrawOptions,
+): Promise<Buffer> {
+  signal?.throwIfAborted();
+  const child = execa(ffmpegPath, [...QUIET, ...args], {
+    input,
+    encoding: 'buffer',
+    stderr: 'ignore',
+    reject: false,
+    killSignal: 'SIGKILL',
+    ...(signal ? { cancelSignal: signal } : {}),
+  });
+  if (niceness > 0 && child.pid !== undefined) standBack(child.pid, niceness);
+  const result = await child;
+  signal?.throwIfAborted();
+  if (result.exitCode === undefined && !result.isTerminated) {
+    throw new LivestowError('FFMPEG_MISSING', 'ffmpeg could not be started', {
+      cause: result.cause,
+      hint: '`livestow doctor` says how to install it',
+    });
+  }
+  return Buffer.from(result.stdout);
+}
+
+function standBack(pid: number, niceness: number): void {
+  try {
+    setPriority(pid, niceness);
+  } catch {
+    // It has ended already.
+  }
+}
