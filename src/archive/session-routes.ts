@@ -14,28 +14,42 @@ import { parseRange } from './byte-range.ts';
 import { keyIn, type SessionRef } from './session-reader.ts';
 import type { WatchedSession } from './watched-session.ts';
 
-/** Pages elsewhere and players may read it: whoever knows the address was given it. */
 const FOR_PLAYERS = {
   'Access-Control-Allow-Origin': '*',
   'Access-Control-Expose-Headers': 'Content-Length, Content-Range',
   'Cross-Origin-Resource-Policy': 'cross-origin',
 };
 
-export function sessionRoutes(store: Store, ref: SessionRef, session: WatchedSession): Hono {
+export interface SessionRoutesOptions {
+  /** Players on pages elsewhere may read it: whoever knows the address was given it. */
+  isPublic: boolean;
+}
+
+export function sessionRoutes(
+  store: Store,
+  ref: SessionRef,
+  session: WatchedSession,
+  { isPublic }: SessionRoutesOptions,
+): Hono {
   const routes = new Hono();
-  routes.options('*', (c) => {
-    const headers = { 'Access-Control-Allow-Methods': 'GET, HEAD', 'Access-Control-Allow-Headers': 'Range' };
-    return c.body(null, 204, { ...FOR_PLAYERS, ...headers });
-  });
+  const forPlayers = isPublic ? FOR_PLAYERS : {};
+  if (isPublic)
+    routes.options('*', (c) => {
+      const headers = {
+        'Access-Control-Allow-Methods': 'GET, HEAD',
+        'Access-Control-Allow-Headers': 'Range',
+      };
+      return c.body(null, 204, { ...FOR_PLAYERS, ...headers });
+    });
   routes.get('/:playlist{(?:index|epoch-[0-9]+-[0-9]+)\\.m3u8}', async (c) => {
     const text = playlistOf(await session.manifest(), c.req.param('playlist'));
     if (text === undefined) return c.notFound();
     const headers = { 'Content-Type': contentTypeOf(sessionKeys.playlist), 'Cache-Control': 'no-store' };
-    return c.body(text, 200, { ...FOR_PLAYERS, ...headers });
+    return c.body(text, 200, { ...forPlayers, ...headers });
   });
   routes.get('/:key{.+}', async (c) => {
     const object = objectNamed(await session.manifest(), c.req.param('key'));
-    return object === undefined ? c.notFound() : sendObject(c, store, ref, object);
+    return object === undefined ? c.notFound() : sendObject(c, store, ref, object, forPlayers);
   });
   routes.onError((error, c) => {
     if (isLivestowError(error, 'NOT_FOUND', 'STORE_NOT_FOUND')) return c.text('not found\n', 404);
@@ -63,18 +77,19 @@ async function sendObject(
   store: Store,
   ref: SessionRef,
   object: ArchivedFile,
+  forPlayers: Record<string, string>,
 ): Promise<Response> {
   const { key, bytes, sha256 } = object;
   const range = parseRange(c.req.header('Range'), bytes);
   const headers = {
-    ...FOR_PLAYERS,
+    ...forPlayers,
     'Content-Type': contentTypeOf(key),
     'Accept-Ranges': 'bytes',
     ETag: `"${sha256}"`,
     'Cache-Control': 'private, max-age=86400, immutable',
   };
   if (range === 'unsatisfiable')
-    return c.body(null, 416, { ...FOR_PLAYERS, 'Content-Range': `bytes */${bytes}` });
+    return c.body(null, 416, { ...forPlayers, 'Content-Range': `bytes */${bytes}` });
   const isPart = range !== 'whole';
   const length = isPart ? range.end - range.start + 1 : bytes;
   const answer = {

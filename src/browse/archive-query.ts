@@ -6,7 +6,8 @@ import { parseHandle } from '../model/handle.ts';
 const PAGE_SIZE = 60;
 const yesNo = z.enum(['yes', 'no']);
 /** An empty field of a form is no filter. */
-const optional = <T extends z.ZodType>(schema: T) => z.preprocess((value) => (value === '' ? undefined : value), schema.optional()).catch(undefined);
+const optional = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (value === '' ? undefined : value), schema.optional()).catch(undefined);
 
 const querySchema = z.object({
   text: optional(z.string().max(200)),
@@ -22,19 +23,32 @@ const querySchema = z.object({
   cursor: optional(z.string().max(500)),
 });
 
-export type ArchiveQuery = { [K in keyof z.infer<typeof querySchema>]?: z.infer<typeof querySchema>[K] | undefined };
+export type ArchiveQuery = {
+  [K in keyof z.infer<typeof querySchema>]?: z.infer<typeof querySchema>[K] | undefined;
+};
 
 export const readQuery = (query: Record<string, string>): ArchiveQuery => querySchema.parse(query);
 
 /** The address that has it. */
 export function queryString(query: ArchiveQuery): string {
   const pairs = Object.entries(query).flatMap(([name, value]): [string, string][] =>
-    value === undefined || value === '' ? [] : [[name, String(value)]],
+    value === undefined || value === '' ? [] : [[name, value]],
   );
   return new URLSearchParams(pairs).toString();
 }
 
-export function sessionQuery({ text, creator, from, to, min, gaps, codec, sealed, sort, cursor }: ArchiveQuery): SessionQuery {
+export function sessionQuery({
+  text,
+  creator,
+  from,
+  to,
+  min,
+  gaps,
+  codec,
+  sealed,
+  sort,
+  cursor,
+}: ArchiveQuery): SessionQuery {
   return {
     limit: PAGE_SIZE,
     sort: sort === undefined || sort === 'found-asc' ? 'found' : sort,

@@ -47,11 +47,11 @@ export class Assets {
     this.#files = files;
   }
 
-  /** @throws UNEXPECTED when they were not built */
+  /** @throws UNAVAILABLE when they were not built */
   static async load(): Promise<Assets> {
     const text = await readFile(join(BUNDLED, 'manifest.json'), 'utf8').catch((cause: unknown) => {
       if (!isMissing(cause)) throw cause;
-      throw new LivestowError('UNEXPECTED', 'the scripts and styles of the pages are not there', {
+      throw new LivestowError('UNAVAILABLE', 'the scripts and styles of the pages are not there', {
         cause,
         hint: 'in a checkout, npm run build:ui makes them; scripts/livestow does so by itself',
       });
@@ -61,11 +61,12 @@ export class Assets {
     for (const { file } of Object.values(manifest)) {
       const plain = await readFile(join(BUNDLED, file));
       const options = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } };
-      files.set(file, { plain, compressed: (await compress(plain, options)) as Buffer<ArrayBuffer> });
+      files.set(file, { plain, compressed: await compress(plain, options) });
     }
-    const urls = Object.entries(manifest).map(
-      ([source, { file }]): [string, string] => [nameOf(source), `/${file}`],
-    );
+    const urls = Object.entries(manifest).map(([source, { file }]): [string, string] => [
+      nameOf(source),
+      `/${file}`,
+    ]);
     return new Assets(new Map(urls), files);
   }
 

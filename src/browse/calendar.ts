@@ -23,7 +23,11 @@ export function calendarFromMs(todayMs: number): number {
   return today - sinceMonday * DAY_MS - (CALENDAR_WEEKS - 1) * 7 * DAY_MS;
 }
 
-export function calendar(days: readonly CalendarDay[], todayMs: number, pathOf: (day: string) => string): Html {
+export function calendar(
+  days: readonly CalendarDay[],
+  todayMs: number,
+  pathOf: (day: string) => string,
+): Html {
   const fromMs = calendarFromMs(todayMs);
   const known = new Map(days.map((day) => [day.day, day]));
   const step = CELL + GAP;
@@ -34,16 +38,37 @@ export function calendar(days: readonly CalendarDay[], todayMs: number, pathOf: 
     const at = new Date(atMs);
     const day = at.toISOString().slice(0, 10);
     const [x, y] = [Math.floor(index / 7) * step, 16 + (index % 7) * step];
-    if (at.getUTCDate() === 1) months.push(html`<text x="${x}" y="11">${MONTHS[at.getUTCMonth()] ?? ''}</text>`);
+    if (at.getUTCDate() === 1)
+      months.push(html`<text x="${x}" y="11">${MONTHS[at.getUTCMonth()] ?? ''}</text>`);
     const found = known.get(day);
     const level = found ? LEVELS_MS.filter((ms) => found.recordedMs >= ms).length : 0;
-    const cell = html`<rect class="day level-${level}" x="${x}" y="${y}" width="${CELL}" height="${CELL}" rx="3"/>`;
+    const cell = html`<rect
+      class="day level-${level}"
+      x="${x}"
+      y="${y}"
+      width="${CELL}"
+      height="${CELL}"
+      rx="3"
+    />`;
     cells.push(
       found
-        ? html`<a href="${pathOf(day)}" aria-label="${day}: ${many(found.sessions, 'session')}, ${length(found.recordedMs)}"><title>${day}: ${many(found.sessions, 'session')}, ${length(found.recordedMs)}</title>${cell}</a>`
+        ? html`<a
+            href="${pathOf(day)}"
+            aria-label="${day}: ${many(found.sessions, 'session')}, ${length(found.recordedMs)}"
+            ><title>${day}: ${many(found.sessions, 'session')}, ${length(found.recordedMs)}</title>${cell}</a
+          >`
         : cell,
     );
   }
   const width = CALENDAR_WEEKS * step;
-  return html`<svg class="calendar" viewBox="0 0 ${width} ${16 + 7 * step}" width="${width}" height="${16 + 7 * step}" role="group" aria-label="Days with recordings (UTC)">${months}${cells}</svg>`;
+  return html`<svg
+    class="calendar"
+    viewBox="0 0 ${width} ${16 + 7 * step}"
+    width="${width}"
+    height="${16 + 7 * step}"
+    role="group"
+    aria-label="Days with recordings (UTC)"
+  >
+    ${months}${cells}
+  </svg>`;
 }

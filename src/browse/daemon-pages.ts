@@ -21,22 +21,50 @@ export interface DaemonPagesDeps {
 
 export function daemonPages({ daemon, assets, viewerOf }: DaemonPagesDeps): Hono<Guarded> {
   const pages = new Hono<Guarded>();
-  const show = (c: Context<Guarded>, current: PageName, title: string, events: readonly string[], body: Html) => {
+  const show = (
+    c: Context<Guarded>,
+    current: PageName,
+    title: string,
+    events: readonly string[],
+    body: Html,
+  ) => {
     pageHeaders(c);
     return c.html(page({ title, current, viewer: viewerOf(c), assets, live: { events } }, body));
   };
   const mayOrder = (c: Context<Guarded>): boolean => viewerOf(c).role === 'admin';
 
   pages.get('/now', async (c) =>
-    show(c, 'now', 'Now', ['live', 'recording', 'gap', 'sealed', 'failed', 'disk', 'credits', 'config'], nowPage(await daemon.status(), daemon.creatorStatuses())),
+    show(
+      c,
+      'now',
+      'Now',
+      ['live', 'recording', 'gap', 'sealed', 'failed', 'disk', 'credits', 'config'],
+      nowPage(await daemon.status(), daemon.creatorStatuses()),
+    ),
   );
   pages.get('/creators', async (c) => {
     const creators = await daemon.creators();
     const groups = [...new Set(creators.flatMap(({ group }) => group ?? []))].sort();
-    return show(c, 'creators', 'Creators', ['live', 'recording', 'sealed', 'config'], creatorsPage({ creators, groups, mayOrder: mayOrder(c) }));
+    return show(
+      c,
+      'creators',
+      'Creators',
+      ['live', 'recording', 'sealed', 'config'],
+      creatorsPage({ creators, groups, mayOrder: mayOrder(c) }),
+    );
   });
   pages.get('/jobs', (c) =>
-    show(c, 'jobs', 'Jobs', ['job'], jobsPage({ jobs: daemon.jobs(), history: daemon.jobHistory({ most: MOST_HISTORY }), mayOrder: mayOrder(c) })),
+    show(
+      c,
+      'jobs',
+      'Jobs',
+      ['job'],
+      jobsPage({
+        jobs: daemon.jobs(),
+        history: daemon.jobHistory({ most: MOST_HISTORY }),
+        mayOrder: mayOrder(c),
+      }),
+    ),
   );
 
   const order = (path: string, back: string, give: (c: Context<Guarded>) => Promise<unknown>): void => {

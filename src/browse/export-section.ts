@@ -5,29 +5,70 @@ import { foreign } from '../kernel/foreign-text.ts';
 import type { OrderedExport } from './exports.ts';
 import { length, many, size, type Html } from './page.ts';
 
-export const exportSection = (orders: readonly OrderedExport[]): Html => html`<section id="exports" aria-labelledby="exports-title">
-<h2 id="exports-title">Download</h2>
-<form method="post" action="exports" class="inline">
-<label>From <input name="from" inputmode="numeric" placeholder="0:00" size="8" pattern="[0-9:.]*" title="1:02:03, 2:03 or seconds"></label>
-<label>to <input name="to" inputmode="numeric" placeholder="the end" size="8" pattern="[0-9:.]*" title="1:02:03, 2:03 or seconds"></label>
-<button>Make an MP4</button>
-</form>
-<p class="faint">Nothing is encoded anew, so a part begins at the keyframe before. All files as they lie in the archive: <code>livestow download</code>.</p>
-<ul class="plain" data-part="exports" aria-live="polite">${orders.map(item)}</ul>
-</section>`;
+export const exportSection = (orders: readonly OrderedExport[]): Html =>
+  html`<section id="exports" aria-labelledby="exports-title">
+    <h2 id="exports-title">Download</h2>
+    <form method="post" action="exports" class="inline">
+      <label
+        >From
+        <input
+          name="from"
+          inputmode="numeric"
+          placeholder="0:00"
+          size="8"
+          pattern="[0-9:.]*"
+          title="1:02:03, 2:03 or seconds"
+      /></label>
+      <label
+        >to
+        <input
+          name="to"
+          inputmode="numeric"
+          placeholder="the end"
+          size="8"
+          pattern="[0-9:.]*"
+          title="1:02:03, 2:03 or seconds"
+      /></label>
+      <button>Make an MP4</button>
+    </form>
+    <p class="faint">
+      Nothing is encoded anew, so a part begins at the keyframe before. All files as they lie in the archive:
+      <code>livestow download</code>.
+    </p>
+    <ul class="plain" data-part="exports" aria-live="polite">
+      ${orders.map(item)}
+    </ul>
+  </section>`;
 
 function item(order: OrderedExport): Html {
   const { id, state, done, files, leftOut, problem, fromMs, toMs } = order;
   const part =
-    fromMs === null && toMs === null ? 'All of it' : `${length(fromMs ?? 0)} to ${toMs === null ? 'the end' : length(toMs)}`;
+    fromMs === null && toMs === null
+      ? 'All of it'
+      : `${length(fromMs ?? 0)} to ${toMs === null ? 'the end' : length(toMs)}`;
   const cancel = (what: string): Html =>
-    html`<form method="post" action="exports/${id}/cancel" class="inline"><button class="quiet">${what}</button></form>`;
+    html`<form method="post" action="exports/${id}/cancel" class="inline">
+      <button class="quiet">${what}</button>
+    </form>`;
   if (state === 'waiting') return html`<li>${part}: waits for others ${cancel('Call off')}</li>`;
   if (state === 'working')
-    return html`<li><label>${part} <progress max="1" value="${done.toFixed(3)}">${Math.floor(done * 100)} %</progress> ${Math.floor(done * 100)} %</label> ${cancel('Call off')}</li>`;
-  if (state === 'failed') return html`<li class="problem">${part}: ${foreign(problem ?? 'it failed')} ${cancel('Remove')}</li>`;
-  return html`<li>${part}: ${files.map(
-    ({ path, bytes, durationMs }) =>
-      html`<a href="exports/${id}/${encodeURIComponent(basename(path))}" download>${basename(path)}</a> ${length(durationMs)}, ${size(bytes)} `,
-  )}${leftOut > 0 ? html`<span class="problem">${many(leftOut, 'damaged segment is', 'damaged segments are')} not in it</span>` : ''} ${cancel('Remove')}</li>`;
+    return html`<li>
+      <label
+        >${part}
+        <progress max="1" value="${done.toFixed(3)}">${Math.floor(done * 100)} %</progress>
+        ${Math.floor(done * 100)} %</label
+      >
+      ${cancel('Call off')}
+    </li>`;
+  if (state === 'failed')
+    return html`<li class="problem">${part}: ${foreign(problem ?? 'it failed')} ${cancel('Remove')}</li>`;
+  return html`<li>
+    ${part}:
+    ${files.map(
+      ({ path, bytes, durationMs }) =>
+        html`<a href="exports/${id}/${encodeURIComponent(basename(path))}" download>${basename(path)}</a>
+          ${length(durationMs)}, ${size(bytes)} `,
+    )}${leftOut > 0 ? html`<span class="problem">${many(leftOut, 'damaged segment is', 'damaged segments are')} not in it</span>` : ''}
+    ${cancel('Remove')}
+  </li>`;
 }

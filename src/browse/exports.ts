@@ -58,7 +58,9 @@ export class Exports {
 
   /** Newest first. */
   of({ handle, session }: SessionRef): OrderedExport[] {
-    return [...this.#orders.values()].filter((order) => order.handle === handle && order.session === session).reverse();
+    return [...this.#orders.values()]
+      .filter((order) => order.handle === handle && order.session === session)
+      .reverse();
   }
 
   /** @throws UNAVAILABLE when too many wait */
@@ -92,7 +94,7 @@ export class Exports {
   }
 
   async close(): Promise<void> {
-    for (const id of [...this.#orders.keys()]) await this.#drop(id);
+    for (const id of this.#orders.keys()) await this.#drop(id);
     await this.#queue.onIdle();
     await rm(this.#options.folder, { recursive: true, force: true });
   }

@@ -11,33 +11,83 @@ export interface JobsPageOptions {
   mayOrder: boolean;
 }
 
-export const jobsPage = ({ jobs, history, mayOrder }: JobsPageOptions): Html => html`<h1>Jobs</h1>
-${jobs.length === 0 ? html`<p>The config file has no jobs: <code>jobs</code> there says what to prune, verify, export or mirror, and when.</p>` : ''}
-<ul class="plain" data-list="jobs">${jobs.map((job) => jobItem(job, mayOrder))}</ul>
-<section aria-labelledby="history-title"><h2 id="history-title">How they went</h2>
-<div data-part="history">${history.length === 0 ? html`<p class="faint">None has run yet.</p>` : historyTable(history)}</div></section>`;
+export const jobsPage = ({ jobs, history, mayOrder }: JobsPageOptions): Html =>
+  html`<h1>Jobs</h1>
+    ${jobs.length === 0 ? html`<p>The config file has no jobs: <code>jobs</code> there says what to prune, verify, export or mirror, and when.</p>` : ''}
+    <ul class="plain" data-list="jobs">
+      ${jobs.map((job) => jobItem(job, mayOrder))}
+    </ul>
+    <section aria-labelledby="history-title">
+      <h2 id="history-title">How they went</h2>
+      <div data-part="history">
+        ${history.length === 0 ? html`<p class="faint">None has run yet.</p>` : historyTable(history)}
+      </div>
+    </section>`;
 
-const jobItem = ({ job, kind, cron, timeZone, paused, nextAt, running, last }: JobStatus, mayOrder: boolean): Html => html`<li class="panel" data-key="${job}">
-<div data-part="job-${job}">
-<h2>${foreign(job)} <span class="badge">${kind}</span></h2>
-<p><code>${cron}</code> ${timeZone} · ${paused ? 'paused' : html`next ${time(nextAt)}`}</p>
-${
-  running
-    ? html`<p><label>${running.waits ? 'waits for others' : 'running'} since ${time(running.startedAt, 'time')}
-${running.done === null ? '' : html` <progress max="1" value="${running.done.toFixed(3)}"></progress> ${Math.floor(running.done * 100)} %`}</label> ${foreign(running.note)}</p>`
-    : last
-      ? html`<p>${outcome(last)} ${time(last.startedAt)}: ${foreign(last.message)}</p>`
-      : html`<p class="faint">It has not run yet.</p>`
-}
-${mayOrder ? html`<form method="post" action="/jobs/${encodeURIComponent(job)}/${running ? 'stop' : 'run'}"><button${running ? html` class="quiet"` : ''}>${running ? 'Stop it' : 'Run now'}</button></form>` : ''}
-</div></li>`;
+const jobItem = (
+  { job, kind, cron, timeZone, paused, nextAt, running, last }: JobStatus,
+  mayOrder: boolean,
+): Html =>
+  html`<li class="panel" data-key="${job}">
+    <div data-part="job-${job}">
+      <h2>${foreign(job)} <span class="badge">${kind}</span></h2>
+      <p><code>${cron}</code> ${timeZone} · ${paused ? 'paused' : html`next ${time(nextAt)}`}</p>
+      ${
+        running
+          ? html`<p>
+              <label
+                >${running.waits ? 'waits for others' : 'running'} since ${time(running.startedAt, 'time')}
+                ${running.done === null ? '' : html` <progress max="1" value="${running.done.toFixed(3)}"></progress> ${Math.floor(running.done * 100)} %`}</label
+              >
+              ${foreign(running.note)}
+            </p>`
+          : last
+            ? html`<p>${outcome(last)} ${time(last.startedAt)}: ${foreign(last.message)}</p>`
+            : html`<p class="faint">It has not run yet.</p>`
+      }
+      ${mayOrder ? html`<form method="post" action="/jobs/${encodeURIComponent(job)}/${running ? 'stop' : 'run'}"><button${running ? html` class="quiet"` : ''}>${running ? 'Stop it' : 'Run now'}</button></form>` : ''}
+    </div>
+  </li>`;
 
-const outcome = ({ outcome: ended }: JobRun): Html => html`<span class="badge ${ended ?? 'running'}">${ended ?? 'running'}</span>`;
+const outcome = ({ outcome: ended }: JobRun): Html =>
+  html`<span class="badge ${ended ?? 'running'}">${ended ?? 'running'}</span>`;
 
-const historyTable = (runs: readonly JobRun[]): Html => html`<div class="scroll" tabindex="0" role="region" aria-labelledby="history-title"><table>
-<thead><tr><th scope="col">Job</th><th scope="col">Began</th><th scope="col" class="number">Took</th><th scope="col">Outcome</th><th scope="col"></th></tr></thead>
-<tbody>${runs.map(
-  (run) => html`<tr><th scope="row">${foreign(run.job)}</th><td>${time(run.startedAt)}</td>
-<td class="number">${run.endedAt === null ? '' : length(Date.parse(run.endedAt) - Date.parse(run.startedAt))}</td>
-<td>${outcome(run)}</td><td>${foreign(run.message)}${run.problems.length === 0 ? '' : html`<details><summary>${many(run.problems.length, 'problem')}</summary><ul>${run.problems.map((problem) => html`<li>${foreign(problem)}</li>`)}</ul></details>`}</td></tr>`,
-)}</tbody></table></div>`;
+const historyTable = (runs: readonly JobRun[]): Html =>
+  html`<div class="scroll" tabindex="0" role="region" aria-labelledby="history-title">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Job</th>
+          <th scope="col">Began</th>
+          <th scope="col" class="number">Took</th>
+          <th scope="col">Outcome</th>
+          <th scope="col"></th>
+        </tr>
+      </thead>
+      <tbody>
+        ${runs.map(
+          (run) =>
+            html`<tr>
+              <th scope="row">${foreign(run.job)}</th>
+              <td>${time(run.startedAt)}</td>
+              <td class="number">
+                ${run.endedAt === null ? '' : length(Date.parse(run.endedAt) - Date.parse(run.startedAt))}
+              </td>
+              <td>${outcome(run)}</td>
+              <td>
+                ${foreign(run.message)}${
+                  run.problems.length === 0
+                    ? ''
+                    : html`<details>
+                        <summary>${many(run.problems.length, 'problem')}</summary>
+                        <ul>
+                          ${run.problems.map((problem) => html`<li>${foreign(problem)}</li>`)}
+                        </ul>
+                      </details>`
+                }
+              </td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;

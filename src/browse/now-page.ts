@@ -8,7 +8,7 @@ import { creatorPath, facts, length, many, sessionPath, size, time, type Html } 
 type State = CreatorStatus['state'];
 const MOST_WATCHED = 200;
 
-const IS_ON: readonly State[] = ['recording', 'holding', 'finishing', 'leaving'];
+const IS_ON: ReadonlySet<State> = new Set(['recording', 'holding', 'finishing', 'leaving']);
 
 const WORDS: Record<State, string> = {
   watching: 'watched',
@@ -24,21 +24,48 @@ const WORDS: Record<State, string> = {
 export const stateWords = (state: State): string => WORDS[state];
 
 export function nowPage(status: Status, creators: readonly CreatorStatus[]): Html {
-  const on = creators.filter(({ state, recording }) => IS_ON.includes(state) || recording !== null);
+  const on = creators.filter(({ state, recording }) => IS_ON.has(state) || recording !== null);
   const waiting = creators.filter(({ state }) => state === 'queued');
   const failing = creators.filter(({ problem }) => problem !== null);
   const watched = creators
     .filter((creator) => !on.includes(creator) && !waiting.includes(creator))
     .toSorted((a, b) => due(a) - due(b) || (a.handle < b.handle ? -1 : 1));
-  return html`<h1 data-part="title">${on.length === 0 ? 'Nobody is being recorded' : many(on.length, 'recording')}</h1>
-<section data-part="status" aria-label="In short">${statusFacts(status)}</section>
-<ul class="cards" data-list="recordings" aria-label="Being recorded">${on.map(card)}</ul>
-<section data-part="waiting">${waiting.length === 0 ? '' : html`<h2>Live, and waiting for ${waitingFor(status)}</h2><ul class="plain">${waiting.map(({ handle }) => html`<li><a href="${creatorPath(handle)}"><bdi>@${handle}</bdi></a></li>`)}</ul>`}</section>
-<section data-part="failing">${failing.length === 0 ? '' : html`<h2>What fails</h2><ul class="plain">${failing.map(failure)}</ul>`}</section>
-<section aria-labelledby="watched-title">
-<h2 id="watched-title">Watched</h2>
-<div data-part="watched">${watchedTable(watched)}</div>
-</section>`;
+  return html`<h1 data-part="title">
+      ${on.length === 0 ? 'Nobody is being recorded' : many(on.length, 'recording')}
+    </h1>
+    <section data-part="status" aria-label="In short">${statusFacts(status)}</section>
+    <ul class="cards" data-list="recordings" aria-label="Being recorded">
+      ${on.map(card)}
+    </ul>
+    <section data-part="waiting">
+      ${
+        waiting.length === 0
+          ? ''
+          : html`<h2>Live, and waiting for ${waitingFor(status)}</h2>
+              <ul class="plain">
+                ${waiting.map(
+                  ({ handle }) =>
+                    html`<li>
+                      <a href="${creatorPath(handle)}"><bdi>@${handle}</bdi></a>
+                    </li>`,
+                )}
+              </ul>`
+      }
+    </section>
+    <section data-part="failing">
+      ${
+        failing.length === 0
+          ? ''
+          : html`<h2>What fails</h2>
+              <ul class="plain">
+                ${failing.map(failure)}
+              </ul>`
+      }
+    </section>
+    <section aria-labelledby="watched-title">
+      <h2 id="watched-title">Watched</h2>
+      <div data-part="watched">${watchedTable(watched)}</div>
+    </section>`;
 }
 
 const waitingFor = ({ recordings: { heldBy } }: Status): string =>
@@ -48,55 +75,102 @@ function statusFacts({ credits, recordings, uploads, spool, creators, isEnding }
   const all = Object.values(creators).reduce((sum, count) => sum + count, 0);
   const left = credits.perDay === null ? null : Math.max(0, credits.perDay - credits.spentToday);
   return html`${isEnding ? html`<p class="problem">livestow is ending: it ships what is left.</p>` : ''}
-${uploads.storeTakes ? '' : html`<p class="problem">The store takes nothing just now. Recording goes on; what is recorded waits in the spool.</p>`}
-${facts([
-  ['Creators', String(all)],
-  ['Recording', `${recordings.running}${recordings.most === null ? '' : ` of ${recordings.most}`}`],
-  ['Credits today', left === null ? `${credits.spentToday.toLocaleString('en')} spent` : `${left.toLocaleString('en')} left of ${(credits.perDay ?? 0).toLocaleString('en')}`],
-  ['Shipped', size(uploads.shippedBytes)],
-  ['Uploads', `${uploads.running} running, ${uploads.waiting} waiting`],
-  ['Spool', `${size(spool.bytes)}${spool.freeBytes === null ? '' : `, ${size(spool.freeBytes)} free`}`],
-])}`;
+  ${uploads.storeTakes ? '' : html`<p class="problem">The store takes nothing just now. Recording goes on; what is recorded waits in the spool.</p>`}
+  ${facts([
+    ['Creators', String(all)],
+    ['Recording', `${recordings.running}${recordings.most === null ? '' : ` of ${recordings.most}`}`],
+    [
+      'Credits today',
+      left === null
+        ? `${credits.spentToday.toLocaleString('en')} spent`
+        : `${left.toLocaleString('en')} left of ${(credits.perDay ?? 0).toLocaleString('en')}`,
+    ],
+    ['Shipped', size(uploads.shippedBytes)],
+    ['Uploads', `${uploads.running} running, ${uploads.waiting} waiting`],
+    ['Spool', `${size(spool.bytes)}${spool.freeBytes === null ? '' : `, ${size(spool.freeBytes)} free`}`],
+  ])}`;
 }
 
 function card({ handle, state, recording }: CreatorStatus): Html {
   const path = recording === null ? creatorPath(handle) : sessionPath(handle, recording.session);
   const key = `${handle}/${recording?.session ?? ''}`;
   return html`<li class="card" data-key="${key}">
-<a class="picture" href="${path}" tabindex="-1" aria-hidden="true">${
-    recording === null
-      ? ''
-      : html`<video muted playsinline disablepictureinpicture tabindex="-1" poster="${path}poster.jpg" data-live-src="${path}index.m3u8"></video>`
-  }</a>
-<div class="about" data-part="card-${key}">
-<h2><a href="${path}"><bdi>@${handle}</bdi></a></h2>
-<p><span class="badge ${state}">${stateWords(state)}</span></p>
-${
-  recording === null
-    ? ''
-    : html`<p class="number">${length(recording.recordedMs)} · ${size(recording.bytes)} · ${recording.width}×${recording.height}</p>
-<p class="faint">${size(recording.shippedBytes)} in the archive${recording.gaps === 0 ? '' : html`, <strong>${many(recording.gaps, 'gap')}</strong>`}</p>`
-}
-</div></li>`;
+    <a class="picture" href="${path}" tabindex="-1" aria-hidden="true"
+      >${
+        recording === null
+          ? ''
+          : html`<video
+              muted
+              playsinline
+              disablepictureinpicture
+              tabindex="-1"
+              poster="${path}poster.jpg"
+              data-live-src="${path}index.m3u8"
+            ></video>`
+      }</a
+    >
+    <div class="about" data-part="card-${key}">
+      <h2>
+        <a href="${path}"><bdi>@${handle}</bdi></a>
+      </h2>
+      <p><span class="badge ${state}">${stateWords(state)}</span></p>
+      ${
+        recording === null
+          ? ''
+          : html`<p class="number">
+                ${length(recording.recordedMs)} · ${size(recording.bytes)} ·
+                ${recording.width}×${recording.height}
+              </p>
+              <p class="faint">
+                ${size(recording.shippedBytes)} in the
+                archive${recording.gaps === 0 ? '' : html`, <strong>${many(recording.gaps, 'gap')}</strong>`}
+              </p>`
+      }
+    </div>
+  </li>`;
 }
 
 const failure = ({ handle, problem }: CreatorStatus): Html =>
-  html`<li><a href="${creatorPath(handle)}"><bdi>@${handle}</bdi></a>: ${foreign(problem?.message ?? '')}${problem?.hint ? html` <span class="faint">${foreign(problem.hint)}</span>` : ''}</li>`;
+  html`<li>
+    <a href="${creatorPath(handle)}"><bdi>@${handle}</bdi></a
+    >:
+    ${foreign(problem?.message ?? '')}${problem?.hint ? html` <span class="faint">${foreign(problem.hint)}</span>` : ''}
+  </li>`;
 
 function watchedTable(creators: readonly CreatorStatus[]): Html {
   if (creators.length === 0) return html`<p class="faint">Nobody else.</p>`;
   const shown = creators.slice(0, MOST_WATCHED);
-  return html`<div class="scroll" tabindex="0" role="region" aria-labelledby="watched-title"><table>
-<thead><tr><th scope="col">Creator</th><th scope="col">State</th><th scope="col">Next look</th><th scope="col">Last look</th></tr></thead>
-<tbody>${shown.map(
-    (creator) => html`<tr>
-<th scope="row"><a href="${creatorPath(creator.handle)}"><bdi>@${creator.handle}</bdi></a></th>
-<td>${stateWords(creator.state)}</td>
-<td>${creator.state === 'closed' && creator.windows !== null ? foreign(creator.windows) : time(creator.nextLookAt, 'time')}${creator.nextLookWhy === 'budget-spent' ? ', credits are spent' : ''}</td>
-<td>${time(creator.lastLookAt, 'time')}${creator.lastLook === null ? '' : `, ${creator.lastLook}`}</td></tr>`,
-  )}</tbody></table></div>
-${creators.length > shown.length ? html`<p class="faint">and ${many(creators.length - shown.length, 'more')}, looked at later</p>` : ''}`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-labelledby="watched-title">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Creator</th>
+            <th scope="col">State</th>
+            <th scope="col">Next look</th>
+            <th scope="col">Last look</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${shown.map(
+            (creator) =>
+              html`<tr>
+                <th scope="row">
+                  <a href="${creatorPath(creator.handle)}"><bdi>@${creator.handle}</bdi></a>
+                </th>
+                <td>${stateWords(creator.state)}</td>
+                <td>
+                  ${creator.state === 'closed' && creator.windows !== null ? foreign(creator.windows) : time(creator.nextLookAt, 'time')}${creator.nextLookWhy === 'budget-spent' ? ', credits are spent' : ''}
+                </td>
+                <td>
+                  ${time(creator.lastLookAt, 'time')}${creator.lastLook === null ? '' : `, ${creator.lastLook}`}
+                </td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+    ${creators.length > shown.length ? html`<p class="faint">and ${many(creators.length - shown.length, 'more')}, looked at later</p>` : ''}`;
 }
 
-const due = ({ nextLookAt }: CreatorStatus): number => (nextLookAt === null ? Infinity : Date.parse(nextLookAt));
-
+const due = ({ nextLookAt }: CreatorStatus): number =>
+  nextLookAt === null ? Infinity : Date.parse(nextLookAt);

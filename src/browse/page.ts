@@ -76,7 +76,11 @@ ${body}
 }
 
 const navLink = (name: PageName, current: PageName | null): Html =>
-  html`<li><a href="${NAMES[name].path}"${name === current ? html` aria-current="page"` : ''}>${NAMES[name].title}</a></li>`;
+  html`<li>
+    <a href="${NAMES[name].path}" ${name === current ? html` aria-current="page"` : ''}
+      >${NAMES[name].title}</a
+    >
+  </li>`;
 
 const signOut = (): Html =>
   html`<form method="post" action="/sign-out"><button class="quiet">Sign out</button></form>`;
@@ -101,4 +105,12 @@ export const creatorPath = (handle: string): string => `/archive?creator=${encod
 
 /** A few facts in a row, each with a name. */
 export const facts = (pairs: readonly (readonly [name: string, value: string | Html])[]): Html =>
-  html`<dl class="facts">${pairs.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  html`<dl class="facts">
+    ${pairs.map(
+      ([name, value]) =>
+        html`<div>
+          <dt>${name}</dt>
+          <dd>${value}</dd>
+        </div>`,
+    )}
+  </dl>`;

@@ -45,7 +45,7 @@ export async function startPlayer(
 ): Promise<PlayServer> {
   const secret = randomBytes(12).toString('base64url');
   const viewer: Viewer = { role: 'viewer', hasCookie: false, hasDaemon: false, isGuest: true };
-  const app = new Hono<Guarded>();
+  const app = new Hono<Guarded>({ strict: false });
   app.use(async (c, next) => {
     for (const [name, value] of Object.entries(GUARDED)) c.header(name, value);
     await next();
@@ -54,7 +54,10 @@ export async function startPlayer(
   app.route(`/${secret}`, sessionSite(deps, ref, new WatchedSession(deps.store, ref, options.clock), viewer));
   app.onError((error, c) => {
     const isMissing = isLivestowError(error, 'NOT_FOUND', 'STORE_NOT_FOUND');
-    return c.text(`${isLivestowError(error) ? error.message : 'something unexpected happened'}\n`, isMissing ? 404 : 502);
+    return c.text(
+      `${isLivestowError(error) ? error.message : 'something unexpected happened'}\n`,
+      isMissing ? 404 : 502,
+    );
   });
   const server = createAdaptorServer({ fetch: app.fetch, hostname: LOOPBACK }) as Server;
   const { port } = await listen(server, options.port);

@@ -31,102 +31,215 @@ export function sessionPage({ manifest, records, aside, isGuest }: SessionPageOp
   const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
   const handle = html`<bdi>@${creator.handle}</bdi>`;
   return html`<article class="session">
-<header>
-<h1><bdi>${name === '' ? `@${creator.handle}` : name}</bdi></h1>
-<p class="facts-line">
-${isGuest ? handle : html`<a href="${creatorPath(creator.handle)}">${handle}</a>`}
-${creator.displayName ? html`<bdi>${foreign(creator.displayName)}</bdi>` : ''}
-${time(manifest.foundAt)}
-${isLive ? html`<span class="badge live">not sealed yet</span>` : ''}
-</p>
-</header>
-<div class="player">
-<video id="video" controls playsinline preload="metadata" poster="poster.jpg" aria-label="The recording">
-<track id="storyboard" kind="metadata" src="storyboard.vtt">
-</video>
-<p id="problem" class="problem" role="alert" hidden></p>
-<div class="scrub">
-<div id="preview" hidden><div id="preview-picture"></div><span id="preview-words"></span></div>
-<div id="scrubber" role="slider" tabindex="0" aria-label="Position in the broadcast" aria-valuenow="0" data-part="timeline">
-${timelineDrawing(view, viewers)}
-<div id="playhead"></div>
-</div>
-<div class="controls">
-<span id="clock" class="number">0:00</span>
-${isLive ? html`<button type="button" id="go-live" class="quiet">To what is newest</button>` : ''}
-<label>Speed <select id="speed">${SPEEDS.map((speed) => html`<option value="${speed}"${speed === 1 ? html` selected` : ''}>${speed}×</option>`)}</select></label>
-<details class="keys"><summary>Keys</summary>${keys()}</details>
-</div>
-<ul class="legend" aria-label="The time line shows"><li class="recorded">recorded</li><li class="gap">missing</li>${viewers ? html`<li class="viewers">viewers</li>` : ''}</ul>
-</div>
-</div>
-<section data-part="facts" aria-label="In short">${facts([
-    ['Recorded', length(coverage.recordedMs)],
-    ['Of the broadcast', share(coverage.ratio)],
-    ['Missing', manifest.gaps.length === 0 ? 'nothing' : `${length(coverage.liveMs - coverage.recordedMs)} in ${many(manifest.gaps.length, 'gap')}`],
-    ['Size', size(bytes)],
-    ...(viewers ? [['Viewers', `${viewers.least.toLocaleString('en')} to ${viewers.most.toLocaleString('en')}, ${viewers.mean.toLocaleString('en')} in the mean`] as const] : []),
-    ['Began', time(room.startedAt, 'exact')],
-    ['Found', time(manifest.foundAt, 'exact')],
-    ['Ended', manifest.endedAt === null ? 'not yet' : html`${time(manifest.endedAt, 'exact')}, ${manifest.endCause === null ? '' : END_CAUSES[manifest.endCause].meaning}`],
-    ['Credits', `${manifest.credits.charged} for ${many(manifest.credits.lookups, 'look')}`],
-    ['Sealed', manifest.sealedAt === null ? 'not yet' : time(manifest.sealedAt, 'exact')],
-  ])}</section>
-${aside}
-${gapTable(view)}
-${epochTable(view)}
-${eventTable(records)}
-${objectTable(manifest, isGuest)}
-</article>`;
+    <header>
+      <h1><bdi>${name === '' ? `@${creator.handle}` : name}</bdi></h1>
+      <p class="facts-line">
+        ${isGuest ? handle : html`<a href="${creatorPath(creator.handle)}">${handle}</a>`}
+        ${creator.displayName ? html`<bdi>${foreign(creator.displayName)}</bdi>` : ''}
+        ${time(manifest.foundAt)} ${isLive ? html`<span class="badge live">not sealed yet</span>` : ''}
+      </p>
+    </header>
+    <div class="player">
+      <video
+        id="video"
+        controls
+        playsinline
+        preload="metadata"
+        poster="poster.jpg"
+        aria-label="The recording"
+      >
+        <track id="storyboard" kind="metadata" src="storyboard.vtt" />
+      </video>
+      <p id="problem" class="problem" role="alert" hidden></p>
+      <div class="scrub">
+        <div id="preview" hidden>
+          <div id="preview-picture"></div>
+          <span id="preview-words"></span>
+        </div>
+        <div
+          id="scrubber"
+          role="slider"
+          tabindex="0"
+          aria-label="Position in the broadcast"
+          aria-valuenow="0"
+          data-part="timeline"
+        >
+          ${timelineDrawing(view, viewers)}
+          <div id="playhead"></div>
+        </div>
+        <div class="controls">
+          <span id="clock" class="number">0:00</span>
+          ${isLive ? html`<button type="button" id="go-live" class="quiet">To what is newest</button>` : ''}
+          <label
+            >Speed
+            <select id="speed">
+              ${SPEEDS.map((speed) => html`<option value="${speed}" ${speed === 1 ? html` selected` : ''}>${speed}×</option>`)}
+            </select></label
+          >
+          <details class="keys">
+            <summary>Keys</summary>
+            ${keys()}
+          </details>
+        </div>
+        <ul class="legend" aria-label="The time line shows">
+          <li class="recorded">recorded</li>
+          <li class="gap">missing</li>
+          ${viewers ? html`<li class="viewers">viewers</li>` : ''}
+        </ul>
+      </div>
+    </div>
+    <section data-part="facts" aria-label="In short">
+      ${facts([
+        ['Recorded', length(coverage.recordedMs)],
+        ['Of the broadcast', share(coverage.ratio)],
+        [
+          'Missing',
+          manifest.gaps.length === 0
+            ? 'nothing'
+            : `${length(coverage.liveMs - coverage.recordedMs)} in ${many(manifest.gaps.length, 'gap')}`,
+        ],
+        ['Size', size(bytes)],
+        ...(viewers
+          ? [
+              [
+                'Viewers',
+                `${viewers.least.toLocaleString('en')} to ${viewers.most.toLocaleString('en')}, ${viewers.mean.toLocaleString('en')} in the mean`,
+              ] as const,
+            ]
+          : []),
+        ['Began', time(room.startedAt, 'exact')],
+        ['Found', time(manifest.foundAt, 'exact')],
+        [
+          'Ended',
+          manifest.endedAt === null
+            ? 'not yet'
+            : html`${time(manifest.endedAt, 'exact')},
+              ${manifest.endCause === null ? '' : END_CAUSES[manifest.endCause].meaning}`,
+        ],
+        ['Credits', `${manifest.credits.charged} for ${many(manifest.credits.lookups, 'look')}`],
+        ['Sealed', manifest.sealedAt === null ? 'not yet' : time(manifest.sealedAt, 'exact')],
+      ])}
+    </section>
+    ${aside} ${gapTable(view)} ${epochTable(view)} ${eventTable(records)} ${objectTable(manifest, isGuest)}
+  </article>`;
 }
 
-const keys = (): Html => html`<dl class="facts">${[
-  ['Space, k', 'play, pause'],
-  ['← →', '5 seconds'],
-  ['j l', '10 seconds'],
-  ['n p', 'next gap, last gap'],
-  ['< >', 'speed'],
-  ['0 to 9', 'tenths of it'],
-  ['m', 'sound'],
-  ['f', 'full screen'],
-].map(([key, what]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${what}</dd></div>`)}</dl>`;
+const keys = (): Html =>
+  html`<dl class="facts">
+    ${[
+      ['Space, k', 'play, pause'],
+      ['← →', '5 seconds'],
+      ['j l', '10 seconds'],
+      ['n p', 'next gap, last gap'],
+      ['< >', 'speed'],
+      ['0 to 9', 'tenths of it'],
+      ['m', 'sound'],
+      ['f', 'full screen'],
+    ].map(
+      ([key, what]) =>
+        html`<div>
+          <dt><kbd>${key}</kbd></dt>
+          <dd>${what}</dd>
+        </div>`,
+    )}
+  </dl>`;
 
 function gapTable({ gaps, runs }: SessionView): Html | '' {
   if (gaps.length === 0) return '';
   const shown = gaps.slice(0, MOST_GAPS);
   const seek = (positionMs: number): Html | '' =>
-    runs.length === 0 ? '' : html`<a href="#video" data-seek-ms="${Math.max(0, positionMs - LATE_MS)}">${length(positionMs)}</a>`;
+    runs.length === 0
+      ? ''
+      : html`<a href="#video" data-seek-ms="${Math.max(0, positionMs - LATE_MS)}">${length(positionMs)}</a>`;
   return html`<section aria-labelledby="gaps-title" data-part="gaps">
-<h2 id="gaps-title">What is missing</h2>
-<div class="scroll" tabindex="0" role="region" aria-labelledby="gaps-title"><table>
-<thead><tr><th scope="col">From</th><th scope="col" class="number">For</th><th scope="col">Why</th><th scope="col" class="number">In the recording</th></tr></thead>
-<tbody>${shown.map(({ fromMs, ms, cause, why, positionMs }) => html`<tr><td>${time(new Date(fromMs).toISOString(), 'exact')}</td><td class="number">${length(ms)}</td><td><code>${cause}</code> ${why}</td><td class="number">${seek(positionMs)}</td></tr>`)}</tbody>
-</table></div>
-${gaps.length > shown.length ? html`<p class="faint">and ${many(gaps.length - shown.length, 'more')}; manifest.json has all</p>` : ''}
-</section>`;
+    <h2 id="gaps-title">What is missing</h2>
+    <div class="scroll" tabindex="0" role="region" aria-labelledby="gaps-title">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">From</th>
+            <th scope="col" class="number">For</th>
+            <th scope="col">Why</th>
+            <th scope="col" class="number">In the recording</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${shown.map(
+            ({ fromMs, ms, cause, why, positionMs }) =>
+              html`<tr>
+                <td>${time(new Date(fromMs).toISOString(), 'exact')}</td>
+                <td class="number">${length(ms)}</td>
+                <td><code>${cause}</code> ${why}</td>
+                <td class="number">${seek(positionMs)}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+    ${gaps.length > shown.length ? html`<p class="faint">and ${many(gaps.length - shown.length, 'more')}; manifest.json has all</p>` : ''}
+  </section>`;
 }
 
 function epochTable({ epochs }: SessionView): Html | '' {
   if (epochs.length === 0) return '';
   return html`<section aria-labelledby="epochs-title" data-part="epochs">
-<h2 id="epochs-title">What it was recorded from</h2>
-<div class="scroll" tabindex="0" role="region" aria-labelledby="epochs-title"><table>
-<thead><tr><th scope="col">From</th><th scope="col" class="number">For</th><th scope="col">Picture</th><th scope="col" class="number">In the recording</th></tr></thead>
-<tbody>${epochs.map(({ epoch, atMs, ms, positionMs }) => html`<tr><td>${time(new Date(atMs).toISOString(), 'exact')}</td><td class="number">${length(ms)}</td><td>${foreign(epochLabel(epoch))}</td><td class="number"><a href="#video" data-seek-ms="${positionMs}">${length(positionMs)}</a></td></tr>`)}</tbody>
-</table></div>
-</section>`;
+    <h2 id="epochs-title">What it was recorded from</h2>
+    <div class="scroll" tabindex="0" role="region" aria-labelledby="epochs-title">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">From</th>
+            <th scope="col" class="number">For</th>
+            <th scope="col">Picture</th>
+            <th scope="col" class="number">In the recording</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${epochs.map(
+            ({ epoch, atMs, ms, positionMs }) =>
+              html`<tr>
+                <td>${time(new Date(atMs).toISOString(), 'exact')}</td>
+                <td class="number">${length(ms)}</td>
+                <td>${foreign(epochLabel(epoch))}</td>
+                <td class="number">
+                  <a href="#video" data-seek-ms="${positionMs}">${length(positionMs)}</a>
+                </td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+  </section>`;
 }
 
 function eventTable({ events }: SessionRecords): Html | '' {
   if (events.length === 0) return '';
   const shown = events.slice(-MOST_EVENTS);
-  return html`<details class="more"><summary>What happened (${many(events.length, 'event')})</summary>
-<div class="scroll" tabindex="0" role="region" aria-label="What happened"><table>
-<thead><tr><th scope="col">At</th><th scope="col">Event</th><th scope="col">Detail</th></tr></thead>
-<tbody>${shown.map(({ at, event, detail }) => html`<tr><td>${time(at, 'exact')}</td><td><code>${foreign(event)}</code></td><td class="small">${foreign(detailText(detail))}</td></tr>`)}</tbody>
-</table></div>
-${events.length > shown.length ? html`<p class="faint">the newest ${shown.length}; events.ndjson has all</p>` : ''}
-</details>`;
+  return html`<details class="more">
+    <summary>What happened (${many(events.length, 'event')})</summary>
+    <div class="scroll" tabindex="0" role="region" aria-label="What happened">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">At</th>
+            <th scope="col">Event</th>
+            <th scope="col">Detail</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${shown.map(
+            ({ at, event, detail }) =>
+              html`<tr>
+                <td>${time(at, 'exact')}</td>
+                <td><code>${foreign(event)}</code></td>
+                <td class="small">${foreign(detailText(detail))}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+    ${events.length > shown.length ? html`<p class="faint">the newest ${shown.length}; events.ndjson has all</p>` : ''}
+  </details>`;
 }
 
 const detailText = (detail: Record<string, unknown>): string =>
@@ -137,12 +250,33 @@ const detailText = (detail: Record<string, unknown>): string =>
 function objectTable(manifest: Manifest, isGuest: boolean): Html {
   const { files, segments } = manifest;
   const last = segments.slice(-200);
-  return html`<details class="more"><summary>Files and hashes (${many(files.length + segments.length, 'file')})</summary>
-<p>${isGuest ? '' : html`<a href="manifest.json" download>manifest.json</a> has the SHA-256 of every file. `}For another player: <a href="index.m3u8">index.m3u8</a></p>
-<div class="scroll" tabindex="0" role="region" aria-label="Files and hashes"><table>
-<thead><tr><th scope="col">File</th><th scope="col" class="number">Size</th><th scope="col">SHA-256</th></tr></thead>
-<tbody>${[...files, ...last].map(({ key, bytes, sha256 }) => html`<tr><td><a href="${key}">${key}</a></td><td class="number">${size(bytes)}</td><td><code class="small">${sha256}</code></td></tr>`)}</tbody>
-</table></div>
-${segments.length > last.length ? html`<p class="faint">of the segments the last ${last.length}</p>` : ''}
-</details>`;
+  return html`<details class="more">
+    <summary>Files and hashes (${many(files.length + segments.length, 'file')})</summary>
+    <p>
+      ${isGuest ? '' : html`<a href="manifest.json" download>manifest.json</a> has the SHA-256 of every file. `}For
+      another player: <a href="index.m3u8">index.m3u8</a>
+    </p>
+    <div class="scroll" tabindex="0" role="region" aria-label="Files and hashes">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">File</th>
+            <th scope="col" class="number">Size</th>
+            <th scope="col">SHA-256</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${[...files, ...last].map(
+            ({ key, bytes, sha256 }) =>
+              html`<tr>
+                <td><a href="${key}">${key}</a></td>
+                <td class="number">${size(bytes)}</td>
+                <td><code class="small">${sha256}</code></td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+    ${segments.length > last.length ? html`<p class="faint">of the segments the last ${last.length}</p>` : ''}
+  </details>`;
 }

@@ -7,7 +7,11 @@ import { sessionKeys } from '../layout/keys.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
 
-const sampleSchema = z.object({ at: z.string(), viewers: z.number(), title: z.string().nullable().optional() });
+const sampleSchema = z.object({
+  at: z.string(),
+  viewers: z.number(),
+  title: z.string().nullable().optional(),
+});
 const eventSchema = z.object({
   at: z.string(),
   event: z.string(),
@@ -22,7 +26,11 @@ export interface SessionRecords {
 const NONE: SessionRecords = { samples: [], events: [] };
 
 /** What cannot be read is left out: it is an extra. */
-export async function readRecords(store: Store, ref: SessionRef, manifest: Manifest): Promise<SessionRecords> {
+export async function readRecords(
+  store: Store,
+  ref: SessionRef,
+  manifest: Manifest,
+): Promise<SessionRecords> {
   try {
     if (manifest.sealedAt === null) {
       const entries = await readJournals(store, ref);

@@ -60,10 +60,19 @@ export function sessionSite(
       ? html`${exportSection(exports.of(ref))}${viewer.role === 'admin' && shares ? shareSection(c.req.query('shared'), ref, shares, originOf(c)) : ''}`
       : '';
     const title = manifest.room.title ?? `@${manifest.creator.handle}`;
-    const isLive = manifest.sealedAt === null || exports.of(ref).some(({ state }) => state === 'waiting' || state === 'working');
+    const isLive =
+      manifest.sealedAt === null ||
+      exports.of(ref).some(({ state }) => state === 'waiting' || state === 'working');
     return c.html(
       page(
-        { title, current: 'archive', viewer, assets, script: 'session.ts', ...(isLive ? { live: { events: [] } } : {}) },
+        {
+          title,
+          current: 'archive',
+          viewer,
+          assets,
+          script: 'session.ts',
+          ...(isLive ? { live: { events: [] } } : {}),
+        },
         sessionPage({ manifest, records, aside, isGuest: !mayOrder }),
       ),
     );
@@ -97,7 +106,8 @@ export function sessionSite(
     const key = `segments/${c.req.param('name')}`;
     if (c.req.query('direct') === undefined) return next();
     const { segments, epochs } = await watched.manifest();
-    const isNamed = segments.some((segment) => segment.key === key) || epochs.some(({ init }) => init === key);
+    const isNamed =
+      segments.some((segment) => segment.key === key) || epochs.some(({ init }) => init === key);
     const url = isNamed ? await presigned(store, ref, key) : undefined;
     return url === undefined ? next() : c.redirect(url, 302);
   });
@@ -121,9 +131,11 @@ export function sessionSite(
       await exports.cancel(ref, c.req.param('id'));
       return c.redirect(`${pathOf(c, `/exports/${c.req.param('id')}/cancel`)}#exports`, 303);
     });
-    site.get('/exports/:id/:name', (c) => sendFile(c, exports.pathOf(ref, c.req.param('id'), c.req.param('name'))));
+    site.get('/exports/:id/:name', (c) =>
+      sendFile(c, exports.pathOf(ref, c.req.param('id'), c.req.param('name'))),
+    );
   }
-  site.route('/', sessionRoutes(store, ref, watched));
+  site.route('/', sessionRoutes(store, ref, watched, { isPublic: !mayOrder }));
   return site;
 }
 
@@ -160,7 +172,7 @@ async function originsOf(store: Store, ref: SessionRef): Promise<string[]> {
 }
 
 async function sendFile(c: Context, path: string | undefined): Promise<Response> {
-  if (path === undefined) return c.notFound() as Response;
+  if (path === undefined) return c.notFound();
   const { size } = await stat(path);
   const range = parseRange(c.req.header('Range'), size);
   if (range === 'unsatisfiable') return c.body(null, 416, { 'Content-Range': `bytes */${size}` });
@@ -176,4 +188,3 @@ async function sendFile(c: Context, path: string | undefined): Promise<Response>
   const stream = createReadStream(path, isPart ? { start: range.start, end: range.end } : {});
   return c.body(Readable.toWeb(stream) as ReadableStream, isPart ? 206 : 200, headers);
 }
-

@@ -52,13 +52,18 @@ export function viewOf(manifest: Manifest): SessionView {
     const atMs = Date.parse(segment.startsAt);
     const run = runs.at(-1);
     const isJoined =
-      run !== undefined && before !== undefined && !behindGap.has(before.key) && Math.abs(run.atMs + run.ms - atMs) <= JOINED_MS;
+      run !== undefined &&
+      before !== undefined &&
+      !behindGap.has(before.key) &&
+      Math.abs(run.atMs + run.ms - atMs) <= JOINED_MS;
     if (isJoined) run.ms += ms;
     else runs.push({ positionMs, atMs, ms });
     const last = epochs.at(-1);
     if (last && last.epoch.term === segment.term && last.epoch.epoch === segment.epoch) last.ms += ms;
     else {
-      const epoch = manifest.epochs.find(({ term, epoch: n }) => term === segment.term && n === segment.epoch);
+      const epoch = manifest.epochs.find(
+        ({ term, epoch: n }) => term === segment.term && n === segment.epoch,
+      );
       if (epoch) epochs.push({ epoch, positionMs, atMs, ms });
     }
     positionMs += ms;
@@ -72,8 +77,15 @@ export function viewOf(manifest: Manifest): SessionView {
     why: GAP_CAUSES[cause],
     positionMs: after === null ? 0 : (positions.get(after) ?? 0),
   }));
-  const begins = [runs[0]?.atMs, gaps[0]?.fromMs, runs.length + gaps.length === 0 ? Date.parse(manifest.foundAt) : undefined];
-  const ends = [...runs.slice(-1).map(({ atMs, ms }) => atMs + ms), ...gaps.map(({ fromMs, ms }) => fromMs + ms)];
+  const begins = [
+    runs[0]?.atMs,
+    gaps[0]?.fromMs,
+    runs.length + gaps.length === 0 ? Date.parse(manifest.foundAt) : undefined,
+  ];
+  const ends = [
+    ...runs.slice(-1).map(({ atMs, ms }) => atMs + ms),
+    ...gaps.map(({ fromMs, ms }) => fromMs + ms),
+  ];
   const fromMs = Math.min(...begins.filter((ms) => ms !== undefined));
   return { fromMs, toMs: Math.max(fromMs + 1_000, ...ends), recordedMs: positionMs, runs, gaps, epochs };
 }

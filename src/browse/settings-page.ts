@@ -9,13 +9,35 @@ export interface SettingsPageOptions extends ConfigInForce {
   archive: string;
 }
 
-export const settingsPage = ({ file, settings, waiting, version, archive }: SettingsPageOptions): Html => html`<h1>Settings</h1>
-<p>livestow ${version}, ${file === null ? 'without a config file' : html`config file <code>${file}</code>`}, archive in <code>${archive}</code></p>
-${waiting.length === 0 ? '' : html`<p class="problem">The next start takes up what was changed: ${waiting.join(', ')}.</p>`}
-<div class="scroll" tabindex="0" role="region" aria-label="Settings"><table>
-<thead><tr><th scope="col">Setting</th><th scope="col">In force</th><th scope="col">From</th></tr></thead>
-<tbody>${settings.map(({ key, value, from }) => html`<tr><th scope="row"><code>${key}</code></th><td><code class="small">${foreign(shown(value))}</code></td><td class="${from === 'default' ? 'faint' : ''}">${from}</td></tr>`)}</tbody>
-</table></div>`;
+export const settingsPage = ({ file, settings, waiting, version, archive }: SettingsPageOptions): Html =>
+  html`<h1>Settings</h1>
+    <p>
+      livestow ${version},
+      ${file === null ? 'without a config file' : html`config file <code>${file}</code>`}, archive in
+      <code>${archive}</code>
+    </p>
+    ${waiting.length === 0 ? '' : html`<p class="problem">The next start takes up what was changed: ${waiting.join(', ')}.</p>`}
+    <div class="scroll" tabindex="0" role="region" aria-label="Settings">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Setting</th>
+            <th scope="col">In force</th>
+            <th scope="col">From</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${settings.map(
+            ({ key, value, from }) =>
+              html`<tr>
+                <th scope="row"><code>${key}</code></th>
+                <td><code class="small">${foreign(shown(value))}</code></td>
+                <td class="${from === 'default' ? 'faint' : ''}">${from}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>`;
 
 const shown = (value: unknown): string =>
   value === null || value === undefined ? 'none' : typeof value === 'string' ? value : JSON.stringify(value);

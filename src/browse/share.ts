@@ -31,7 +31,9 @@ export class ShareLinks {
   /** The path of a link. */
   pathTo({ handle, session }: SessionRef, days: number): { path: string; untilMs: number } {
     const untilMs = this.#clock.now() + days * DAY_MS;
-    const about = Buffer.from(JSON.stringify({ s: session, h: handle, until: untilMs })).toString('base64url');
+    const about = Buffer.from(JSON.stringify({ s: session, h: handle, until: untilMs })).toString(
+      'base64url',
+    );
     return { path: `/share/${about}.${sign(this.#key, about)}/`, untilMs };
   }
 
@@ -39,7 +41,11 @@ export class ShareLinks {
   read(code: string): SessionRef | undefined {
     const [, about = '', signature = ''] = /^([\w-]{1,400})\.([\w-]{43})$/.exec(code) ?? [];
     if (!isSame(signature, sign(this.#key, about))) return undefined;
-    const { s: session, h: handle, until } = codeSchema.parse(JSON.parse(Buffer.from(about, 'base64url').toString()));
+    const {
+      s: session,
+      h: handle,
+      until,
+    } = codeSchema.parse(JSON.parse(Buffer.from(about, 'base64url').toString()));
     return until > this.#clock.now() ? { handle, session } : undefined;
   }
 }

@@ -11,7 +11,12 @@ import { page, type Html } from './page.ts';
 
 export function signInRoutes(access: Access, assets: Assets): Hono<Guarded> {
   const routes = new Hono<Guarded>();
-  const answer = (c: Context, status: 200 | 401 | 429, next: string, problem: string): Response | Promise<Response> => {
+  const answer = (
+    c: Context,
+    status: 200 | 401 | 429,
+    next: string,
+    problem: string,
+  ): Response | Promise<Response> => {
     pageHeaders(c);
     const viewer = { role: 'viewer' as const, hasCookie: false, hasDaemon: false, isGuest: true };
     return c.html(page({ title: 'Sign in', current: null, viewer, assets }, form(next, problem)), status);
@@ -50,18 +55,29 @@ export function signInRoutes(access: Access, assets: Assets): Hono<Guarded> {
   return routes;
 }
 
-const form = (next: string, problem: string): Html => html`<section class="narrow">
-<h1>Sign in</h1>
-<form method="post" action="/sign-in" class="stacked">
-<input type="hidden" name="next" value="${next}">
-<label for="token">Token</label>
-<input id="token" name="token" type="password" autocomplete="current-password" required autofocus
-  aria-describedby="token-help"${problem === '' ? '' : html` aria-invalid="true"`}>
-<p id="token-help" class="faint">What LIVESTOW_TOKEN is set to, or LIVESTOW_VIEWER_TOKEN to look only.</p>
-${problem === '' ? '' : html`<p class="problem" role="alert">${problem}</p>`}
-<button>Sign in</button>
-</form>
-</section>`;
+const form = (next: string, problem: string): Html =>
+  html`<section class="narrow">
+    <h1>Sign in</h1>
+    <form method="post" action="/sign-in" class="stacked">
+      <input type="hidden" name="next" value="${next}" />
+      <label for="token">Token</label>
+      <input
+        id="token"
+        name="token"
+        type="password"
+        autocomplete="current-password"
+        required
+        autofocus
+        aria-describedby="token-help"
+        ${problem === '' ? '' : html` aria-invalid="true"`}
+      />
+      <p id="token-help" class="faint">
+        What LIVESTOW_TOKEN is set to, or LIVESTOW_VIEWER_TOKEN to look only.
+      </p>
+      ${problem === '' ? '' : html`<p class="problem" role="alert">${problem}</p>`}
+      <button>Sign in</button>
+    </form>
+  </section>`;
 
 /** A path of this site, never an address that leads elsewhere (`//evil.example`, `/\evil.example`). */
 export function ownPath(text: string | undefined): string {

@@ -66,7 +66,11 @@ export class Site {
     site.route('/', assets.routes());
     site.use('*', async (c, next) => {
       // Media is compressed already, and what streams must not wait.
-      if (/^\/(?:$|now|archive|jobs|creators|settings|sign-in|sessions\/[^/]+\/[^/]+\/$|share\/[^/]+\/$)/.test(c.req.path))
+      if (
+        /^\/(?:$|now|archive|jobs|creators|settings|sign-in|sessions\/[^/]+\/[^/]+\/$|share\/[^/]+\/$)/.test(
+          c.req.path,
+        )
+      )
         return shrink(c, next);
       await next();
     });
@@ -90,7 +94,13 @@ export class Site {
       const title = query.creator === undefined ? 'Archive' : `@${query.creator}`;
       return c.html(
         page(
-          { title, current: 'archive', viewer: this.#viewer(c), assets, ...(this.#fresh.isComplete ? {} : { live: { events: [] } }) },
+          {
+            title,
+            current: 'archive',
+            viewer: this.#viewer(c),
+            assets,
+            ...(this.#fresh.isComplete ? {} : { live: { events: [] } }),
+          },
           body,
         ),
       );
@@ -104,16 +114,24 @@ export class Site {
       const handle = requireHandle(c.req.param('name').slice(0, -'.jpg'.length));
       const avatar = await this.#deps.pictures.avatar(handle);
       const headers = { 'Content-Type': 'image/jpeg', 'Cache-Control': 'private, max-age=3600' };
-      return avatar ? c.body(Uint8Array.from(avatar), 200, headers) : c.body(NO_AVATAR, 200, { ...headers, 'Content-Type': 'image/svg+xml' });
+      return avatar
+        ? c.body(Uint8Array.from(avatar), 200, headers)
+        : c.body(NO_AVATAR, 200, { ...headers, 'Content-Type': 'image/svg+xml' });
     });
     site.all('/sessions/:handle/:session/*', (c) => {
       const ref = refOf(c.req.param('handle'), c.req.param('session'));
-      return this.#session(c, `/sessions/${c.req.param('handle')}/${c.req.param('session')}`, ref, this.#viewer(c));
+      return this.#session(
+        c,
+        `/sessions/${c.req.param('handle')}/${c.req.param('session')}`,
+        ref,
+        this.#viewer(c),
+      );
     });
     site.get('/share/:code/*', (c) => {
       const code = c.req.param('code');
       const ref = this.#deps.shares?.read(code);
-      if (!ref) throw new LivestowError('NOT_FOUND', 'this link is not good any more', { hint: 'ask for a new one' });
+      if (!ref)
+        throw new LivestowError('NOT_FOUND', 'this link is not good any more', { hint: 'ask for a new one' });
       const guest: Viewer = { role: 'viewer', hasCookie: false, hasDaemon: false, isGuest: true };
       return this.#session(c, `/share/${code}`, ref, guest);
     });
@@ -132,9 +150,14 @@ export class Site {
     }
     pageHeaders(c);
     const isKnown = c.get('role') != null;
-    const viewer = isKnown ? this.#viewer(c) : { role: 'viewer' as const, hasCookie: false, hasDaemon: false, isGuest: true };
+    const viewer = isKnown
+      ? this.#viewer(c)
+      : { role: 'viewer' as const, hasCookie: false, hasDaemon: false, isGuest: true };
     const body = problemPage(error, status);
-    return c.html(page({ title: 'That did not work', current: null, viewer, assets: this.#deps.assets }, body), status as 400);
+    return c.html(
+      page({ title: 'That did not work', current: null, viewer, assets: this.#deps.assets }, body),
+      status as 400,
+    );
   }
 
   #viewer(c: Context<Guarded>): Viewer {
@@ -144,7 +167,9 @@ export class Site {
   }
 
   #session(c: Context<Guarded>, path: string, ref: SessionRef, viewer: Viewer): Response | Promise<Response> {
-    const own = new Hono<Guarded>();
+    // Everything on the page is relative to its folder.
+    if (c.req.path === path) return c.redirect(`${path}/`, 301);
+    const own = new Hono<Guarded>({ strict: false });
     own.use(async (inner, next) => {
       inner.set('role', c.get('role'));
       await next();
@@ -156,7 +181,7 @@ export class Site {
     own.notFound(() => {
       throw new LivestowError('NOT_FOUND', 'the session has nothing of this name');
     });
-    return own.fetch(c.req.raw, c.env as object);
+    return own.fetch(c.req.raw, c.env);
   }
 
   #watched(ref: SessionRef): WatchedSession {

@@ -1,7 +1,11 @@
 /** Elements of the page, by selector and kind. */
 
 /** @throws when the page has none: it was made with another version of this */
-export function need<T extends Element>(selector: string, kind: new () => T, within: ParentNode = document): T {
+export function need<T extends Element>(
+  selector: string,
+  kind: new () => T,
+  within: ParentNode = document,
+): T {
   const found = within.querySelector(selector);
   if (found instanceof kind) return found;
   throw new Error(`the page has no ${selector}`);

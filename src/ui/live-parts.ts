@@ -26,6 +26,7 @@ export async function bringUpToDate(url: string, signal?: AbortSignal): Promise<
 function mendList(list: Element, wanted: Element): void {
   const there = new Map([...list.children].map((child) => [child.getAttribute('data-key'), child]));
   const children = [...wanted.children].map((child) => there.get(child.getAttribute('data-key')) ?? child);
-  const isSame = children.length === list.children.length && children.every((child, i) => child === list.children[i]);
+  const isSame =
+    children.length === list.children.length && children.every((child, i) => child === list.children[i]);
   if (!isSame) list.replaceChildren(...children);
 }

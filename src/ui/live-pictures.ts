@@ -43,10 +43,15 @@ function play(video: HTMLVideoElement): () => void {
   const src = video.dataset['liveSrc'] ?? '';
   let stop = (): void => {};
   let isOver = false;
-  void import('hls.js/light').then(({ default: Hls }) => {
+  void import('hls.js/light').then(({ Events, Hls }) => {
     if (isOver || !Hls.isSupported()) return;
-    const hls = new Hls({ enableWorker: false, maxBufferLength: 12, backBufferLength: 0, liveSyncDurationCount: 2 });
-    hls.on(Hls.Events.ERROR, (_, { fatal }) => {
+    const hls = new Hls({
+      enableWorker: false,
+      maxBufferLength: 12,
+      backBufferLength: 0,
+      liveSyncDurationCount: 2,
+    });
+    hls.on(Events.ERROR, (_, { fatal }) => {
       if (!fatal) return;
       // It may only just have begun: the page asks again when it changes.
       hls.destroy();
@@ -55,7 +60,7 @@ function play(video: HTMLVideoElement): () => void {
         settle();
       }, 5_000);
     });
-    hls.on(Hls.Events.MANIFEST_PARSED, () => void video.play().catch(() => {}));
+    hls.on(Events.MANIFEST_PARSED, () => void video.play().catch(() => {}));
     hls.loadSource(src);
     hls.attachMedia(video);
     stop = () => hls.destroy();

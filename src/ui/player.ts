@@ -2,7 +2,7 @@
  * Plays the session's playlist with hls.js; the browser's own player where that must do. Media comes from the store itself
  * where a browser may fetch it there, and by way of livestow otherwise.
  */
-import Hls from 'hls.js/light';
+import { ErrorTypes, Events, Hls } from 'hls.js/light';
 import workerPath from 'hls.js/dist/hls.worker.js?url';
 import type { SessionTimeline } from './session-timeline.ts';
 
@@ -26,7 +26,8 @@ export class Player {
 
   begin(): void {
     if (!Hls.isSupported()) {
-      if (this.#video.canPlayType('application/vnd.apple.mpegurl') === '') this.#tell('This browser cannot play HLS.');
+      if (this.#video.canPlayType('application/vnd.apple.mpegurl') === '')
+        this.#tell('This browser cannot play HLS.');
       else this.#video.src = PLAYLIST;
       return;
     }
@@ -57,21 +58,21 @@ export class Player {
       },
     });
     this.#hls = hls;
-    hls.on(Hls.Events.ERROR, (_, { fatal, type, details }) => {
+    hls.on(Events.ERROR, (_, { fatal, type, details }) => {
       if (fatal) this.#onFatal(type, details);
     });
-    hls.on(Hls.Events.FRAG_BUFFERED, () => this.#tell(''));
+    hls.on(Events.FRAG_BUFFERED, () => this.#tell(''));
     hls.loadSource(PLAYLIST);
     hls.attachMedia(this.#video);
   }
 
-  #onFatal(type: string, details: string): void {
+  #onFatal(type: ErrorTypes, details: string): void {
     this.#recovered += 1;
     if (this.#recovered > MOST_RECOVERIES) {
       this.#tell(
         `This browser cannot play it on (${details}). A player such as mpv or VLC may; so may a download as MP4.`,
       );
-    } else if (type === String(Hls.ErrorTypes.MEDIA_ERROR)) {
+    } else if (type === ErrorTypes.MEDIA_ERROR) {
       this.#hls?.recoverMediaError();
     } else {
       // The store is out of the browser's reach after all, or the network is away.

@@ -29,7 +29,10 @@ export class Scrubber {
   constructor(video: HTMLVideoElement, timeline: SessionTimeline) {
     this.#video = video;
     this.#timeline = timeline;
-    this.#storyboard = new Storyboard(need('#storyboard', HTMLTrackElement), need('#preview-picture', HTMLElement));
+    this.#storyboard = new Storyboard(
+      need('#storyboard', HTMLTrackElement),
+      need('#preview-picture', HTMLElement),
+    );
     const show = (): void => this.#show();
     for (const event of ['timeupdate', 'seeking', 'durationchange']) video.addEventListener(event, show);
     this.#slider.addEventListener('pointermove', (event) => this.#onPointer(event));
@@ -58,7 +61,9 @@ export class Scrubber {
     const positions = this.#timeline.gaps.map(({ positionMs }) => Math.max(0, positionMs - 3_000));
     const nowMs = this.#video.currentTime * 1_000;
     const to =
-      direction === 1 ? positions.find((ms) => ms > nowMs + 500) : positions.findLast((ms) => ms < nowMs - 1_500);
+      direction === 1
+        ? positions.find((ms) => ms > nowMs + 500)
+        : positions.findLast((ms) => ms < nowMs - 1_500);
     if (to !== undefined) this.#video.currentTime = to / 1_000;
   }
 

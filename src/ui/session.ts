@@ -37,15 +37,15 @@ async function begin(): Promise<void> {
   }
   if (!timeline.isLive) return;
   const again = setInterval(() => {
-    loadTimeline().then(
-      (next) => {
-        player.update(next);
-        scrubber.update(next);
-        if (!next.isLive) clearInterval(again);
-      },
-      () => {},
-    );
+    void grow();
   }, LIVE_AGAIN_MS);
+  const grow = async (): Promise<void> => {
+    const next = await loadTimeline().catch(() => undefined);
+    if (!next) return;
+    player.update(next);
+    scrubber.update(next);
+    if (!next.isLive) clearInterval(again);
+  };
   maybe('#go-live', HTMLButtonElement)?.addEventListener('click', () => player.goLive());
 }
 
@@ -56,7 +56,8 @@ function tell(text: string): void {
 
 function onKey(event: KeyboardEvent, scrubber: Scrubber): void {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-  const isOnControl = event.target instanceof HTMLElement && event.target.closest('a, button, summary') !== null;
+  const isOnControl =
+    event.target instanceof HTMLElement && event.target.closest('a, button, summary') !== null;
   if (isOnControl && (event.key === ' ' || event.key === 'Enter')) return;
   const by = (seconds: number) => () => (video.currentTime = Math.max(0, video.currentTime + seconds));
   const orders: Record<string, () => void> = {

@@ -18,7 +18,8 @@ export class Storyboard {
     const cues = [...(this.#track.cues ?? [])];
     const cue = cues.findLast(({ startTime }) => startTime * 1_000 <= positionMs) ?? cues[0];
     if (!cue || !('text' in cue)) return false;
-    const [, image, x, y, width, height] = /^([\w.-]+)#xywh=(\d+),(\d+),(\d+),(\d+)$/.exec(String(cue.text).trim()) ?? [];
+    const [, image, x, y, width, height] =
+      /^([\w.-]+)#xywh=(\d+),(\d+),(\d+),(\d+)$/.exec(String(cue.text).trim()) ?? [];
     if (image === undefined) return false;
     this.#frame.style.width = `${width}px`;
     this.#frame.style.height = `${height}px`;

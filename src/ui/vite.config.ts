@@ -11,7 +11,9 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     rollupOptions: {
-      input: ['app.ts', 'session.ts', 'style.css', 'icon.svg'].map((name) => `${import.meta.dirname}/${name}`),
+      input: ['app.ts', 'session.ts', 'style.css', 'icon.svg'].map(
+        (name) => `${import.meta.dirname}/${name}`,
+      ),
     },
   },
 });

@@ -46,9 +46,7 @@ export class Access {
 
   /** Undefined: it is no token of ours. */
   roleOfToken(shown: string): Role | undefined {
-    // All are compared, whichever it is.
-    const matching = this.#tokens.filter(({ token }) => isSame(shown, token));
-    return matching[0]?.role;
+    return this.#tokens.find(({ token }) => isSame(shown, token))?.role;
   }
 
   /** Undefined: it is no cookie of ours, or an old one. */

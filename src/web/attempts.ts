@@ -23,7 +23,12 @@ export class Attempts {
     const nowMs = this.#clock.monotonic();
     this.#failed = this.#failed.filter(({ atMs }) => nowMs - atMs < WINDOW_MS);
     const own = this.#failed.filter((each) => each.from === from);
-    const oldest = own.length >= MOST_FROM_ONE ? own[0] : this.#failed.length >= MOST_FROM_ALL ? this.#failed[0] : undefined;
+    const oldest =
+      own.length >= MOST_FROM_ONE
+        ? own[0]
+        : this.#failed.length >= MOST_FROM_ALL
+          ? this.#failed[0]
+          : undefined;
     return oldest === undefined ? 0 : oldest.atMs + WINDOW_MS - nowMs;
   }
 

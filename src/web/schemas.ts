@@ -116,10 +116,11 @@ export const statusSchema = z
   .openapi('Status');
 export type Status = z.infer<typeof statusSchema>;
 
-export const jobSchema = jobStatusSchema.openapi('Job');
+// Made anew: what was made before the OpenAPI library came has no `openapi`.
+export const jobSchema = z.object(jobStatusSchema.shape).openapi('Job');
 export const jobListSchema = z.object({ jobs: z.array(jobSchema) }).openapi('Jobs');
 export const jobRunListSchema = z
-  .object({ runs: z.array(jobRunSchema.openapi('JobRun')).describe('Newest first.') })
+  .object({ runs: z.array(z.object(jobRunSchema.shape).openapi('JobRun')).describe('Newest first.') })
   .openapi('JobRuns');
 
 export const configSchema = z

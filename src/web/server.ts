@@ -45,7 +45,11 @@ export interface Served {
 }
 
 /** @throws CONFIG: others than this machine's users could reach it, and nothing keeps them out */
-export function requireToken({ listen, token, viewerToken }: Pick<Config, 'listen' | 'token' | 'viewerToken'>): void {
+export function requireToken({
+  listen,
+  token,
+  viewerToken,
+}: Pick<Config, 'listen' | 'token' | 'viewerToken'>): void {
   if (listen === null || token !== null || viewerToken !== null || isLoopback(listen.host)) return;
   throw new LivestowError('CONFIG', `other machines reach ${listen.host}, and there is no token`, {
     hint: 'set LIVESTOW_TOKEN (openssl rand -hex 24 makes one), or listen on 127.0.0.1',

@@ -49,6 +49,10 @@ function nobody(events: EventLog): DaemonView {
     setNote: unasked,
     recordNow: unasked,
     stopRecording: unasked,
+    jobs: unasked,
+    jobHistory: unasked,
+    runJob: unasked,
+    stopJob: unasked,
   };
 }
 

@@ -107,7 +107,7 @@ test('no answer can be read by another site, or kept', async () => {
 
 describe('an address that other machines reach', () => {
   const reach = (text: string, token: Secret | null) =>
-    requireToken({ listen: parseListenAddress(text) ?? null, token });
+    requireToken({ listen: parseListenAddress(text) ?? null, token, viewerToken: null });
 
   test.each(['0.0.0.0:8470', '[::]:8470', '192.168.1.2:8470', 'nas.local:8470', '[::ffff:127.0.0.1]:1'])(
     '%s needs a token',

@@ -57,7 +57,7 @@ test('one that ends is alive and not ready', async () => {
 test('one that starts is alive, and neither ready nor asked', async () => {
   const server = await WebServer.open({
     listen: { host: '127.0.0.1', port: 0 },
-    token: null,
+    tokens: { token: null, viewerToken: null },
     clock: systemClock,
     log: silentLogger(),
     version: '1.2.3',

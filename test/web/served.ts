@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
+import { openSite } from '../../src/cli/open-site.ts';
 import { loadConfig, type LoadedConfig } from '../../src/config/load.ts';
 import { Daemon } from '../../src/daemon/daemon.ts';
 import { WebView } from '../../src/daemon/web-view.ts';
@@ -74,15 +75,16 @@ export class Served {
       LIVESTOW_POLL_INTERVAL: '500ms',
       LIVESTOW_SEGMENT_DURATION: '2s',
       LIVESTOW_LISTEN: '127.0.0.1:0',
+      LIVESTOW_CACHE: join(folder, 'cache'),
       ...(token === null ? {} : { LIVESTOW_TOKEN: token }),
       ...env,
     };
     const first = await loadConfig({ flags: {}, env: settings, cwd: folder });
     const inForce = { first, latest: first, waiting: [] as string[] };
     const shared = { clock: systemClock, log: silentLogger(), version: '1.2.3' };
-    const { listen, token: secret } = first.config;
+    const { listen, token: secret, viewerToken } = first.config;
     if (listen === null) throw new Error('nobody listens');
-    const server = await WebServer.open({ listen, token: secret, ...shared });
+    const server = await WebServer.open({ listen, tokens: { token: secret, viewerToken }, ...shared });
     onTestFinished(() => server.close());
     const daemon = await Daemon.open({ config: first.config, ...shared });
     onTestFinished(async () => {
@@ -90,7 +92,17 @@ export class Served {
       await daemon.end('drain');
       await daemon.close();
     });
-    server.serve(new WebView(daemon, { ...shared, config: () => inForce }));
+    const view = new WebView(daemon, { ...shared, config: () => inForce });
+    const ending = new AsyncDisposableStack();
+    onTestFinished(() => ending.disposeAsync());
+    const parts = {
+      store: daemon.recorder.store,
+      config: first.config,
+      env: settings,
+      access: server.access,
+    };
+    const pages = await openSite({ ...shared, ...parts, daemon: view, inForce: () => view.config() }, ending);
+    server.serve({ daemon: view, pages });
     return new Served({ sandbox, folder, daemon, server, inForce, env: settings, token });
   }
 

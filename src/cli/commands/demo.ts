@@ -5,7 +5,6 @@
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
-import { startPlayer } from '../../archive/player-server.ts';
 import { verifySession } from '../../archive/verify.ts';
 import type { Config } from '../../config/schema.ts';
 import { Secret } from '../../kernel/secret.ts';
@@ -22,6 +21,7 @@ import { openStore } from '../../store/open-store.ts';
 import { fixedCadence } from '../../watch/cadence.ts';
 import { action, type CommandFactory } from '../command.ts';
 import type { CliContext } from '../context.ts';
+import { serveArchive } from '../archive-server.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { statusLine } from '../status-line.ts';
 import { livestowVersion } from '../version.ts';
@@ -41,7 +41,7 @@ const FAULTS: Partial<Record<FaultType, string>> = {
 export const demoCommand: CommandFactory = (context) =>
   new Command('demo')
     .description('records a simulated creator through a few faults, and verifies the archive')
-    .option('--keep-open', 'leave the player running at the end')
+    .option('--keep-open', 'leave the pages of the archive running at the end')
     .option('--dir <dir>', 'where the archive is put', 'livestow-demo')
     .addHelpText('after', '\nNo key, no account, nothing outside this machine. Takes about a minute.')
     .action(
@@ -61,7 +61,9 @@ export const demoCommand: CommandFactory = (context) =>
           const folder = resolve(context.cwd, flags.dir);
           const manifest = await record(context, demoConfig(config, sandbox, folder), sandbox, stop);
           if (!manifest) return stop.aborted ? EXIT.interrupted : EXIT.failed;
-          return await readBack(context, folder, manifest, flags.keepOpen ?? false, stop);
+          await readBack(context, folder, manifest, stop);
+          if (flags.keepOpen) await keepOpen(context, command, join(folder, 'archive'), stop);
+          return EXIT.done;
         } finally {
           await sandbox.close();
         }
@@ -140,10 +142,9 @@ async function readBack(
   context: CliContext,
   folder: string,
   manifest: Manifest,
-  keepOpen: boolean,
   stop: AbortSignal,
-): Promise<ExitCode> {
-  const { out, clock } = context;
+): Promise<void> {
+  const { out } = context;
   const location = join(folder, 'archive');
   const store = openStore(location);
   const ref = { handle: HANDLE, session: manifest.session };
@@ -174,14 +175,34 @@ async function readBack(
     out.line('Browse it:');
     const at = `--store ${JSON.stringify(location)}`;
     out.line(`  scripts/livestow ls ${at}`);
+    out.line(`  scripts/livestow browse ${at}`);
     out.line(`  scripts/livestow play @${HANDLE} ${at}`);
     out.line(`  scripts/livestow export @${HANDLE} -o alice.mp4 ${at}`);
-    if (!keepOpen) return EXIT.done;
-    const player = await startPlayer(store, ref, { port: 0, clock });
-    out.line(`\nThe player: ${player.pageUrl}  (Ctrl-C ends it)`);
+  } finally {
+    store.close();
+  }
+}
+
+async function keepOpen(
+  context: CliContext,
+  command: Command,
+  location: string,
+  stop: AbortSignal,
+): Promise<void> {
+  const loaded = await context.loadConfig(command);
+  const config = {
+    ...loaded.config,
+    store: location,
+    listen: { host: '127.0.0.1', port: 0 },
+    token: null,
+    viewerToken: null,
+  };
+  const store = openStore(location);
+  try {
+    await using ending = new AsyncDisposableStack();
+    const url = await serveArchive(context, { store, config, loaded }, ending);
+    context.out.line(`\nThe archive: ${url}/  (Ctrl-C ends it)`);
     if (!stop.aborted) await once(stop, 'abort');
-    await player.close();
-    return EXIT.done;
   } finally {
     store.close();
   }

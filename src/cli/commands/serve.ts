@@ -44,14 +44,15 @@ signal stops at once; nothing recorded is lost then either.`,
         const version = livestowVersion();
         const { listen, token, viewerToken } = loaded.config;
         await using ending = new AsyncDisposableStack();
-        const web = listen && (await WebServer.open({ listen, tokens: { token, viewerToken }, clock, log, version }));
+        const web =
+          listen && (await WebServer.open({ listen, tokens: { token, viewerToken }, clock, log, version }));
         if (web) ending.defer(() => web.close());
         const daemon = await Daemon.open({ config: loaded.config, clock, log, version });
         ending.defer(() => daemon.close());
         const inForce = { first: loaded, latest: loaded, waiting: [] as string[] };
         const view = new WebView(daemon, { clock, version, config: () => inForce });
         if (web) {
-          const pages = await openSite(
+          const site = openSite(
             {
               store: daemon.recorder.store,
               config: loaded.config,
@@ -65,6 +66,11 @@ signal stops at once; nothing recorded is lost then either.`,
             },
             ending,
           );
+          // Recording does not hang on pages.
+          const pages = await site.catch((error: unknown) => {
+            log.error({ err: error }, 'there are no pages');
+            return null;
+          });
           web.serve({ daemon: view, pages });
         }
         ending.defer(
