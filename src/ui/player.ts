@@ -52,7 +52,6 @@ export class Player {
       workerPath,
       startPosition: this.#timeline.isLive ? -1 : 0,
       backBufferLength: 60,
-      maxBufferHole: 0.5,
       xhrSetup: (xhr, url) => {
         if (this.#isDirect && /\/segments\/[^/?]+$/.test(url)) xhr.open('GET', `${url}${DIRECT}`, true);
       },

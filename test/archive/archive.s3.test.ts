@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listSessions } from '../../src/archive/catalogue.ts';
 import { exportSession } from '../../src/archive/export.ts';
-import { startPlayer } from '../../src/archive/player-server.ts';
 import { resolveSession } from '../../src/archive/resolve-session.ts';
 import { verifySession } from '../../src/archive/verify.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { Store } from '../../src/store/store.ts';
+import { play } from '../browse/browsed.ts';
 import { s3Bucket } from '../support/s3-servers.ts';
 import { buildSession } from './fixture.ts';
 
@@ -29,7 +28,7 @@ test('a bucket is listed, verified, played in parts and exported', async () => {
     findings: [],
   });
 
-  const player = await startPlayer(store, ref, { port: 0, clock: systemClock });
+  const player = await play(store, ref);
   const [first] = built.manifest.segments;
   const answer = await fetch(new URL(first?.key ?? '', player.pageUrl), {
     headers: { Range: 'bytes=188-375' },

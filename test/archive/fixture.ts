@@ -32,7 +32,11 @@ export async function tempStore(): Promise<TempStore> {
   };
 }
 
-type Size = Pick<EpochSpec, 'width' | 'height' | 'seconds' | 'numbered'> & { codec?: EpochSpec['codec'] };
+type Size = Pick<EpochSpec, 'width' | 'height' | 'seconds' | 'numbered'> & {
+  codec?: EpochSpec['codec'];
+  /** So much is missing before it. */
+  missingMs?: number;
+};
 
 export const PORTRAIT: Size = { width: 180, height: 320, seconds: 6 };
 export const LANDSCAPE: Size = { width: 320, height: 180, seconds: 4 };
@@ -103,12 +107,23 @@ export async function buildSession(store: Store, spec: SessionSpec = {}): Promis
   };
   let shipped = 0;
   let startMs = 0;
+  let missingMs = 0;
+  let lastKey: string | null = null;
   const epochs = spec.epochs ?? [PORTRAIT, LANDSCAPE];
   const container = spec.container ?? (epochs[0]?.codec === 'h265' ? 'fmp4' : 'mpegts');
   for (const [i, size] of epochs.entries()) {
     const number = i + 1;
-    const codec = size.codec ?? 'h264';
-    const made = await makeEpoch({ codec, ...size, startMs, container });
+    const { codec = 'h264', missingMs: missingBefore = 0, ...picture } = size;
+    if (missingBefore > 0) {
+      const [from, to] = [at(startMs + missingMs), at(startMs + missingMs + missingBefore)];
+      entries.push({
+        type: 'gap',
+        at: to,
+        gap: { after: lastKey, from, to, ms: missingBefore, cause: 'stall' },
+      });
+      missingMs += missingBefore;
+    }
+    const made = await makeEpoch({ codec, ...picture, startMs, container });
     const epoch: Epoch = {
       term: 1,
       epoch: number,
@@ -136,9 +151,10 @@ export async function buildSession(store: Store, spec: SessionSpec = {}): Promis
           epoch: number,
           bytes: bytes.length,
           sha256: sha256(bytes),
-          startsAt: at(measured.firstDtsMs),
+          startsAt: at(measured.firstDtsMs + missingMs),
         },
       });
+      lastKey = key;
     }
     startMs += size.seconds * 1000;
     await shipJournal();
