@@ -2,10 +2,10 @@
 import { once } from 'node:events';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { startPlayer } from '../../archive/player-server.ts';
-import { resolveSession } from '../../archive/resolve-session.ts';
 import { openSession } from '../../archive/session-reader.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import { SESSION_HELP, withArchive } from '../archive-command.ts';
+import { sessionToRead } from '../catalogue.ts';
 import { action, examples, JSON_OPTION, type CommandFactory } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 
@@ -29,8 +29,9 @@ export const playCommand: CommandFactory = (context) =>
     .addHelpText('after', examples('play @alice', 'play 20261122T140307Z --port 8080'))
     .action(
       action((session: string, { port, json }: { port: number; json?: true }, command: Command) =>
-        withArchive(context, command, async ({ store, signal }) => {
-          const ref = await resolveSession(store, session, signal);
+        withArchive(context, command, async (archive) => {
+          const { store, signal } = archive;
+          const ref = await sessionToRead(context, archive, session);
           // What cannot be opened is told now, not by the first request.
           await openSession(store, ref, { quick: true, signal });
           const player = await startPlayer(store, ref, { port, clock: context.clock });
