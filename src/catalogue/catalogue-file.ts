@@ -93,7 +93,7 @@ export class CatalogueFile {
 
   /** Another one after each change, by whichever process. */
   get generation(): string {
-    return `${this.rows('PRAGMA data_version')[0]?.['data_version']}/${this.#writes}`;
+    return `${String(this.rows('PRAGMA data_version')[0]?.['data_version'])}/${this.#writes}`;
   }
 
   fact(name: string): string | null {

@@ -34,7 +34,7 @@ export const NO_WORDS: SearchWords = { all: [], match: null, short: [] };
 export function searchWords(text: string): SearchWords {
   const words = fold(text.slice(0, MOST_CHARS)).split(/\s+/);
   const all = [...new Set(words)].filter((word) => word !== '');
-  const isLong = (word: string): boolean => [...word].length >= TRIGRAM;
+  const isLong = (word: string): boolean => Array.from(word).length >= TRIGRAM;
   const long = all.filter(isLong).map((word) => `"${word.replaceAll('"', '""')}"`);
   return {
     all,

@@ -275,8 +275,8 @@ export interface Config {
   store: string;
   /** An absolute path. */
   spool: string;
-  /** An absolute path; null: the user's cache. */
-  cache: string | 'off' | null;
+  /** An absolute path, or off; null: the user's cache. */
+  cache: string | null;
   /** 0: none. */
   diskReserveBytes: number;
   mediaHosts: readonly string[];

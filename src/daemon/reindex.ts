@@ -46,7 +46,7 @@ export interface ArchiveReindexDeps extends ReindexDeps {
   log: Logger;
 }
 
-/** Everything derived: session by session, then what is made of them all. */
+/** Everything derived, session by session, and then the snapshot and the cached list. */
 export async function* reindexArchive({
   cachePath: path,
   log,
@@ -74,7 +74,7 @@ interface ReindexDeps {
 }
 
 /** Gives what was done, session by session. Rejects with the store's errors and the signal's reason. */
-async function* reindex(deps: ReindexDeps): AsyncGenerator<Reindexed, { staleEntries: number }> {
+export async function* reindex(deps: ReindexDeps): AsyncGenerator<Reindexed, { staleEntries: number }> {
   const { store, signal } = deps;
   const refs = await listRefs(store, signal);
   const there = new Set<string>();
