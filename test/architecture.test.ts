@@ -38,6 +38,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 
   ffmpeg: [...GROUND, 'media'],
   archive: [...GROUND, 'media', 'store', 'ffmpeg'],
+  catalogue: [...GROUND, 'store', 'archive'],
   sandbox: [...GROUND, 'media', 'ffmpeg'],
   jobs: [...GROUND, 'schedule', 'store', 'archive', 'type:config'],
   web: [...GROUND, 'config'],

@@ -37,27 +37,38 @@ export async function listSessions(store: Store, options: ListOptions = {}): Pro
   const refs = await listRefs(store, signal);
   const doubtful = await namesOf(notedRemovals(store, signal));
   const queue = new PQueue({ concurrency: READS_AT_ONCE });
-  const entries = await queue.addAll(refs.map((ref) => () => describe(store, ref, doubtful, signal)));
+  const entries = await queue.addAll(
+    refs.map((ref) => () => describeSession(store, ref, doubtful.has(nameOf(ref)), signal)),
+  );
   const there = entries.filter((entry) => entry !== undefined);
   return handle === undefined ? there : ofCreators(there, [handle]);
 }
 
-/** Every session's folder, newest first. */
-export async function listRefs(store: Store, signal?: AbortSignal): Promise<SessionRef[]> {
+/**
+ * Every session's folder, newest first.
+ * @param from sessions of this id and later ones only: ids sort by time
+ */
+export async function listRefs(store: Store, signal?: AbortSignal, from = ''): Promise<SessionRef[]> {
   const handles: string[] = [];
-  for await (const folder of store.folders(CREATORS, signal)) {
+  for await (const folder of store.folders(CREATORS, { signal })) {
     const name = folder.slice(CREATORS.length, -1);
     if (parseHandle(name) === name) handles.push(name);
   }
   const queue = new PQueue({ concurrency: READS_AT_ONCE });
-  const perHandle = await queue.addAll(handles.map((handle) => () => refsOf(store, handle, signal)));
+  const perHandle = await queue.addAll(handles.map((handle) => () => refsOf(store, handle, from, signal)));
   return perHandle.flat().sort(newestFirst);
 }
 
-async function refsOf(store: Store, handle: string, signal?: AbortSignal): Promise<SessionRef[]> {
+async function refsOf(
+  store: Store,
+  handle: string,
+  from: string,
+  signal?: AbortSignal,
+): Promise<SessionRef[]> {
   const prefix = creatorPrefix(handle);
   const refs: SessionRef[] = [];
-  for await (const folder of store.folders(prefix, signal)) {
+  const options = from === '' ? { signal } : { startAfter: prefix + from, signal };
+  for await (const folder of store.folders(prefix, options)) {
     const session = folder.slice(prefix.length, -1);
     if (isSessionId(session)) refs.push({ handle, session });
   }
@@ -111,17 +122,20 @@ export function ofCreators(all: readonly CatalogueEntry[], handles: readonly str
   return all.filter((entry) => bearsIt(entry) || accounts.has(accountOf(entry)));
 }
 
-/** Undefined when the session was removed meanwhile or is being removed. */
-async function describe(
+/**
+ * Undefined when the session was removed meanwhile or is being removed.
+ * @param isDoubtful there is a note of its removal
+ */
+export async function describeSession(
   store: Store,
   ref: SessionRef,
-  doubtful: ReadonlySet<string>,
+  isDoubtful: boolean,
   signal?: AbortSignal,
 ): Promise<CatalogueEntry | undefined> {
   try {
     const summary =
       // Of a removal that broke off, the summary may not know yet.
-      (doubtful.has(nameOf(ref)) ? undefined : await readSummary(store, ref, signal)) ??
+      (isDoubtful ? undefined : await readSummary(store, ref, signal)) ??
       summaryOf((await openSession(store, ref, { signal })).manifest);
     return summary.deletedAt === null ? { ...ref, summary, problem: null } : undefined;
   } catch (error) {

@@ -18,6 +18,7 @@ import { encodeManifest } from '../layout/manifest.ts';
 import { finishedTombstone, isUnfinished, removalSteps, tombstoneOf } from '../layout/tombstone.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
+import { noteChange } from './change-notes.ts';
 import { heldBecause } from './hold.ts';
 import { keyIn, openSession, readManifest, type SessionRef } from './session-reader.ts';
 
@@ -172,6 +173,7 @@ async function finish(
     });
   }
   await putManifest(store, ref, finishedTombstone(tombstone, isoUtc(clock.now())), signal);
+  await noteChange(store, named(ref), clock.now(), signal);
   await store.delete(removalKey(ref.session, ref.handle), signal);
   return { objects: done, bytes: tombstone.deletion?.bytes ?? 0 };
 }

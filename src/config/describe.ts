@@ -13,7 +13,8 @@ export interface SettingInForce {
 }
 
 /** Paths are made absolute and preferences filled up: of these what came of them says more than what was written. */
-const isCompleted = (key: SettingKey) => key === 'store' || key === 'spool' || key === 'ranking';
+const isCompleted = (key: SettingKey) =>
+  key === 'store' || key === 'spool' || key === 'cache' || key === 'ranking';
 
 export function settingsInForce({ config, given }: LoadedConfig): SettingInForce[] {
   return SETTING_KEYS.map((key) => {

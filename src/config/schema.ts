@@ -55,6 +55,15 @@ export const settingsSchema = z.strictObject({
     flag: '--spool',
     value: 'dir',
   }),
+  cache: z.string().min(1).optional().register(about, {
+    description:
+      "Folder for what is known of the archive's sessions, so that lists and searches are quick. It may be deleted at any time. Without it that is livestow's folder in the user's cache ($XDG_CACHE_HOME, ~/.cache, on macOS ~/Library/Caches); off keeps it in memory.",
+    form: 'a path, or off',
+    env: 'LIVESTOW_CACHE',
+    flag: '--cache',
+    value: 'dir',
+    example: '/var/cache/livestow',
+  }),
   diskReserve: byteSize.prefault('512MiB').register(about, {
     description:
       "Room on the spool's disk that recording leaves free. As it nears, livestow warns, goes to lower variants, and stops recording until there is room again. 0 turns it off.",
@@ -279,6 +288,8 @@ export interface Config {
   store: string;
   /** An absolute path. */
   spool: string;
+  /** An absolute path, or off; null: the user's cache. */
+  cache: string | null;
   /** 0: none. */
   diskReserveBytes: number;
   mediaHosts: readonly string[];
@@ -329,6 +340,10 @@ export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string
     apiUrl: settings.apiUrl,
     store: location('store', settings.store),
     spool: path('spool', settings.spool),
+    cache:
+      settings.cache === undefined || settings.cache === 'off'
+        ? (settings.cache ?? null)
+        : path('cache', settings.cache),
     diskReserveBytes: settings.diskReserve,
     mediaHosts: settings.mediaHosts,
     proxy: settings.proxy ?? null,

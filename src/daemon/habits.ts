@@ -3,7 +3,7 @@
  * session is named by when it was found, which is all that is needed.
  */
 import type { Clock } from '../kernel/clock.ts';
-import { INDEX, parseIndexKey } from '../layout/keys.ts';
+import { foundAtMsOf, INDEX, parseIndexKey } from '../layout/keys.ts';
 import type { Store } from '../store/store.ts';
 import type { GoLiveHistory } from '../watch/go-live-rate.ts';
 
@@ -44,12 +44,4 @@ export class Habits {
     }
     return sessions;
   }
-}
-
-const STAMP = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z-/;
-
-function foundAtMsOf(session: string): number | undefined {
-  const [, year, month, day, hour, minute, second] = STAMP.exec(session) ?? [];
-  const atMs = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
-  return Number.isNaN(atMs) ? undefined : atMs;
 }

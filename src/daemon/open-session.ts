@@ -115,7 +115,7 @@ async function stateInStore(
   signal: AbortSignal,
 ): Promise<{ closed: Set<string>; unsealed: string[] }> {
   const sessions = new Set(local);
-  for await (const folder of store.folders(creatorPrefix(handle), signal)) {
+  for await (const folder of store.folders(creatorPrefix(handle), { signal })) {
     const session = folder.slice(creatorPrefix(handle).length, -1);
     if (isSessionId(session) && ofRoom(session)) sessions.add(session);
   }

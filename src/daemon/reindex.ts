@@ -1,9 +1,10 @@
 /**
  * Rebuilds what is derived, from the bucket alone: manifests that are lost or unreadable (a fold of the journals), those
- * of unsealed sessions, summaries, playlists, and the index of sessions. A manifest that is sealed and can be read is
+ * of unsealed sessions, summaries, playlists, the index of sessions and its snapshot. A manifest that is sealed and can be read is
  * never touched, and nothing is written that is there already.
  */
 import { listRefs } from '../archive/catalogue.ts';
+import { noteChange, sweepChanges } from '../archive/change-notes.ts';
 import { readText } from '../archive/read-text.ts';
 import { noteIfUnfinished } from '../archive/remove-session.ts';
 import {
@@ -13,8 +14,10 @@ import {
   type OpenedSession,
   type SessionRef,
 } from '../archive/session-reader.ts';
+import { Catalogue } from '../catalogue/catalogue.ts';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
 import { foldSession } from '../layout/fold.ts';
 import { INDEX, indexKey, parseIndexKey, sessionKeys } from '../layout/keys.ts';
 import { encodeManifest } from '../layout/manifest.ts';
@@ -37,11 +40,37 @@ export interface Reindexed extends SessionRef {
   problem: string | null;
 }
 
-export interface ReindexDeps {
+export interface ArchiveReindexDeps extends ReindexDeps {
+  /** Of the cached list of this archive; null: there is none. */
+  cachePath: string | null;
+  log: Logger;
+}
+
+/** Everything derived, session by session, and then the snapshot and the cached list. */
+export async function* reindexArchive({
+  cachePath: path,
+  log,
+  ...deps
+}: ArchiveReindexDeps): AsyncGenerator<Reindexed, { staleEntries: number }> {
+  const { store, clock, signal } = deps;
+  const ended = yield* reindex(deps);
+  const catalogue = Catalogue.open(store, { path, clock, log });
+  try {
+    await catalogue.refresh({ full: true, signal });
+    await catalogue.writeSnapshot(signal);
+  } finally {
+    await catalogue.close();
+  }
+  return ended;
+}
+
+export type ReindexProgress = (done: number, total: number, ref: SessionRef) => void;
+
+interface ReindexDeps {
   store: Store;
   clock: Clock;
   signal: AbortSignal;
-  onProgress(done: number, total: number, ref: SessionRef): void;
+  onProgress: ReindexProgress;
 }
 
 /** Gives what was done, session by session. Rejects with the store's errors and the signal's reason. */
@@ -49,15 +78,21 @@ export async function* reindex(deps: ReindexDeps): AsyncGenerator<Reindexed, { s
   const { store, signal } = deps;
   const refs = await listRefs(store, signal);
   const there = new Set<string>();
+  let isChanged = false;
   for (const [index, ref] of refs.entries()) {
     signal.throwIfAborted();
     deps.onProgress(index, refs.length, ref);
     const done = await reindexSession(ref, deps);
     if (!done) continue;
     there.add(indexKey(ref.session, ref.handle));
+    isChanged ||= done.outcome !== 'kept';
     yield done;
   }
-  return { staleEntries: await removeStale(store, there, signal) };
+  const staleEntries = await removeStale(store, there, signal);
+  await sweepChanges(store, deps.clock.now(), signal);
+  // Whoever keeps a list would learn of it late.
+  if (isChanged || staleEntries > 0) await noteChange(store, null, deps.clock.now(), signal);
+  return { staleEntries };
 }
 
 /** Undefined for a session that was removed. */

@@ -4,6 +4,7 @@
  * takes a recording's place.
  */
 import { join } from 'node:path';
+import { cataloguePath } from '../catalogue/cache-path.ts';
 import type { Config } from '../config/schema.ts';
 import { findFfmpeg } from '../ffmpeg/capabilities.ts';
 import type { WatchedCreator } from '../jobs/job-archives.ts';
@@ -19,7 +20,7 @@ import { lockFolder } from '../spool/folder-lock.ts';
 import { DAEMON_FOLDER } from '../spool/session-spool.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
-import { reindex } from './reindex.ts';
+import { reindexArchive, type ReindexProgress } from './reindex.ts';
 
 /** A job puts few objects at once: each is held in memory. */
 const PUTS_AT_ONCE = 4;
@@ -66,8 +67,10 @@ export class ScheduledJobs {
       watched,
       storeAt,
       ffmpegPath: async (signal: AbortSignal) => (await findFfmpeg(env, signal)).path,
-      reindex: (store: Store, signal: AbortSignal, onProgress: Parameters<typeof reindex>[0]['onProgress']) =>
-        reindex({ store, clock, signal, onProgress }),
+      reindex: (store: Store, signal: AbortSignal, onProgress: ReindexProgress) => {
+        const cachePath = cataloguePath(config().cache, store.description, env);
+        return reindexArchive({ store, clock, signal, onProgress, cachePath, log });
+      },
       report,
       workFolder: (job: string) => join(folderOf(job), 'work'),
       reserveBytes: diskReserveBytes,

@@ -7,11 +7,13 @@
  * Each object is compared with the manifest on its way, so that damage is not copied, and put as every store puts: done
  * only when the store has said something that only one with the right bytes can say.
  */
+import { noteChange } from '../archive/change-notes.ts';
 import { readText } from '../archive/read-text.ts';
 import { keyIn, readManifest } from '../archive/session-reader.ts';
 import { compareObject } from '../archive/verify-object.ts';
 import { forEachAtOnce } from '../kernel/at-once.ts';
 import { formatBytes } from '../kernel/byte-size.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import { avatarFile, contentTypeOf, creatorFile, indexKey, sessionKeys } from '../layout/keys.ts';
 import { decodeSummary } from '../layout/manifest.ts';
@@ -27,14 +29,16 @@ const LOOKS_AT_ONCE = 16;
 export interface MirrorJobDeps {
   sessions: readonly SealedSession[];
   target: Store;
+  clock: Pick<Clock, 'now'>;
 }
 
 export async function mirrorJob(
   { signal, progress, tell }: RunContext,
-  { sessions, target }: MirrorJobDeps,
+  { sessions, target, clock }: MirrorJobDeps,
 ): Promise<JobReport> {
   const problems: string[] = [];
   const missing = await notThere(sessions, target, signal);
+  await using noted = new AsyncDisposableStack();
   let copied = 0;
   let bytes = 0;
   for (const [index, session] of missing.entries()) {
@@ -45,6 +49,9 @@ export async function mirrorJob(
     try {
       const outcome = await new Copy(session, target, onBytes, signal).run();
       if (outcome === 'removed') continue;
+      // They were found long ago, most of them: whoever keeps a list of the mirror does not look there.
+      // Without the note it learns of them some hours later.
+      if (copied === 0) noted.defer(() => noteChange(target, null, clock.now()).catch(() => {}));
       copied += 1;
       tell(`${nameOf(session)}: ${outcome}`);
     } catch (error) {

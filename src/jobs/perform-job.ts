@@ -54,7 +54,7 @@ export async function performJob(
         settings.to,
         archives.map(({ location }) => location),
       );
-      return mirrorJob(context, { sessions: await sessions(), target: storeAt(settings.to) });
+      return mirrorJob(context, { ...deps, sessions: await sessions(), target: storeAt(settings.to) });
     case 'reindex':
       return reindexJob(context, { ...deps, archives });
     case 'digest':

@@ -1,4 +1,5 @@
 /** Removes what is beyond the job's limits, as `livestow prune` does, in each archive by itself. */
+import { sweepChanges } from '../archive/change-notes.ts';
 import { planPrune } from '../archive/prune.ts';
 import { finishRemoval, removeSession } from '../archive/remove-session.ts';
 import type { Limits, RetentionPolicy } from '../archive/retention.ts';
@@ -51,6 +52,7 @@ export async function pruneJob(
       bytes += ref.bytes;
       tell(`${nameOf(ref)}: removed (${formatBytes(ref.bytes)}, ${reason})`);
     }
+    await sweepChanges(store, clock.now(), signal);
   }
   const what = removed === 0 ? 'nothing' : `${counted(removed, 'session')}, ${formatBytes(bytes)}`;
   return { message: `${what} removed`, problems };

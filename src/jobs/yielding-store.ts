@@ -18,7 +18,7 @@ export const yieldingStore = (store: Store, giveWay: GiveWay): Store => ({
   },
   head: (key, signal) => store.head(key, signal),
   list: (prefix, options) => store.list(prefix, options),
-  folders: (prefix, signal) => store.folders(prefix, signal),
+  folders: (prefix, options) => store.folders(prefix, options),
   delete: async (key, signal) => {
     await giveWay(signal, 0);
     return store.delete(key, signal);

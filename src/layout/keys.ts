@@ -16,12 +16,23 @@ export function roomKey(roomId: string): string {
 }
 
 /** `20261122T140307Z-<roomId>`: when the room was found and which it is. */
-export function sessionIdOf(foundAtMs: number, roomId: string): string {
-  const stamp = new Date(foundAtMs)
+export const sessionIdOf = (foundAtMs: number, roomId: string): string =>
+  `${stampOf(foundAtMs)}-${roomKey(roomId)}`;
+
+/** `20261122T140307Z`: how ids begin, so that they sort by time. */
+export const stampOf = (ms: number): string =>
+  new Date(ms)
     .toISOString()
     .replace(/[-:]/g, '')
     .replace(/\.\d{3}Z$/, 'Z');
-  return `${stamp}-${roomKey(roomId)}`;
+
+const STAMP = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z-/;
+
+/** When a session was found, to the second, by its id alone; undefined for an id that names no time. */
+export function foundAtMsOf(session: string): number | undefined {
+  const [, year, month, day, hour, minute, second] = STAMP.exec(session) ?? [];
+  const atMs = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  return Number.isNaN(atMs) ? undefined : atMs;
 }
 
 const SESSION_ID = /^\d{8}T\d{6}Z-[A-Za-z0-9_-]{1,64}$/;
@@ -68,6 +79,20 @@ export const indexPrefix = (sessionIdPrefix: string): string => `${INDEX}session
 export const REMOVALS = `${INDEX}removals/`;
 export const removalKey = (session: string, handle: string): string => `${REMOVALS}${session}~${handle}.json`;
 
+/**
+ * Notes of what changed about sessions that were found long ago: removed, or put there late. Named by when that was, so that
+ * whoever knows the index as it stood then asks only for what came after. Derived; may be deleted.
+ */
+export const CHANGES = `${INDEX}changes/`;
+const EVERYTHING = 'everything';
+/** @param of null: of so many that all of the index is to be listed again */
+export const changeKey = (atMs: number, of: { session: string; handle: string } | null): string =>
+  `${CHANGES}${stampOf(atMs)}~${of === null ? EVERYTHING : `${of.session}~${of.handle}`}.json`;
+
+/** Summaries of many sessions in one object, for whoever lists a bucket for the first time. Derived; may be deleted. */
+export const SNAPSHOT = `${INDEX}catalogue.ndjson.gz`;
+
+const NAME_OF_CHANGE = /^(\d{8}T\d{6}Z)~(.+)$/;
 const NAME_OF_SESSION = /^([^~/]+)~([^~/]+)\.json$/;
 
 function parseNamed(key: string, folder: string): { session: string; handle: string } | undefined {
@@ -84,6 +109,17 @@ export const parseIndexKey = (key: string): { session: string; handle: string } 
 /** Which session's removal an object tells of; undefined for any other key. */
 export const parseRemovalKey = (key: string): { session: string; handle: string } | undefined =>
   parseNamed(key, REMOVALS);
+
+/** Of which session an object says that it changed, and when; undefined for any other key. */
+export function parseChangeKey(
+  key: string,
+): { of: { session: string; handle: string } | null; atMs: number } | undefined {
+  if (!key.startsWith(CHANGES)) return undefined;
+  const [, stamp = '', name = ''] = NAME_OF_CHANGE.exec(key.slice(CHANGES.length)) ?? [];
+  const of = name === `${EVERYTHING}.json` ? null : parseNamed(`${CHANGES}${name}`, CHANGES);
+  const atMs = foundAtMsOf(`${stamp}-`);
+  return of !== undefined && atMs !== undefined ? { of, atMs } : undefined;
+}
 
 export interface SegmentName {
   term: number;
@@ -113,6 +149,7 @@ const CONTENT_TYPES = new Map([
   ['ndjson', 'application/x-ndjson'],
   ['jpg', 'image/jpeg'],
   ['vtt', 'text/vtt'],
+  ['gz', 'application/gzip'],
 ]);
 
 /** The content type that a browser, a player or an S3 console expects. */

@@ -11,7 +11,7 @@ import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isMissing, writeFileDurably } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { foldSession, type FoldedSession } from '../layout/fold.ts';
-import { parseJournalKey, sessionPrefix } from '../layout/keys.ts';
+import { changeKey, contentTypeOf, parseJournalKey, sessionPrefix } from '../layout/keys.ts';
 import type { ArchivedFile, JournalEntry, Manifest, Segment } from '../model/manifest.ts';
 import { byTermAndNumber, readJournals, type JournalRef } from '../spool/journal-file.ts';
 import type { SessionSpool, SpooledObject } from '../spool/session-spool.ts';
@@ -26,6 +26,8 @@ import type { UploadInTurn, Uploads } from './uploads.ts';
 const PUBLISH_LEAST_MS = 30_000;
 /** ... and at most this many times per length of the recording, so that a day of it costs megabytes, not gigabytes. */
 const PUBLISH_SHARE = 1 / 40;
+/** What is sealed so long after it was found is noted. */
+const LATE_MS = 24 * 3_600_000;
 
 export interface ShipProgress {
   shippedObjects: number;
@@ -142,7 +144,18 @@ export class SessionShipper {
       sealedAt: isoUtc(clock.now()),
     };
     await this.#persistently('sealing', () => this.#publisher.publish(sealed, this.#deps.signal));
+    await this.#noteIfLate(sealed);
     return sealed;
+  }
+
+  /** Whoever keeps a list of the archive looks for new sessions among the newest, and for notes of others. */
+  async #noteIfLate({ session, foundAt }: Manifest): Promise<void> {
+    const { spool, store, clock, signal } = this.#deps;
+    const nowMs = clock.now();
+    if (nowMs - Date.parse(foundAt) < LATE_MS) return;
+    const key = changeKey(nowMs, { session, handle: spool.handle });
+    const options = { contentType: contentTypeOf(key), ...(signal ? { signal } : {}) };
+    await this.#persistently('sealing', () => store.put(key, { bytes: Buffer.from('{}\n') }, options));
   }
 
   async #cutAndDrain(): Promise<void> {

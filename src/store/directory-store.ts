@@ -98,10 +98,13 @@ export class DirectoryStore implements Store {
     }
   }
 
-  async *folders(prefix: string, signal?: AbortSignal): AsyncGenerator<string> {
+  async *folders(
+    prefix: string,
+    options: { startAfter?: string; signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<string> {
     checkPrefix(prefix);
     try {
-      yield* walkFolders(this.#root, prefix, signal);
+      yield* walkFolders(this.#root, prefix, options.startAfter, options.signal);
     } catch (error) {
       throw directoryError(error, `listing ${this.#root}`);
     }

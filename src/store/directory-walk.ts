@@ -50,15 +50,16 @@ export async function* walkKeys(
   }
 }
 
-/** The folders directly below the prefix that hold a key at any depth, ascending. */
+/** The folders directly below the prefix that hold a key at any depth and come after `startAfter`, ascending. */
 export async function* walkFolders(
   root: string,
   prefix: string,
+  startAfter = '',
   signal?: AbortSignal,
 ): AsyncGenerator<string> {
   signal?.throwIfAborted();
   for (const { key, isFolder } of await entriesOf(root, folderOf(prefix))) {
-    if (!isFolder || !key.startsWith(prefix)) continue;
+    if (!isFolder || !key.startsWith(prefix) || key <= startAfter) continue;
     const first = await walkKeys(root, key, '', signal).next();
     if (first.done !== true) yield key;
   }

@@ -93,8 +93,10 @@ export function retrying(store: Store, deps: RetryDeps): Store {
       goingOn(`list ${prefix}`, options.signal, (last) =>
         store.list(prefix, last === undefined ? options : { ...options, startAfter: last.key }),
       ),
-    folders: (prefix, signal) =>
-      goingOn<string>(`folders ${prefix}`, signal, (last) => beyond(store.folders(prefix, signal), last)),
+    folders: (prefix, options = {}) =>
+      goingOn<string>(`folders ${prefix}`, options.signal, (last) =>
+        beyond(store.folders(prefix, options), last),
+      ),
     delete: (key, signal) => again(`delete ${key}`, signal, () => store.delete(key, signal)),
     lockOf: (key, signal) => again(`lock of ${key}`, signal, () => store.lockOf(key, signal)),
     keepsVersions: (signal) => again('versions', signal, () => store.keepsVersions(signal)),

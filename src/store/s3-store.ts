@@ -112,11 +112,15 @@ export class S3Store implements Store {
     }
   }
 
-  async *folders(prefix: string, signal?: AbortSignal): AsyncGenerator<string> {
-    for await (const page of this.#pages(prefix, '/', undefined, signal)) {
+  async *folders(
+    prefix: string,
+    { startAfter = '', signal }: { startAfter?: string; signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<string> {
+    for await (const page of this.#pages(prefix, '/', startAfter || undefined, signal)) {
       for (const { Prefix = '' } of page.CommonPrefixes ?? []) {
         const key = this.#keyOf(Prefix.slice(0, -1));
-        if (key !== undefined) yield `${key}/`;
+        // Servers differ on a folder that is itself what the listing starts after: keys in it sort after it.
+        if (key !== undefined && `${key}/` > startAfter) yield `${key}/`;
       }
     }
   }

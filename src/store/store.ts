@@ -16,7 +16,8 @@
  *   that its writer left with the object, null where a store keeps none (a directory; always in a listing). Only
  *   `readDigest` (body.ts) reads the bytes: what is called verified was read.
  * - `list` MUST return every key below the prefix exactly once, in ascending UTF-8 order, and MUST page by itself.
- *   `folders` is in the same order, and names a folder only while it holds an object.
+ *   `folders` is in the same order, and names a folder only while it holds an object. With `startAfter` both give only
+ *   what sorts after it.
  * - `get` MUST honour a range (one that starts past the end gives no bytes), and fail with STORE_NOT_FOUND for a missing
  *   key, at the call and not in mid-stream. Its stream MUST be read to the end or destroyed, and read without long
  *   pauses: an adapter may take a reader that rests for a network that died.
@@ -95,7 +96,10 @@ export interface Store {
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined>;
   list(prefix: string, options?: { startAfter?: string; signal?: AbortSignal }): AsyncIterable<ObjectInfo>;
   /** The names directly below the prefix that end in `/`, as full keys: the folders. */
-  folders(prefix: string, signal?: AbortSignal): AsyncIterable<string>;
+  folders(
+    prefix: string,
+    options?: { startAfter?: string; signal?: AbortSignal | undefined },
+  ): AsyncIterable<string>;
   delete(key: string, signal?: AbortSignal): Promise<void>;
   /** Null when nothing keeps the object, or there is none. */
   lockOf(key: string, signal?: AbortSignal): Promise<ObjectLock | null>;

@@ -121,20 +121,31 @@ describe('with tokens', () => {
     expect((await get(site, path, await signIn(site, VIEWER))).status).toBe(200);
   });
 
-  test.each(['//evil.example', '/\\evil.example', 'https://evil.example/', '/sign-out', 'javascript:alert(1)', '/a\nb'])(
-    'nobody is led elsewhere: %j',
-    async (next) => {
-      const { site } = await world(TOKENS);
-      expect((await post(site, '/sign-in', { token: TOKEN, next })).headers.get('location')).toBe('/');
-    },
-  );
+  test.each([
+    '//evil.example',
+    '/\\evil.example',
+    'https://evil.example/',
+    '/sign-out',
+    'javascript:alert(1)',
+    '/a\nb',
+  ])('nobody is led elsewhere: %j', async (next) => {
+    const { site } = await world(TOKENS);
+    expect((await post(site, '/sign-in', { token: TOKEN, next })).headers.get('location')).toBe('/');
+  });
 
   test('the cookie is for this site alone, out of reach of scripts, and says nothing of the token', async () => {
     const { site } = await world(TOKENS);
     const plain = (await post(site, '/sign-in', { token: TOKEN })).headers.get('set-cookie') ?? '';
-    expect(plain).toMatch(/^livestow=admin\.\d+\.[\w-]+\.[\w-]+; Max-Age=604800; Path=\/; HttpOnly; SameSite=Lax$/);
+    expect(plain).toMatch(
+      /^livestow=admin\.\d+\.[\w-]+\.[\w-]+; Max-Age=604800; Path=\/; HttpOnly; SameSite=Lax$/,
+    );
     expect(plain).not.toContain(CANARY);
-    const behindTls = await post(site, '/sign-in', { token: TOKEN }, { origin: site.url, 'x-forwarded-proto': 'https' });
+    const behindTls = await post(
+      site,
+      '/sign-in',
+      { token: TOKEN },
+      { origin: site.url, 'x-forwarded-proto': 'https' },
+    );
     expect(behindTls.headers.get('set-cookie')).toMatch(/^__Host-livestow=.*; Secure; SameSite=Lax$/);
   });
 
@@ -187,7 +198,12 @@ describe('with tokens', () => {
   test('a link from another site to a page opens it, and nothing else of it can be had from there', async () => {
     const { site, built } = await world(TOKENS);
     const cookie = await signIn(site, TOKEN);
-    const from = (mode: string, dest: string) => ({ ...cookie, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': mode, 'sec-fetch-dest': dest });
+    const from = (mode: string, dest: string) => ({
+      ...cookie,
+      'sec-fetch-site': 'cross-site',
+      'sec-fetch-mode': mode,
+      'sec-fetch-dest': dest,
+    });
     expect((await get(site, pathOf(built), from('navigate', 'document'))).status).toBe(200);
     expect((await get(site, pathOf(built), from('navigate', 'iframe'))).status).toBe(403);
     expect((await get(site, `${pathOf(built)}timeline.json`, from('cors', 'empty'))).status).toBe(403);
@@ -209,7 +225,8 @@ describe('a share link', () => {
     await buildSession(store, { handle: 'bob', title: 'of bob' });
     const text = await (await get(site, link)).text();
     expect(text).toContain('&lt;script&gt;alert(1)');
-    for (const absent of ['Make an MP4', '/archive', '/settings', 'Make a link', 'of bob']) expect(text).not.toContain(absent);
+    for (const absent of ['Make an MP4', '/archive', '/settings', 'Make a link', 'of bob'])
+      expect(text).not.toContain(absent);
     for (const path of ['index.m3u8', 'timeline.json', 'segments/0001-0001-000001.ts', 'poster.jpg'])
       expect([path, (await get(site, `${link}${path}`)).status]).toEqual([path, 200]);
     for (const path of ['manifest.json', 'exports', '../../archive', '../bob/', 'journal/0001-000001.ndjson'])
@@ -244,7 +261,14 @@ describe('a share link', () => {
 test('no page has anything unsafe, from elsewhere, or to be framed; and none has a secret', async () => {
   const { site, built } = await world({ ...TOKENS, LIVESTOW_API_KEY: `sfk_${CANARY}` });
   const cookie = await signIn(site, TOKEN);
-  for (const path of ['/archive', pathOf(built), '/settings', '/sign-in', '/nothing', `${pathOf(built)}?shared=1`]) {
+  for (const path of [
+    '/archive',
+    pathOf(built),
+    '/settings',
+    '/sign-in',
+    '/nothing',
+    `${pathOf(built)}?shared=1`,
+  ]) {
     const answer = await get(site, path, path === '/sign-in' ? HTML : cookie);
     const policy = answer.headers.get('content-security-policy') ?? '';
     expect(policy).toContain("default-src 'none'");
@@ -262,7 +286,8 @@ test('no page has anything unsafe, from elsewhere, or to be framed; and none has
 
 test('what is bundled is kept for good, and sent compressed', async () => {
   const { site } = await world();
-  const [, script = ''] = /src="(\/assets\/app[^"]+\.js)"/.exec(await (await get(site, '/archive')).text()) ?? [];
+  const [, script = ''] =
+    /src="(\/assets\/app[^"]+\.js)"/.exec(await (await get(site, '/archive')).text()) ?? [];
   const answer = await get(site, script, { 'accept-encoding': 'br' });
   expect(answer.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
   expect(answer.headers.get('content-encoding')).toBe('br');
@@ -285,7 +310,9 @@ test('an export is made, told of while it is, and can be fetched', async () => {
   const part = await get(site, `${path}${file}`, { range: 'bytes=4-7' });
   expect([part.status, await part.text()]).toEqual([206, 'ftyp']);
   const [, id = ''] = /exports\/([\w-]+)\//.exec(file) ?? [];
-  expect((await post(site, `${path}exports/${id}/cancel`, {})).headers.get('location')).toBe(`${path}#exports`);
+  expect((await post(site, `${path}exports/${id}/cancel`, {})).headers.get('location')).toBe(
+    `${path}#exports`,
+  );
   expect((await get(site, `${path}${file}`)).status).toBe(404);
   expect((await post(site, `${path}exports`, { from: 'soon' })).status).toBe(400);
 });

@@ -60,10 +60,10 @@ export class TellingStore extends DirectoryStore {
   }
 
   override async *folders(
-    ...[prefix, signal]: Parameters<DirectoryStore['folders']>
+    ...[prefix, options]: Parameters<DirectoryStore['folders']>
   ): AsyncGenerator<string> {
-    await this.#check('list', prefix, signal);
-    yield* super.folders(prefix, signal);
+    await this.#check('list', prefix, options?.signal);
+    yield* super.folders(prefix, options);
   }
 
   /** It answers again, and whoever waits is told that it did not. */

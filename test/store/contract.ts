@@ -333,6 +333,11 @@ export function storeContract(
         expect(await collect(store.folders('paged/'))).toEqual(['paged/Z/', 'paged/a/', 'paged/n/']);
         expect(await collect(store.folders('paged/a/'))).toEqual(['paged/a/b-c/']);
         expect(await collect(store.folders('pag'))).toEqual(['paged/']);
+        expect(await collect(store.folders('paged/', { startAfter: 'paged/Z/' }))).toEqual([
+          'paged/a/',
+          'paged/n/',
+        ]);
+        expect(await collect(store.folders('paged/', { startAfter: 'paged/b' }))).toEqual(['paged/n/']);
       });
 
       test('may be left in the middle of a listing', async () => {
@@ -352,7 +357,7 @@ export function storeContract(
       await expect(store.head('kept', signal)).rejects.toBe(reason);
       await expect(store.delete('kept', signal)).rejects.toBe(reason);
       await expect(collect(store.list('', { signal }))).rejects.toBe(reason);
-      await expect(collect(store.folders('', signal))).rejects.toBe(reason);
+      await expect(collect(store.folders('', { signal }))).rejects.toBe(reason);
       expect(await contentOf('kept')).toBe('kept');
     });
 

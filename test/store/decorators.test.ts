@@ -67,7 +67,7 @@ function failing(failures: Error[]): Store & { writeIds: (string | undefined)[] 
       return directory.head(key, signal);
     },
     list: (prefix, options) => breaking(directory.list(prefix, options)),
-    folders: (prefix, signal) => breaking(directory.folders(prefix, signal)),
+    folders: (prefix, options) => breaking(directory.folders(prefix, options)),
     delete: async (key, signal) => {
       fail();
       return directory.delete(key, signal);

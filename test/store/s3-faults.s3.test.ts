@@ -65,7 +65,7 @@ describe.runIf(ownServers)('S3 over a bad line', () => {
       ['get', (s, signal) => s.get('black-hole', signal ? { signal } : {})],
       ['head', (s, signal) => s.head('black-hole', signal)],
       ['list', (s, signal) => collect(s.list('', signal ? { signal } : {}))],
-      ['folders', (s, signal) => collect(s.folders('', signal))],
+      ['folders', (s, signal) => collect(s.folders('', { signal }))],
       ['delete', (s, signal) => s.delete('black-hole', signal)],
       ['capabilities', (s, signal) => s.capabilities(signal)],
     ];

@@ -1,35 +1,51 @@
-/** `livestow ls [handle]`: what the bucket holds, newest first. */
-import { Command } from 'commander';
-import {
-  listRemoved,
-  listSessions,
-  type CatalogueEntry,
-  type RemovedSession,
-} from '../../archive/catalogue.ts';
+/** `livestow ls [handle]`: what the bucket holds, newest first unless told otherwise. */
+import { Command, Option } from 'commander';
+import { listRemoved, type CatalogueEntry } from '../../archive/catalogue.ts';
+import type { Catalogue } from '../../catalogue/catalogue.ts';
+import { SORTS, type SessionQuery, type SessionSort } from '../../catalogue/session-query.ts';
 import { formatBytes } from '../../kernel/byte-size.ts';
 import { formatClockTime } from '../../kernel/duration.ts';
-import { foreign } from '../../kernel/foreign-text.ts';
-import { withArchive } from '../archive-command.ts';
+import { LivestowError } from '../../kernel/errors.ts';
+import { withArchive, type Archive } from '../archive-command.ts';
+import { refreshWithBar, withCatalogue } from '../catalogue.ts';
 import {
   action,
+  countFlag,
+  durationFlag,
   examples,
   HANDLE_HELP,
   handleArgument,
   JSON_OPTION,
   type CommandFactory,
 } from '../command.ts';
+import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { shortTime, table } from '../table.ts';
+import { jsonOf, jsonOfRemoved, removedTable, sessionTable } from '../session-table.ts';
 
-const HEADINGS = ['SESSION', 'CREATOR', 'FOUND (UTC)', 'LENGTH', 'SIZE', 'COVERAGE', 'GAPS', 'STATE'];
-const NUMBERS = new Set([3, 4, 5, 6]);
-
-const REMOVED_HEADINGS = ['SESSION', 'CREATOR', 'FOUND (UTC)', 'LENGTH', 'SIZE', 'REMOVED (UTC)', 'BY'];
+/** Of the catalogue, at once. */
+const PAGE = 1000;
 
 interface Options {
+  from?: string;
+  to?: string;
+  text?: string;
+  minLength?: string;
+  maxLength?: string;
+  gaps?: boolean;
+  codec?: 'h264' | 'h265';
+  sealed?: true;
+  unsealed?: true;
+  sort?: SessionSort;
+  reverse?: true;
+  limit?: string;
   deleted?: true;
+  refresh?: true;
   json?: true;
 }
+
+const MORE = `
+A day is one of UTC, and --to counts it in. --text looks for each word in title, display name, handle and
+session id. What is known of the archive is cached (--cache), and brought up to date each time.`;
 
 export const lsCommand: CommandFactory = (context) =>
   new Command('ls')
@@ -39,87 +55,119 @@ export const lsCommand: CommandFactory = (context) =>
       `${HANDLE_HELP}; sessions under an earlier handle of the same account are listed too`,
       handleArgument,
     )
+    .option('--from <date>', 'found on this day or later; an instant may be given too')
+    .option('--to <date>', 'found on this day or earlier')
+    .option('--text <words>', 'with these words, in part or in whole')
+    .option('--min-length <duration>', 'at least so much is recorded, such as 30m')
+    .option('--max-length <duration>', 'at most so much is recorded')
+    .option('--gaps', 'with gaps only')
+    .option('--no-gaps', 'without gaps only')
+    .addOption(new Option('--codec <codec>', 'with pictures of this codec').choices(['h264', 'h265']))
+    .option('--sealed', 'finished ones only')
+    .addOption(new Option('--unsealed', 'those that are not sealed').conflicts('sealed'))
+    .addOption(new Option('--sort <by>', 'by what, the most first').choices(SORTS))
+    .option('--reverse', 'the other way round')
+    .option('--limit <count>', 'so many at most')
     .option('--deleted', 'those that were removed instead: when, and why')
+    .option('--refresh', 'read everything anew, whatever is cached')
     .option(...JSON_OPTION)
-    .addHelpText('after', examples('ls', 'ls alice', 'ls --json | jq -r .session'))
+    .addHelpText(
+      'after',
+      `${MORE}\n${examples(
+        'ls',
+        'ls alice --from 2026-11-01 --gaps',
+        'ls --text "tea talk" --sort length --limit 10',
+        'ls --json | jq -r .session',
+      )}`,
+    )
     .action(
-      action((handle: string | undefined, { deleted, json }: Options, command: Command) =>
-        withArchive(context, command, async ({ store, signal }) => {
-          if (deleted) {
-            const removed = await listRemoved(store, { handle, signal });
-            if (json) for (const each of removed) context.out.jsonLine(printableRemoved(each));
-            else if (removed.length > 0)
-              context.out.line(table([REMOVED_HEADINGS, ...removed.map(removedRow)], NUMBERS).join('\n'));
-            else context.err.line(`nothing was removed from ${store.description}`);
-            return EXIT.done;
-          }
-          const entries = await listSessions(store, { handle, signal });
-          if (json) for (const entry of entries) context.out.jsonLine(printable(entry));
-          else if (entries.length > 0)
-            context.out.line(table([HEADINGS, ...entries.map(row)], NUMBERS).join('\n'));
+      action((handle: string | undefined, options: Options, command: Command) => {
+        const query = queryOf(handle, options);
+        return withArchive(context, command, async (archive) => {
+          if (options.deleted) await listDeleted(context, archive, handle, options);
           else
-            context.err.line(
-              `no sessions${handle === undefined ? '' : ` of @${handle}`} in ${store.description}`,
-            );
+            await withCatalogue(context, archive, (known) => list(context, archive, known, query, options));
           return EXIT.done;
-        }),
-      ),
+        });
+      }),
     );
 
-/** `begun`: there is media, and nothing written of it yet. */
-type State = 'sealed' | 'unsealed' | 'begun' | 'unreadable';
-
-function stateOf({ summary, problem }: CatalogueEntry): State {
-  if (summary === null) return problem === null ? 'begun' : 'unreadable';
-  return summary.sealedAt === null ? 'unsealed' : 'sealed';
-}
-
-/** The handle is that of the session's folder, also where the creator has another one by now. */
-const printable = (entry: CatalogueEntry): Record<string, unknown> => ({
-  ...entry.summary,
-  session: entry.session,
-  handle: entry.handle,
-  state: stateOf(entry),
-  problem: entry.problem,
-});
-
-function row(entry: CatalogueEntry): string[] {
-  const { session, handle, summary } = entry;
-  if (summary === null) {
-    const problem = entry.problem === null ? '' : `: ${entry.problem}`;
-    return [session, `@${handle}`, '', '', '', '', '', `${stateOf(entry)}${problem}`];
+function queryOf(creator: string | undefined, options: Options): SessionQuery {
+  const { from, to, text, minLength, maxLength, gaps, codec, sealed, unsealed, sort, reverse } = options;
+  const lengthOf = (flag: string, given: string | undefined): number | undefined =>
+    given === undefined ? undefined : durationFlag(flag, given, '30m or 2h');
+  const query: SessionQuery = {
+    creator,
+    from,
+    to,
+    text,
+    minMs: lengthOf('--min-length', minLength),
+    maxMs: lengthOf('--max-length', maxLength),
+    gaps,
+    codec,
+    sealed: unsealed ? false : sealed,
+    sort,
+    order: reverse ? 'asc' : 'desc',
+  };
+  const isFiltered = Object.entries(query).some(
+    ([name, value]) => value !== undefined && !['creator', 'order'].includes(name),
+  );
+  if (options.deleted && (isFiltered || reverse || options.limit !== undefined)) {
+    throw new LivestowError('USAGE', '--deleted takes a handle and no filters', {
+      hint: 'leave the others out',
+    });
   }
-  return [
-    session,
-    `@${handle}`,
-    shortTime(summary.foundAt),
-    formatClockTime(summary.recordedMs),
-    formatBytes(summary.bytes),
-    `${(Math.floor(summary.coverageRatio * 1000) / 10).toFixed(1)} %`,
-    String(summary.gaps),
-    stateOf(entry),
-  ];
+  return query;
 }
 
-const printableRemoved = ({ handle, session, manifest, isUnfinished }: RemovedSession) => ({
-  session,
-  handle,
-  state: isUnfinished ? 'being-removed' : 'removed',
-  foundAt: manifest.foundAt,
-  endedAt: manifest.endedAt,
-  recordedMs: manifest.coverage.recordedMs,
-  sealedAt: manifest.sealedAt,
-  deletedAt: manifest.deletedAt,
-  reason: manifest.deletion?.reason ?? null,
-  bytes: manifest.deletion?.bytes ?? null,
-});
+async function list(
+  context: CliContext,
+  { store, signal }: Archive,
+  catalogue: Catalogue,
+  query: SessionQuery,
+  { json, refresh, limit }: Options,
+): Promise<void> {
+  const most = limit === undefined ? Infinity : countFlag('--limit', limit);
+  // A date that is none is told before anything is read.
+  catalogue.search({ ...query, limit: 1 });
+  await refreshWithBar(context, catalogue, { full: refresh === true, signal });
+  const listed: CatalogueEntry[] = [];
+  const totals = { sessions: 0, recordedMs: 0, bytes: 0 };
+  let page = catalogue.search({ ...query, limit: Math.min(most, PAGE) });
+  for (;;) {
+    for (const entry of page.entries) {
+      totals.sessions += 1;
+      totals.recordedMs += entry.summary?.recordedMs ?? 0;
+      totals.bytes += entry.summary?.bytes ?? 0;
+      if (json) context.out.jsonLine(jsonOf(entry));
+      else listed.push(entry);
+    }
+    const left = most - totals.sessions;
+    if (page.next === null || left <= 0 || context.out.closed || signal.aborted) break;
+    page = catalogue.search({ ...query, limit: Math.min(left, PAGE), cursor: page.next });
+  }
+  if (listed.length > 0) context.out.line(sessionTable(listed));
+  else if (totals.sessions === 0 && !json)
+    context.err.line(`no sessions${whichOf(query)} in ${store.description}`);
+  if (context.err.isTerminal && totals.sessions > 0)
+    context.err.line(
+      `${totals.sessions < page.total ? `${totals.sessions} of ` : ''}${page.total} ${page.total === 1 ? 'session' : 'sessions'}, ${formatClockTime(totals.recordedMs)} recorded, ${formatBytes(totals.bytes)}`,
+    );
+}
 
-const removedRow = ({ handle, session, manifest, isUnfinished }: RemovedSession): string[] => [
-  session,
-  `@${handle}`,
-  shortTime(manifest.foundAt),
-  formatClockTime(manifest.coverage.recordedMs),
-  manifest.deletion ? formatBytes(manifest.deletion.bytes) : '',
-  shortTime(manifest.deletedAt ?? ''),
-  `${foreign(manifest.deletion?.reason ?? '')}${isUnfinished ? ' (not finished: `livestow prune` does it)' : ''}`,
-];
+function whichOf({ creator, order: _, ...filters }: SessionQuery): string {
+  const such = Object.values(filters).some((value) => value !== undefined) ? ' like that' : '';
+  return `${creator === undefined ? '' : ` of @${creator}`}${such}`;
+}
+
+async function listDeleted(
+  context: CliContext,
+  { store, signal }: Archive,
+  handle: string | undefined,
+  { json }: Options,
+): Promise<void> {
+  const removed = await listRemoved(store, { handle, signal });
+  if (json) for (const each of removed) context.out.jsonLine(jsonOfRemoved(each));
+  else if (removed.length > 0) context.out.line(removedTable(removed));
+  else context.err.line(`nothing was removed from ${store.description}`);
+}

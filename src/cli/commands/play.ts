@@ -1,11 +1,11 @@
 /** `livestow play <session>`: serves one session on loopback until it is told to stop. */
 import { once } from 'node:events';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { resolveSession } from '../../archive/resolve-session.ts';
 import { openSession } from '../../archive/session-reader.ts';
 import { startPlayer } from '../../browse/play-server.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import { SESSION_HELP, withArchive } from '../archive-command.ts';
+import { sessionToRead } from '../catalogue.ts';
 import { action, examples, JSON_OPTION, type CommandFactory } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { openSessionParts } from '../open-site.ts';
@@ -30,8 +30,9 @@ export const playCommand: CommandFactory = (context) =>
     .addHelpText('after', examples('play @alice', 'play 20261122T140307Z --port 8080'))
     .action(
       action((session: string, { port, json }: { port: number; json?: true }, command: Command) =>
-        withArchive(context, command, async ({ store, config, signal }) => {
-          const ref = await resolveSession(store, session, signal);
+        withArchive(context, command, async (archive) => {
+          const { store, config, signal } = archive;
+          const ref = await sessionToRead(context, archive, session);
           // What cannot be opened is told now, not by the first request.
           await openSession(store, ref, { quick: true, signal });
           const { clock, env } = context;

@@ -1,6 +1,7 @@
 /** `livestow reindex`: rebuilds what is derived from the journals, from the bucket alone. */
 import { Command } from 'commander';
-import { reindex, type Reindexed } from '../../daemon/reindex.ts';
+import { cataloguePath } from '../../catalogue/cache-path.ts';
+import { reindexArchive, type Reindexed } from '../../daemon/reindex.ts';
 import { withArchive } from '../archive-command.ts';
 import { action, examples, JSON_OPTION, type CommandFactory } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -8,8 +9,9 @@ import { progressBar } from '../progress-bar.ts';
 
 const MORE = `
 Rebuilt are manifests that are lost or cannot be read, those of unsealed sessions that the journals are
-ahead of, playlists, summaries and the index of sessions. A sealed manifest that can be read is never
-touched, and media never is. A session that is being recorded may be reindexed meanwhile.`;
+ahead of, playlists, summaries, the index of sessions, and what is cached of it on this machine. A sealed
+manifest that can be read is never touched, and media never is. A session that is being recorded may be
+reindexed meanwhile.`;
 
 export const reindexCommand: CommandFactory = (context) =>
   new Command('reindex')
@@ -20,15 +22,17 @@ export const reindexCommand: CommandFactory = (context) =>
     .addHelpText('after', `${MORE}\n${examples('reindex', 'reindex --store s3://lives/archive --json')}`)
     .action(
       action(({ json }: { json?: true }, command: Command) =>
-        withArchive(context, command, async ({ store, signal }) => {
+        withArchive(context, command, async ({ store, config, signal }) => {
           const bar = progressBar(context, 'reindex');
           const done: Reindexed[] = [];
           let staleEntries = 0;
           try {
-            const sessions = reindex({
+            const sessions = reindexArchive({
               store,
               signal,
               clock: context.clock,
+              cachePath: cataloguePath(config.cache, store.description, context.env),
+              log: context.createLogger(config),
               onProgress: (index, total, { session }) => bar.update(index / total, session),
             });
             let step = await sessions.next();

@@ -1,8 +1,8 @@
 /** `livestow show <session>`: what was recorded of one broadcast, and what was not. */
 import { Command } from 'commander';
 import { heldBecause } from '../../archive/hold.ts';
-import { resolveSession } from '../../archive/resolve-session.ts';
 import { openSession, type OpenedSession } from '../../archive/session-reader.ts';
+import { viewerSamples, viewersOf, type Viewers } from '../../archive/viewers.ts';
 import { formatBytes } from '../../kernel/byte-size.ts';
 import { formatClockTime } from '../../kernel/duration.ts';
 import { foreign } from '../../kernel/foreign-text.ts';
@@ -10,38 +10,51 @@ import { sessionPrefix } from '../../layout/keys.ts';
 import { END_CAUSES, GAP_CAUSES } from '../../model/causes.ts';
 import type { Epoch, Manifest } from '../../model/manifest.ts';
 import { SESSION_HELP, withArchive } from '../archive-command.ts';
+import { sessionToRead } from '../catalogue.ts';
 import { action, examples, type CommandFactory } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { shortTime, table } from '../table.ts';
 
 export const showCommand: CommandFactory = (context) =>
   new Command('show')
-    .description('shows one session: epochs, gaps and their causes, coverage, credits, files')
+    .description('shows one session: epochs, variants, gaps and their causes, viewers, credits, files')
     .argument('<session>', SESSION_HELP)
-    .option('--json', 'print the manifest')
-    .addHelpText('after', examples('show @alice', 'show 20261122T140307Z --json'))
+    .option('--segments', 'list the segments too, with their hashes')
+    .option('--json', 'print the manifest, with `viewers` beside it')
+    .addHelpText('after', examples('show @alice', 'show @alice --segments', 'show 20261122T140307Z --json'))
     .action(
-      action((session: string, { json }: { json?: true }, command: Command) =>
-        withArchive(context, command, async ({ store, signal }) => {
-          const ref = await resolveSession(store, session, signal);
+      action((session: string, { segments, json }: { segments?: true; json?: true }, command: Command) =>
+        withArchive(context, command, async (archive) => {
+          const { store, signal } = archive;
+          const ref = await sessionToRead(context, archive, session);
           const opened = await openSession(store, ref, { signal });
           if (opened.manifestProblem !== null)
             context.err.line(`warning: ${opened.manifestProblem}; shown from the journals`);
-          if (json) context.out.json(opened.manifest);
+          const viewers = viewersOf(await viewerSamples(store, opened, signal));
+          if (json) context.out.json({ ...opened.manifest, viewers });
           else {
             const held = await heldBecause(store, ref, signal);
-            context.out.line(describe(opened, store.description, held).join('\n'));
+            const lines = describe(opened, { store: store.description, held, viewers });
+            if (segments) lines.push(...section('Segments', segmentLines(opened.manifest)));
+            context.out.line(lines.join('\n'));
           }
           return EXIT.done;
         }),
       ),
     );
 
-function describe({ ref, manifest }: OpenedSession, store: string, held: string | null): string[] {
+interface Beside {
+  store: string;
+  held: string | null;
+  viewers: Viewers | null;
+}
+
+function describe({ ref, manifest }: OpenedSession, { store, held, viewers }: Beside): string[] {
   return [
-    ...facts(ref.handle, manifest, store),
+    ...facts(ref.handle, manifest, store, viewers),
     ...(held === null ? [] : ['', foreign(held)]),
     ...section('Epochs', epochs(manifest)),
+    ...section('Variants', variants(manifest)),
     ...section('Gaps', gaps(manifest)),
     ...section('Files', files(manifest)),
   ];
@@ -52,7 +65,7 @@ const section = (heading: string, lines: readonly string[]): string[] =>
 
 const count = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`;
 
-function facts(folder: string, manifest: Manifest, store: string): string[] {
+function facts(folder: string, manifest: Manifest, store: string, viewers: Viewers | null): string[] {
   const { session, creator, room, coverage, credits, segments, container, endCause } = manifest;
   const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
   const pictures = segments.reduce((sum, segment) => sum + segment.pictures, 0);
@@ -76,6 +89,12 @@ function facts(folder: string, manifest: Manifest, store: string): string[] {
     [
       'media',
       `${count(segments.length, 'segment')}, ${count(pictures, 'picture')}, ${formatBytes(bytes)}, ${container ?? 'no container yet'}`,
+    ],
+    [
+      'viewers',
+      viewers === null
+        ? 'not known'
+        : `${viewers.min} to ${viewers.max}, ${viewers.mean} in the mean of ${count(viewers.samples, 'look')}`,
     ],
     ['credits', `${credits.charged} for ${count(credits.lookups, 'lookup')}`],
     ['lies in', `${store}, ${sessionPrefix(folder, session)}`],
@@ -118,5 +137,41 @@ const gaps = (manifest: Manifest): string[] =>
     new Set([1]),
   );
 
+/** How much was recorded of each variant, most first. */
+function variants(manifest: Manifest): string[] {
+  const of = new Map<string, { durationMs: number; epochs: number }>();
+  for (const epoch of manifest.epochs) {
+    const { codecFamily, source, qualityKey, protocol } = epoch.variant;
+    const name = [codecFamily, source, foreign(qualityKey), protocol].join('/');
+    const known = of.get(name) ?? { durationMs: 0, epochs: 0 };
+    known.epochs += 1;
+    for (const { durationMs } of manifest.segments.filter(isOf(epoch))) known.durationMs += durationMs;
+    of.set(name, known);
+  }
+  const rows = [...of].sort(([, a], [, b]) => b.durationMs - a.durationMs);
+  return table(
+    rows.map(([name, { durationMs, epochs: n }]) => [name, formatClockTime(durationMs), count(n, 'epoch')]),
+  );
+}
+
+const SIZES = new Set([1]);
+
 const files = (manifest: Manifest): string[] =>
-  table(manifest.files.map(({ key, bytes }) => [key, formatBytes(bytes)]));
+  table(
+    manifest.files.map(({ key, bytes, sha256 }) => [key, formatBytes(bytes), sha256]),
+    SIZES,
+  );
+
+function segmentLines({ epochs: all, segments }: Manifest): string[] {
+  const inits = all.flatMap(({ init, initBytes, initSha256 }) =>
+    init === null ? [] : [[init, formatBytes(initBytes ?? 0), '', '', initSha256 ?? '']],
+  );
+  const rows = segments.map(({ key, bytes, startsAt, durationMs, sha256 }) => [
+    key,
+    formatBytes(bytes),
+    shortTime(startsAt),
+    `${(durationMs / 1000).toFixed(1)} s`,
+    sha256,
+  ]);
+  return table([...inits, ...rows], SIZES);
+}

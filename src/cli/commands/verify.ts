@@ -1,12 +1,12 @@
 /** `livestow verify [session…]`: reads the archive back and compares it with its manifests. */
 import { Command } from 'commander';
 import { listRefs } from '../../archive/catalogue.ts';
-import { resolveSession } from '../../archive/resolve-session.ts';
 import { verifySession, type Verification, type VerifyOptions } from '../../archive/verify.ts';
 import { findFfmpeg } from '../../ffmpeg/capabilities.ts';
 import { isLivestowError } from '../../kernel/errors.ts';
 import { formatBytes } from '../../kernel/byte-size.ts';
 import { SESSION_HELP, withArchive } from '../archive-command.ts';
+import { sessionToRead } from '../catalogue.ts';
 import { action, examples, JSON_OPTION, type CommandFactory } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { progressBar } from '../progress-bar.ts';
@@ -31,13 +31,14 @@ export const verifyCommand: CommandFactory = (context) =>
     .addHelpText('after', `${MORE}\n${examples('verify', 'verify @alice', 'verify --quick --json')}`)
     .action(
       action((sessions: string[], { quick, decode, json }: Options, command: Command) =>
-        withArchive(context, command, async ({ store, signal }) => {
+        withArchive(context, command, async (archive) => {
+          const { store, signal } = archive;
           const depth: VerifyOptions['depth'] = quick ? 'sizes' : decode ? 'decode' : 'hashes';
           const ffmpeg = depth === 'decode' ? (await findFfmpeg(context.env, signal)).path : '';
           const refs =
             sessions.length === 0
               ? await listRefs(store, signal)
-              : await Promise.all(sessions.map((session) => resolveSession(store, session, signal)));
+              : await Promise.all(sessions.map((session) => sessionToRead(context, archive, session)));
           let damaged = 0;
           for (const [index, ref] of refs.entries()) {
             const bar = progressBar(context, `verify ${index + 1}/${refs.length}`);

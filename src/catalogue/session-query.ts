@@ -1,0 +1,253 @@
+/**
+ * What may be asked of a catalogue, and the answer in SQL. Pages go by the place of the last entry (keyset), not by a
+ * count, so that they neither skip nor repeat while sessions come in. Whatever is searched for is bound, never SQL.
+ */
+import { z } from 'zod';
+import type { CatalogueEntry } from '../archive/catalogue.ts';
+import { LivestowError } from '../kernel/errors.ts';
+import { summarySchema } from '../model/manifest.ts';
+import { IDS_A_SECOND, type CatalogueFile, type Row } from './catalogue-file.ts';
+import { NO_WORDS, searchWords, type SearchWords } from './search-text.ts';
+import { CODEC_BITS, SEALED } from './session-rows.ts';
+
+export const SORTS = ['found', 'length', 'size', 'coverage', 'gaps'] as const;
+export type SessionSort = (typeof SORTS)[number];
+
+export interface SessionQuery {
+  /** Each word in title, display name, handle or session id, whatever its case. */
+  text?: string | undefined;
+  /** A handle: everybody who was recorded under it, and each of them under all of their handles. */
+  creator?: string | undefined;
+  /** A day (UTC) or an instant: found then or later. */
+  from?: string | undefined;
+  /** A day (UTC), which is counted in, or an instant, which is not. */
+  to?: string | undefined;
+  /** Of what is recorded. */
+  minMs?: number | undefined;
+  maxMs?: number | undefined;
+  gaps?: boolean | undefined;
+  codec?: 'h264' | 'h265' | undefined;
+  sealed?: boolean | undefined;
+  /** `found` unless told. */
+  sort?: SessionSort | undefined;
+  /** `desc` unless told. */
+  order?: 'asc' | 'desc' | undefined;
+  /** 50 unless told, 1000 at most. */
+  limit?: number | undefined;
+  /** A page's `next`, with everything else as it was. */
+  cursor?: string | undefined;
+}
+
+export interface SessionPage {
+  entries: CatalogueEntry[];
+  /** Of all pages together. */
+  total: number;
+  /** Null on the last page. */
+  next: string | null;
+}
+
+const DEFAULT_LIMIT = 50;
+const MOST_AT_ONCE = 1000;
+const DAY_MS = 24 * 3_600_000;
+/** Totals are asked for again with each page, and while somebody types. */
+const TOTALS_KEPT = 200;
+/** When more than one in so many fits, it is quicker to go along the order and look at each. */
+const BROAD = 8;
+
+const COLUMNS: Record<SessionSort, string> = {
+  found: 's.id',
+  length: 's.recorded_ms',
+  size: 's.bytes',
+  coverage: 's.coverage',
+  gaps: 's.gaps',
+};
+
+interface Condition {
+  sql: string;
+  values: (string | number)[];
+}
+
+const cursorSchema = z.tuple([z.enum(SORTS), z.enum(['asc', 'desc']), z.number(), z.number().int()]);
+type Cursor = z.infer<typeof cursorSchema>;
+
+export class SessionQueries {
+  readonly #file: CatalogueFile;
+  #generation = '';
+  readonly #totals = new Map<string, number>();
+
+  constructor(file: CatalogueFile) {
+    this.#file = file;
+  }
+
+  /** @throws USAGE for what is no date or no cursor of this query */
+  search(query: SessionQuery): SessionPage {
+    const { sort = 'found', order = 'desc' } = query;
+    const limit = Math.min(Math.max(1, Math.floor(query.limit ?? DEFAULT_LIMIT)), MOST_AT_ONCE);
+    const plain = this.#conditions(query);
+    const words = query.text === undefined ? NO_WORDS : searchWords(query.text);
+    const total = this.#total(plain, words);
+    const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, sort, order);
+    const rows = total === 0 ? [] : this.#page(plain, words, { sort, order, limit, total, after });
+    const entries = rows.slice(0, limit).map(entryOf);
+    const last = rows.length > limit ? rows[limit - 1] : undefined;
+    const next = last && encodeCursor([sort, order, Number(last['place']), Number(last['id'])]);
+    return { entries, total, next: next ?? null };
+  }
+
+  /** Of whoever bears the handle, and of nobody else. */
+  peopleOf(creator: string): number[] {
+    const text =
+      'SELECT person FROM session WHERE handle = ? UNION SELECT person FROM session WHERE current = ?';
+    return this.#file.rows(text, creator, creator).map(({ person }) => Number(person));
+  }
+
+  #conditions(query: SessionQuery): Condition[] {
+    const { creator, minMs, maxMs, gaps, codec, sealed } = query;
+    const fromMs = query.from === undefined ? undefined : instantOf('from', query.from, 0);
+    const toMs = query.to === undefined ? undefined : instantOf('to', query.to, DAY_MS);
+    const conditions: (Condition | false)[] = [
+      creator !== undefined && among('s.person', this.peopleOf(creator)),
+      // The id lets it be found in order, the time is exact.
+      fromMs !== undefined && {
+        sql: 's.id >= ? AND s.found_ms >= ?',
+        values: [Math.floor(fromMs / 1000) * IDS_A_SECOND, fromMs],
+      },
+      toMs !== undefined && {
+        sql: 's.id < ? AND s.found_ms < ?',
+        values: [Math.ceil(toMs / 1000) * IDS_A_SECOND, toMs],
+      },
+      minMs !== undefined && { sql: 's.recorded_ms >= ?', values: [minMs] },
+      maxMs !== undefined && { sql: 's.recorded_ms <= ?', values: [maxMs] },
+      gaps !== undefined && { sql: gaps ? 's.gaps > 0' : 's.gaps = 0', values: [] },
+      codec !== undefined && { sql: '(s.codecs & ?) <> 0', values: [CODEC_BITS[codec]] },
+      sealed !== undefined && { sql: `s.state ${sealed ? '=' : '<>'} ?`, values: [SEALED] },
+    ];
+    return conditions.filter((condition) => condition !== false);
+  }
+
+  #total(plain: readonly Condition[], { match, short, all }: SearchWords): number {
+    const { generation } = this.#file;
+    if (generation !== this.#generation) this.#totals.clear();
+    this.#generation = generation;
+    const key = JSON.stringify([plain, all]);
+    const known = this.#totals.get(key);
+    if (known !== undefined) return known;
+    const tables = match === null ? ['session s'] : plain.length === 0 ? ['words'] : INDEXED;
+    const from = [
+      ...tables,
+      ...(short.length === 0 ? [] : [foldedOf(match === null ? 's.id' : 'words.rowid')]),
+    ];
+    const { sql, values } = allOf([...matching(match), ...plain, ...short.map(containing)]);
+    const text = `SELECT count(*) AS total FROM ${from.join(' CROSS JOIN ')} WHERE ${sql}`;
+    const total = Number(this.#file.rows(text, ...values)[0]?.['total']);
+    if (this.#totals.size >= TOTALS_KEPT) this.#totals.clear();
+    this.#totals.set(key, total);
+    return total;
+  }
+
+  /** One row more than asked for, where there is one. */
+  #page(
+    plain: readonly Condition[],
+    { match, short, all }: SearchWords,
+    { sort, order, limit, total, after }: PageOptions,
+  ): Row[] {
+    const sessions = Number(this.#file.rows('SELECT count(*) AS count FROM session')[0]?.['count']);
+    const isBroad = total * BROAD > sessions;
+    const usesWords = match !== null && (sort === 'found' || !isBroad);
+    const looked = usesWords ? short : all;
+    const from = [
+      ...(usesWords ? INDEXED : ['session s']),
+      ...(looked.length === 0 ? [] : [foldedOf('s.id')]),
+    ];
+    const id = usesWords ? 'words.rowid' : 's.id';
+    const place = sort === 'found' ? id : COLUMNS[sort];
+    // A plus keeps SQLite from going along an index where most of what is in it does not fit.
+    const by = isBroad || sort === 'found' ? place : `+${place}`;
+    const { sql, values } = allOf([
+      ...matching(usesWords ? match : null),
+      ...plain,
+      ...looked.map(containing),
+      ...(after === undefined ? [] : [beyond(after, by, id)]),
+    ]);
+    const direction = order === 'asc' ? 'ASC' : 'DESC';
+    // What is shown is fetched for this page alone, not for all that is sorted.
+    const text = `
+      SELECT page.id, page.place, s.session, s.handle, document.summary, document.problem FROM (
+        SELECT s.id AS id, ${place} AS place FROM ${from.join(' CROSS JOIN ')} WHERE ${sql}
+        ORDER BY ${by} ${direction}${sort === 'found' ? '' : `, ${id} ${direction}`} LIMIT ?) AS page
+      CROSS JOIN session s ON s.id = page.id CROSS JOIN document ON document.id = page.id
+      ORDER BY page.place ${direction}, page.id ${direction}`;
+    return this.#file.rows(text, ...values, limit + 1);
+  }
+}
+
+interface PageOptions {
+  sort: SessionSort;
+  order: 'asc' | 'desc';
+  limit: number;
+  total: number;
+  after: Cursor | undefined;
+}
+
+/** CROSS JOIN keeps the order of the tables: the words lead. */
+const INDEXED = ['words', 'session s ON s.id = words.rowid'];
+const foldedOf = (id: string): string => `folded ON folded.id = ${id}`;
+
+const matching = (match: string | null): Condition[] =>
+  match === null ? [] : [{ sql: 'words MATCH ?', values: [match] }];
+const containing = (word: string): Condition => ({ sql: 'instr(folded.text, ?) > 0', values: [word] });
+
+function among(column: string, values: readonly number[]): Condition {
+  const [only] = values;
+  if (only === undefined) return { sql: 'FALSE', values: [] };
+  // In this form its index gives them in order.
+  if (values.length === 1) return { sql: `${column} = ?`, values: [only] };
+  return { sql: `${column} IN (SELECT value FROM json_each(?))`, values: [JSON.stringify(values)] };
+}
+
+function beyond([sort, order, place, last]: Cursor, by: string, id: string): Condition {
+  const sign = order === 'asc' ? '>' : '<';
+  return sort === 'found'
+    ? { sql: `${by} ${sign} ?`, values: [last] }
+    : { sql: `(${by}, ${id}) ${sign} (?, ?)`, values: [place, last] };
+}
+
+const allOf = (conditions: readonly Condition[]): Condition => ({
+  sql: conditions.length === 0 ? 'TRUE' : conditions.map(({ sql }) => `(${sql})`).join(' AND '),
+  values: conditions.flatMap(({ values }) => values),
+});
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const instantSchema = z.iso.datetime({ offset: true });
+
+/** @param dayMs what is added to a day that is named without a time */
+function instantOf(name: string, text: string, dayMs: number): number {
+  if (DAY.test(text) || instantSchema.safeParse(text).success) {
+    const ms = Date.parse(text);
+    if (!Number.isNaN(ms)) return DAY.test(text) ? ms + dayMs : ms;
+  }
+  throw new LivestowError('USAGE', `${name}: not a date: ${JSON.stringify(text.slice(0, 60))}`, {
+    hint: 'write a day such as 2026-11-22, or an instant such as 2026-11-22T14:00:00Z',
+  });
+}
+
+const encodeCursor = (cursor: Cursor): string => Buffer.from(JSON.stringify(cursor)).toString('base64url');
+
+function decodeCursor(text: string, sort: SessionSort, order: 'asc' | 'desc'): Cursor {
+  try {
+    const cursor = cursorSchema.parse(JSON.parse(Buffer.from(text, 'base64url').toString()));
+    if (cursor[0] === sort && cursor[1] === order) return cursor;
+  } catch {
+    // Told below.
+  }
+  throw new LivestowError('USAGE', 'the cursor is not one of this list', {
+    hint: 'begin with the first page',
+  });
+}
+
+export const entryOf = ({ session, handle, summary, problem }: Row): CatalogueEntry => ({
+  handle: String(handle),
+  session: String(session),
+  summary: summary == null ? null : summarySchema.parse(JSON.parse(String(summary))),
+  problem: problem == null ? null : String(problem),
+});
