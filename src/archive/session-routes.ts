@@ -4,8 +4,7 @@
  * names and never becomes a key itself.
  */
 import { Readable } from 'node:stream';
-import { Hono, type Context } from 'hono';
-import { isLivestowError } from '../kernel/errors.ts';
+import type { Context, Env, Hono } from 'hono';
 import { contentTypeOf, sessionKeys } from '../layout/keys.ts';
 import { epochPlaylist, sessionPlaylist } from '../layout/playlist.ts';
 import type { ArchivedFile, Manifest } from '../model/manifest.ts';
@@ -20,43 +19,40 @@ const FOR_PLAYERS = {
   'Cross-Origin-Resource-Policy': 'cross-origin',
 };
 
-export interface SessionRoutesOptions {
+/** Which session a request is for. */
+export interface RequestedSession {
+  ref: SessionRef;
+  watched: WatchedSession;
   /** Players on pages elsewhere may read it: whoever knows the address was given it. */
   isPublic: boolean;
 }
 
-export function sessionRoutes(
+/** @param base the path of a session's folder */
+export function addSessionRoutes<E extends Env>(
+  app: Hono<E>,
+  base: string,
   store: Store,
-  ref: SessionRef,
-  session: WatchedSession,
-  { isPublic }: SessionRoutesOptions,
-): Hono {
-  const routes = new Hono();
-  const forPlayers = isPublic ? FOR_PLAYERS : {};
-  if (isPublic)
-    routes.options('*', (c) => {
-      const headers = {
-        'Access-Control-Allow-Methods': 'GET, HEAD',
-        'Access-Control-Allow-Headers': 'Range',
-      };
-      return c.body(null, 204, { ...FOR_PLAYERS, ...headers });
-    });
-  routes.get('/:playlist{(?:index|epoch-[0-9]+-[0-9]+)\\.m3u8}', async (c) => {
-    const text = playlistOf(await session.manifest(), c.req.param('playlist'));
+  sessionOf: (c: Context<E>) => RequestedSession,
+): void {
+  app.options(`${base}/*`, (c) => {
+    if (!sessionOf(c).isPublic) return c.notFound();
+    const headers = { 'Access-Control-Allow-Methods': 'GET, HEAD', 'Access-Control-Allow-Headers': 'Range' };
+    return c.body(null, 204, { ...FOR_PLAYERS, ...headers });
+  });
+  app.get(`${base}/:playlist{(?:index|epoch-[0-9]+-[0-9]+)\\.m3u8}`, async (c) => {
+    const { watched, isPublic } = sessionOf(c);
+    const text = playlistOf(await watched.manifest(), c.req.param('playlist') ?? '');
     if (text === undefined) return c.notFound();
     const headers = { 'Content-Type': contentTypeOf(sessionKeys.playlist), 'Cache-Control': 'no-store' };
-    return c.body(text, 200, { ...forPlayers, ...headers });
+    return c.body(text, 200, { ...(isPublic ? FOR_PLAYERS : {}), ...headers });
   });
-  routes.get('/:key{.+}', async (c) => {
-    const object = objectNamed(await session.manifest(), c.req.param('key'));
-    return object === undefined ? c.notFound() : sendObject(c, store, ref, object, forPlayers);
+  app.get(`${base}/:key{.+}`, async (c) => {
+    const { ref, watched, isPublic } = sessionOf(c);
+    const object = objectNamed(await watched.manifest(), c.req.param('key') ?? '');
+    return object === undefined
+      ? c.notFound()
+      : sendObject(c, store, ref, object, isPublic ? FOR_PLAYERS : {});
   });
-  routes.onError((error, c) => {
-    if (isLivestowError(error, 'NOT_FOUND', 'STORE_NOT_FOUND')) return c.text('not found\n', 404);
-    if (isLivestowError(error)) return c.text(`${error.message}\n`, 502);
-    throw error;
-  });
-  return routes;
 }
 
 function playlistOf(manifest: Manifest, name: string): string | undefined {

@@ -17,6 +17,8 @@ export function pageHeaders(c: Context, mediaFrom: readonly string[] = []): void
     "frame-ancestors 'none'",
   ];
   c.header('Content-Security-Policy', policy.join('; '));
+  // With none at all, browsers do not say from where a form was sent.
+  c.header('Referrer-Policy', 'same-origin');
   c.header('Cross-Origin-Opener-Policy', 'same-origin');
   c.header('Permissions-Policy', 'camera=(), geolocation=(), microphone=()');
   if (isEncrypted(c)) c.header('Strict-Transport-Security', 'max-age=31536000');

@@ -14,7 +14,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { Guarded } from '../web/guard.ts';
 import { type Viewer } from './page.ts';
-import { sessionSite, type SessionSiteDeps } from './session-site.ts';
+import { addSessionSite, type SessionSiteDeps } from './session-site.ts';
 
 const LOOPBACK = '127.0.0.1';
 
@@ -45,13 +45,14 @@ export async function startPlayer(
 ): Promise<PlayServer> {
   const secret = randomBytes(12).toString('base64url');
   const viewer: Viewer = { role: 'viewer', hasCookie: false, hasDaemon: false, isGuest: true };
-  const app = new Hono<Guarded>({ strict: false });
+  const app = new Hono<Guarded>();
   app.use(async (c, next) => {
     for (const [name, value] of Object.entries(GUARDED)) c.header(name, value);
     await next();
   });
   app.route('/', deps.assets.routes());
-  app.route(`/${secret}`, sessionSite(deps, ref, new WatchedSession(deps.store, ref, options.clock), viewer));
+  const watched = new WatchedSession(deps.store, ref, options.clock);
+  addSessionSite(app, `/${secret}`, deps, () => ({ ref, watched, viewer, isPublic: true }));
   app.onError((error, c) => {
     const isMissing = isLivestowError(error, 'NOT_FOUND', 'STORE_NOT_FOUND');
     return c.text(

@@ -6,11 +6,10 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
-import { Hono, type Context } from 'hono';
+import type { Context, Hono } from 'hono';
 import { html } from 'hono/html';
 import type { SessionRef } from '../archive/session-reader.ts';
-import { sessionRoutes } from '../archive/session-routes.ts';
-import type { WatchedSession } from '../archive/watched-session.ts';
+import { addSessionRoutes, type RequestedSession } from '../archive/session-routes.ts';
 import { parseRange } from '../archive/byte-range.ts';
 import { LivestowError } from '../kernel/errors.ts';
 import { encodeManifest } from '../layout/manifest.ts';
@@ -42,67 +41,39 @@ export interface SessionSiteDeps {
 /** Longer than it takes to fetch a segment; a player asks for a new one with each. */
 const DIRECT_FOR_S = 600;
 
-export function sessionSite(
-  deps: SessionSiteDeps,
-  ref: SessionRef,
-  watched: WatchedSession,
-  viewer: Viewer,
-): Hono<Guarded> {
-  const { store, assets, pictures, exports, shares } = deps;
-  const site = new Hono<Guarded>();
-  const mayOrder = viewer.isGuest !== true;
+/** Which session a request is for, and who asks: a guest (`isPublic`) sees it and can order nothing. */
+export interface SessionHere extends RequestedSession {
+  viewer: Viewer;
+}
 
-  site.get('/', async (c) => {
-    const manifest = await watched.manifest();
-    const records = await readRecords(store, ref, manifest);
-    pageHeaders(c, await originsOf(store, ref));
-    const aside: Html | '' = mayOrder
-      ? html`${exportSection(exports.of(ref))}${viewer.role === 'admin' && shares ? shareSection(c.req.query('shared'), ref, shares, originOf(c)) : ''}`
-      : '';
-    const title = manifest.room.title ?? `@${manifest.creator.handle}`;
-    const isLive =
-      manifest.sealedAt === null ||
-      exports.of(ref).some(({ state }) => state === 'waiting' || state === 'working');
-    return c.html(
-      page(
-        {
-          title,
-          current: 'archive',
-          viewer,
-          assets,
-          script: 'session.ts',
-          ...(isLive ? { live: { events: [] } } : {}),
-        },
-        sessionPage({ manifest, records, aside, isGuest: !mayOrder }),
-      ),
-    );
-  });
-  site.get('/timeline.json', async (c) => {
-    const manifest = await watched.manifest();
-    const { fromMs, toMs, runs, gaps } = viewOf(manifest);
-    const first = manifest.segments[0];
-    const probe = first && (await presigned(store, ref, first.key)) ? first.key : null;
-    const timeline = {
-      isLive: manifest.sealedAt === null,
-      fromMs,
-      toMs,
-      runs: runs.map(({ positionMs, atMs, ms }) => [positionMs, atMs, ms]),
-      gaps,
-      probe,
-    };
-    return c.json(timeline);
-  });
+/** @param base the path of a session's folder, as the app routes it */
+export function addSessionSite(
+  app: Hono<Guarded>,
+  base: string,
+  deps: SessionSiteDeps,
+  hereOf: (c: Context<Guarded>) => SessionHere,
+): void {
+  const { store, pictures } = deps;
+  // Everything on the page is relative to the folder.
+  app.get(base, (c) => c.redirect(`${c.req.path}/`, 301));
+  app.get(`${base}/`, (c) => showPage(c, deps, hereOf(c)));
+  app.get(`${base}/timeline.json`, async (c) => c.json(await timelineOf(store, hereOf(c))));
   for (const name of ['storyboard.jpg', 'storyboard.vtt'] as const) {
-    site.get(`/${name}`, async (c) => {
+    app.get(`${base}/${name}`, async (c) => {
+      const { ref, watched } = hereOf(c);
       const { sealedAt } = await watched.manifest();
-      return picture(c, await pictures.storyboard(ref, name, sealedAt !== null), sealedAt !== null);
+      const picture = await pictures.storyboard(ref, name, sealedAt !== null);
+      return sendPicture(c, picture, sealedAt !== null, name === 'storyboard.vtt' ? NO_CUES : NO_POSTER);
     });
   }
-  site.get('/poster.jpg', async (c) => {
+  app.get(`${base}/poster.jpg`, async (c) => {
+    const { ref, watched } = hereOf(c);
     const { sealedAt } = await watched.manifest();
-    return picture(c, await pictures.poster(ref, sealedAt !== null), sealedAt !== null);
+    const picture = await pictures.poster(ref, sealedAt !== null);
+    return sendPicture(c, picture, sealedAt !== null, NO_POSTER);
   });
-  site.get('/segments/:name', async (c, next) => {
+  app.get(`${base}/segments/:name`, async (c, next) => {
+    const { ref, watched } = hereOf(c);
     const key = `segments/${c.req.param('name')}`;
     if (c.req.query('direct') === undefined) return next();
     const { segments, epochs } = await watched.manifest();
@@ -111,38 +82,91 @@ export function sessionSite(
     const url = isNamed ? await presigned(store, ref, key) : undefined;
     return url === undefined ? next() : c.redirect(url, 302);
   });
-  if (mayOrder) {
-    site.get('/manifest.json', async (c) =>
-      c.body(encodeManifest(await watched.manifest()), 200, { 'Content-Type': 'application/json' }),
-    );
-    site.post('/exports', async (c) => {
-      const { from, to } = await c.req.parseBody();
-      const { segments } = await watched.manifest();
-      const order = {
-        ...ref,
-        fromMs: positionOf(from, 'the beginning'),
-        toMs: positionOf(to, 'the end'),
-        bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
-      };
-      exports.order(order);
-      return c.redirect(`${pathOf(c, '/exports')}#exports`, 303);
+  addExports(app, base, deps, hereOf);
+  addSessionRoutes(app, base, store, hereOf);
+}
+
+function addExports(
+  app: Hono<Guarded>,
+  base: string,
+  { exports }: SessionSiteDeps,
+  hereOf: (c: Context<Guarded>) => SessionHere,
+): void {
+  /** Not for guests. */
+  const own = (c: Context<Guarded>): SessionHere => {
+    const here = hereOf(c);
+    if (!here.isPublic) return here;
+    throw new LivestowError('NOT_FOUND', 'the session has nothing of this name');
+  };
+  app.get(`${base}/manifest.json`, async (c) =>
+    c.body(encodeManifest(await own(c).watched.manifest()), 200, { 'Content-Type': 'application/json' }),
+  );
+  app.post(`${base}/exports`, async (c) => {
+    const { ref, watched } = own(c);
+    const { from, to } = await c.req.parseBody();
+    const { segments } = await watched.manifest();
+    exports.order({
+      ...ref,
+      fromMs: positionOf(from, 'the beginning'),
+      toMs: positionOf(to, 'the end'),
+      bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
     });
-    site.post('/exports/:id/cancel', async (c) => {
-      await exports.cancel(ref, c.req.param('id'));
-      return c.redirect(`${pathOf(c, `/exports/${c.req.param('id')}/cancel`)}#exports`, 303);
-    });
-    site.get('/exports/:id/:name', (c) =>
-      sendFile(c, exports.pathOf(ref, c.req.param('id'), c.req.param('name'))),
-    );
-  }
-  site.route('/', sessionRoutes(store, ref, watched, { isPublic: !mayOrder }));
-  return site;
+    return c.redirect(`${pathOf(c, '/exports')}#exports`, 303);
+  });
+  app.post(`${base}/exports/:id/cancel`, async (c) => {
+    const id = c.req.param('id') ?? '';
+    await exports.cancel(own(c).ref, id);
+    return c.redirect(`${pathOf(c, `/exports/${id}/cancel`)}#exports`, 303);
+  });
+  app.get(`${base}/exports/:id/:name`, (c) =>
+    sendFile(c, exports.pathOf(own(c).ref, c.req.param('id') ?? '', c.req.param('name') ?? '')),
+  );
+}
+
+async function showPage(c: Context<Guarded>, deps: SessionSiteDeps, here: SessionHere): Promise<Response> {
+  const { store, assets, exports, shares } = deps;
+  const { ref, watched, viewer, isPublic } = here;
+  const manifest = await watched.manifest();
+  const records = await readRecords(store, ref, manifest);
+  pageHeaders(c, await originsOf(store, ref));
+  const orders = exports.of(ref);
+  const isLive =
+    manifest.sealedAt === null || orders.some(({ state }) => state === 'waiting' || state === 'working');
+  const sharing =
+    viewer.role === 'admin' && shares
+      ? shareSection(c.req.query('shared'), ref, shares, new URL(c.req.url).origin)
+      : '';
+  const aside: Html | '' = isPublic ? '' : html`${exportSection(orders)}${sharing}`;
+  const title = manifest.room.title ?? `@${manifest.creator.handle}`;
+  const live = isLive ? { live: { events: [] } } : {};
+  const frame = {
+    title,
+    current: 'archive' as const,
+    viewer,
+    assets,
+    script: 'session.ts' as const,
+    ...live,
+  };
+  return c.html(page(frame, sessionPage({ manifest, records, aside, isGuest: isPublic })));
+}
+
+/** What the page's script draws with (`src/ui/session-timeline.ts`). */
+async function timelineOf(store: Store, { ref, watched }: SessionHere) {
+  const manifest = await watched.manifest();
+  const { fromMs, toMs, runs, gaps } = viewOf(manifest);
+  const first = manifest.segments[0];
+  return {
+    isLive: manifest.sealedAt === null,
+    fromMs,
+    toMs,
+    runs: runs.map(({ positionMs, atMs, ms }) => [positionMs, atMs, ms]),
+    gaps,
+    probe: first && (await presigned(store, ref, first.key)) ? first.key : null,
+  };
 }
 
 /** The session's own path, whatever it is mounted at. */
 const pathOf = (c: Context, own: string): string => `${c.req.path.slice(0, -own.length)}/`;
-
-const originOf = (c: Context): string => new URL(c.req.url).origin;
 
 function positionOf(said: unknown, what: string): number | null {
   if (typeof said !== 'string' || said.trim() === '') return null;
@@ -151,14 +175,26 @@ function positionOf(said: unknown, what: string): number | null {
   throw new LivestowError('USAGE', `${what} is no time: write 1:02:03, 2:03 or seconds`);
 }
 
-function picture(c: Context, bytes: Buffer | undefined, isForGood: boolean): Response | Promise<Response> {
-  if (!bytes) return c.notFound();
-  const isText = bytes.subarray(0, 6).toString() === 'WEBVTT';
-  return c.body(Uint8Array.from(bytes), 200, {
-    'Content-Type': isText ? 'text/vtt; charset=utf-8' : 'image/jpeg',
-    'Cache-Control': isForGood ? 'private, max-age=604800' : 'private, max-age=10',
+/** There is always something to show: a page is not wrong for want of a picture. */
+function sendPicture(
+  c: Context,
+  bytes: Buffer | undefined,
+  isForGood: boolean,
+  nothing: { text: string; type: string },
+): Response | Promise<Response> {
+  const isText = bytes?.subarray(0, 6).toString() === 'WEBVTT';
+  const type = !bytes ? nothing.type : isText ? 'text/vtt; charset=utf-8' : 'image/jpeg';
+  return c.body(bytes ? Uint8Array.from(bytes) : nothing.text, 200, {
+    'Content-Type': type,
+    'Cache-Control': bytes && isForGood ? 'private, max-age=604800' : 'private, max-age=10',
   });
 }
+
+const NO_POSTER = {
+  type: 'image/svg+xml',
+  text: '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 5"><rect width="4" height="5" fill="#222a33"/></svg>',
+};
+const NO_CUES = { type: 'text/vtt; charset=utf-8', text: 'WEBVTT\n' };
 
 async function presigned(store: Store, ref: SessionRef, key: string): Promise<string | undefined> {
   const { presignedUrls } = await store.capabilities();

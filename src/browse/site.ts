@@ -27,7 +27,7 @@ import { pageHeaders } from './headers.ts';
 import { page, type Viewer } from './page.ts';
 import type { Pictures } from './pictures.ts';
 import { problemPage } from './problem-page.ts';
-import { sessionSite } from './session-site.ts';
+import { addSessionSite } from './session-site.ts';
 import { settingsPage } from './settings-page.ts';
 import type { ShareLinks } from './share.ts';
 import { signInRoutes } from './sign-in.ts';
@@ -118,22 +118,15 @@ export class Site {
         ? c.body(Uint8Array.from(avatar), 200, headers)
         : c.body(NO_AVATAR, 200, { ...headers, 'Content-Type': 'image/svg+xml' });
     });
-    site.all('/sessions/:handle/:session/*', (c) => {
+    addSessionSite(site, '/sessions/:handle/:session', this.#deps, (c) => {
       const ref = refOf(c.req.param('handle'), c.req.param('session'));
-      return this.#session(
-        c,
-        `/sessions/${c.req.param('handle')}/${c.req.param('session')}`,
-        ref,
-        this.#viewer(c),
-      );
+      return { ref, watched: this.#watched(ref), viewer: this.#viewer(c), isPublic: false };
     });
-    site.get('/share/:code/*', (c) => {
-      const code = c.req.param('code');
-      const ref = this.#deps.shares?.read(code);
+    addSessionSite(site, '/share/:code', this.#deps, (c) => {
+      const ref = this.#deps.shares?.read(c.req.param('code') ?? '');
       if (!ref)
         throw new LivestowError('NOT_FOUND', 'this link is not good any more', { hint: 'ask for a new one' });
-      const guest: Viewer = { role: 'viewer', hasCookie: false, hasDaemon: false, isGuest: true };
-      return this.#session(c, `/share/${code}`, ref, guest);
+      return { ref, watched: this.#watched(ref), viewer: GUEST, isPublic: true };
     });
     if (daemon) site.route('/', daemonPages({ daemon, assets, viewerOf: (c) => this.#viewer(c) }));
     return site;
@@ -150,9 +143,7 @@ export class Site {
     }
     pageHeaders(c);
     const isKnown = c.get('role') != null;
-    const viewer = isKnown
-      ? this.#viewer(c)
-      : { role: 'viewer' as const, hasCookie: false, hasDaemon: false, isGuest: true };
+    const viewer = isKnown ? this.#viewer(c) : GUEST;
     const body = problemPage(error, status);
     return c.html(
       page({ title: 'That did not work', current: null, viewer, assets: this.#deps.assets }, body),
@@ -164,24 +155,6 @@ export class Site {
     const role = c.get('role');
     if (role === null) throw onlyAdmins();
     return { role, hasCookie: c.get('hasCookie'), hasDaemon: this.#deps.daemon !== null };
-  }
-
-  #session(c: Context<Guarded>, path: string, ref: SessionRef, viewer: Viewer): Response | Promise<Response> {
-    // Everything on the page is relative to its folder.
-    if (c.req.path === path) return c.redirect(`${path}/`, 301);
-    const own = new Hono<Guarded>({ strict: false });
-    own.use(async (inner, next) => {
-      inner.set('role', c.get('role'));
-      await next();
-    });
-    own.route(path, sessionSite(this.#deps, ref, this.#watched(ref), viewer));
-    own.onError((error) => {
-      throw error;
-    });
-    own.notFound(() => {
-      throw new LivestowError('NOT_FOUND', 'the session has nothing of this name');
-    });
-    return own.fetch(c.req.raw, c.env);
   }
 
   #watched(ref: SessionRef): WatchedSession {
@@ -196,12 +169,15 @@ export class Site {
   }
 }
 
+/** Whoever is not signed in. */
+const GUEST: Viewer = { role: 'viewer', hasCookie: false, hasDaemon: false, isGuest: true };
+
 const shrink = compress();
 
 const NO_AVATAR =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48"><rect width="48" height="48" fill="#8a94a0"/><circle cx="24" cy="19" r="9" fill="#d5dbe1"/><path d="M6 48a18 18 0 0 1 36 0z" fill="#d5dbe1"/></svg>';
 
-function refOf(handle: string, session: string): SessionRef {
+function refOf(handle = '', session = ''): SessionRef {
   if (parseHandle(handle) === handle && isSessionId(session)) return { handle, session };
   throw new LivestowError('NOT_FOUND', 'there is no session of this name');
 }

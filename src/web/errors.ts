@@ -2,7 +2,6 @@
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { isLivestowError, type ErrorCode } from '../kernel/errors.ts';
-import type { Logger } from '../kernel/logger.ts';
 import { scrub } from '../kernel/redact.ts';
 
 export type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 500 | 502 | 503;
@@ -28,19 +27,12 @@ export function statusOf(error: unknown): ErrorStatus {
   return isLivestowError(error) ? (STATUS_OF[error.code] ?? 502) : 500;
 }
 
-export function errorAnswer(c: Context, error: unknown, log: Logger): Response {
+export function errorAnswer(c: Context, error: unknown): Response {
   if (error instanceof HTTPException) {
     return answer(c, statusOf(error), 'USAGE', error.message || 'the request cannot be understood', null);
   }
   if (!isLivestowError(error)) {
-    log.error({ err: error, path: c.req.path }, 'a request failed: this is a bug');
-    return answer(
-      c,
-      500,
-      'UNEXPECTED',
-      'something unexpected happened',
-      'the log of livestow serve says what',
-    );
+    return answer(c, 500, 'UNEXPECTED', 'something unexpected happened', 'the log of livestow says what');
   }
   const status = statusOf(error);
   if (status === 401) c.header('WWW-Authenticate', 'Bearer');

@@ -154,8 +154,9 @@ export class WebServer {
   }
 
   #problem(c: Context<Guarded>, error: unknown): Response | Promise<Response> {
-    // Said in the log as well as to whoever asked.
-    const answer = errorAnswer(c, error, this.#options.log);
-    return this.#pages?.problem(c, error, statusOf(error)) ?? answer;
+    const status = statusOf(error);
+    if (status === 500)
+      this.#options.log.error({ err: error, path: c.req.path }, 'a request failed: this is a bug');
+    return this.#pages?.problem(c, error, status) ?? errorAnswer(c, error);
   }
 }

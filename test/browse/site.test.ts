@@ -1,4 +1,6 @@
 /** The pages over real HTTP: who sees what, what they may order, and what nobody gets. */
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Store } from '../../src/store/store.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -30,6 +32,18 @@ async function world(env: Record<string, string> = {}): Promise<World> {
 }
 
 const pathOf = ({ handle, session }: BuiltSession): string => `/sessions/${handle}/${session}/`;
+
+/** As `fetch` would not send it: it has its own idea of where a request comes from. */
+async function statusFrom(
+  site: Browsed,
+  path: string,
+  headers: Record<string, string>,
+): Promise<number | undefined> {
+  const sent = request(`${site.url}${path}`, { headers }).end();
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  answer.resume();
+  return answer.statusCode;
+}
 
 const get = (site: Browsed, path: string, headers: Record<string, string> = HTML): Promise<Response> =>
   fetch(`${site.url}${path}`, { headers, redirect: 'manual' });
@@ -160,7 +174,7 @@ describe('with tokens', () => {
     expect(await status(`${cookie.slice(0, -1)}${cookie.endsWith('A') ? 'B' : 'A'}`)).toBe(401);
     const other = await world({ LIVESTOW_VIEWER_TOKEN: `${VIEWER}-other` });
     expect((await get(other.site, '/archive', { accept: '*/*', cookie })).status).toBe(401);
-    clock.advance(7 * 24 * 3_600_000);
+    await clock.advance(7 * 24 * 3_600_000);
     expect(await status(cookie)).toBe(401);
   });
 
@@ -178,7 +192,7 @@ describe('with tokens', () => {
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(800);
     expect(refused.headers.get('set-cookie')).toBeNull();
-    clock.advance(15 * 60_000);
+    await clock.advance(15 * 60_000);
     await signIn(site, TOKEN);
   });
 
@@ -204,10 +218,11 @@ describe('with tokens', () => {
       'sec-fetch-mode': mode,
       'sec-fetch-dest': dest,
     });
-    expect((await get(site, pathOf(built), from('navigate', 'document'))).status).toBe(200);
-    expect((await get(site, pathOf(built), from('navigate', 'iframe'))).status).toBe(403);
-    expect((await get(site, `${pathOf(built)}timeline.json`, from('cors', 'empty'))).status).toBe(403);
-    expect((await get(site, `${pathOf(built)}poster.jpg`, from('no-cors', 'image'))).status).toBe(403);
+    const status = (path: string, headers: Record<string, string>) => statusFrom(site, path, headers);
+    expect(await status(pathOf(built), from('navigate', 'document'))).toBe(200);
+    expect(await status(pathOf(built), from('navigate', 'iframe'))).toBe(403);
+    expect(await status(`${pathOf(built)}timeline.json`, from('cors', 'empty'))).toBe(403);
+    expect(await status(`${pathOf(built)}poster.jpg`, from('no-cors', 'image'))).toBe(403);
   });
 });
 
@@ -236,9 +251,9 @@ describe('a share link', () => {
 
   test('is over when its time is', async () => {
     const { site, link, clock } = await shared('1');
-    clock.advance(24 * 3_600_000 - 1);
+    await clock.advance(24 * 3_600_000 - 1);
     expect((await get(site, link)).status).toBe(200);
-    clock.advance(1);
+    await clock.advance(1);
     expect((await get(site, link)).status).toBe(404);
   });
 
@@ -275,12 +290,12 @@ test('no page has anything unsafe, from elsewhere, or to be framed; and none has
     expect(policy).toContain("frame-ancestors 'none'");
     expect(policy).not.toMatch(/unsafe|https?:|\*/);
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
-    expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
+    expect(answer.headers.get('referrer-policy')).toBe('same-origin');
     expect(answer.headers.get('cache-control')).toBe('no-store');
     const text = await answer.text();
     expect(text).not.toContain(CANARY);
     expect(text).not.toMatch(/\son\w+=|<style|style=/);
-    expect(text.replaceAll(site.url, '')).not.toMatch(/https?:\/\//);
+    expect(text).not.toMatch(/(?:src|href|action|poster)="(?:https?:)?\/\//);
   }
 });
 

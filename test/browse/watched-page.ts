@@ -17,24 +17,25 @@ export const SIZES = {
   phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
 } satisfies Record<string, BrowserContextOptions>;
 
-export interface WatchedPage {
-  page: Page;
-  /** What went wrong since: errors, refused requests, and requests that leave the site. */
-  wrong: string[];
-}
-
-/** Runs `use` on a fresh page; nothing may have gone wrong on it at the end. */
+/**
+ * Runs `use` on a fresh page; nothing may have gone wrong on it at the end.
+ * @param refused a status that the browser notes because the test provokes it
+ */
 export async function onPage<T>(
   browser: Browser,
   origin: string,
   use: (page: Page) => Promise<T>,
   options: BrowserContextOptions = SIZES.desktop,
+  refused?: number,
 ): Promise<T> {
   const context = await browser.newContext(options);
   const page = await context.newPage();
   const wrong: string[] = [];
   page.on('pageerror', (error) => wrong.push(`error: ${error.message}`));
-  page.on('console', (message) => message.type() === 'error' && wrong.push(`console: ${message.text()}`));
+  page.on('console', (message) => {
+    const isProvoked = refused !== undefined && message.text().includes(`status of ${refused}`);
+    if (message.type() === 'error' && !isProvoked) wrong.push(`console: ${message.text()}`);
+  });
   page.on('request', (request) => {
     const url = request.url();
     if (!url.startsWith(`${origin}/`) && !url.startsWith('blob:')) wrong.push(`request: ${url}`);
