@@ -10,6 +10,7 @@ import type { MediaSource, SourceItem } from '../ingest/source.ts';
 import type { GapCause } from '../model/causes.ts';
 import { variantLabel, type Variant } from '../model/variant.ts';
 import type { SessionRecording } from './session-recording.ts';
+import { StallWatchdog } from './stall-watchdog.ts';
 
 export interface AttemptOutcome {
   /** Why media may be missing after it. */
@@ -130,49 +131,4 @@ function onTimeline(
 function causeOf(error: LivestowError): GapCause {
   if (error.code === 'MEDIA_HTTP' || error.code === 'MEDIA_FORBIDDEN_HOST') return 'refused';
   return error.code === 'MEDIA_NETWORK' ? 'connection-lost' : 'not-media';
-}
-
-/** Aborts its signal when nothing new came for `stallMs`; time that the recorder itself takes, or is stopped, does not count. */
-class StallWatchdog {
-  readonly #controller = new AbortController();
-  readonly #clock: Clock;
-  readonly #stallMs: number;
-  #idleSince: number;
-  #idleMs = 0;
-  #paused = false;
-  #cancel: () => void;
-
-  constructor(clock: Clock, stallMs: number) {
-    this.#clock = clock;
-    this.#stallMs = stallMs;
-    this.#idleSince = clock.awake();
-    this.#cancel = clock.after(stallMs, this.#check);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  pause(): void {
-    this.#idleMs += this.#clock.awake() - this.#idleSince;
-    this.#paused = true;
-  }
-
-  resume(progressed: boolean): void {
-    if (progressed) this.#idleMs = 0;
-    this.#idleSince = this.#clock.awake();
-    this.#paused = false;
-  }
-
-  /** Also closes what the attempt may have left open. */
-  stop(): void {
-    this.#cancel();
-    this.#controller.abort();
-  }
-
-  readonly #check = (): void => {
-    const idleMs = this.#idleMs + (this.#paused ? 0 : this.#clock.awake() - this.#idleSince);
-    if (idleMs >= this.#stallMs) this.#controller.abort();
-    else this.#cancel = this.#clock.after(Math.max(50, this.#stallMs - idleMs), this.#check);
-  };
 }

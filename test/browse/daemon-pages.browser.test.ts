@@ -25,9 +25,9 @@ test('Now shows who is recorded as it happens, and the recording plays while it 
   const served = await Served.open();
   await onPage(browser, served.server.url, async (page) => {
     await page.goto(`${served.server.url}/`);
-    expect(await page.textContent('h1')).toBe('Nobody is being recorded');
+    expect(await page.innerText('h1')).toBe('Nobody is being recorded');
     await served.recordsAlice();
-    await expect.poll(() => page.textContent('h1'), { timeout: 15_000 }).toBe('1 recording');
+    await expect.poll(() => page.innerText('h1'), { timeout: 15_000 }).toBe('1 recording');
     expect(await page.textContent('.card')).toContain('@alice');
     // Journals and playlist come at most every 30 s.
     await expect
@@ -42,7 +42,7 @@ test('Now shows who is recorded as it happens, and the recording plays while it 
     expect(await page.textContent('.badge.live')).toBe('not sealed yet');
     await page.goto(`${served.server.url}/now`);
     served.sandbox.end('alice');
-    await expect.poll(() => page.textContent('h1'), { timeout: 40_000 }).toBe('Nobody is being recorded');
+    await expect.poll(() => page.innerText('h1'), { timeout: 40_000 }).toBe('Nobody is being recorded');
   });
 }, 120_000);
 
