@@ -172,7 +172,7 @@ export class EpochRecorder {
     const whole = rest.filter((packet, index) => index < keyframe || isLate(packet));
     await this.#closeWhole(whole);
     // Only now: killed before, this would be lost.
-    if (dtsMs !== null) await tail.drop(this.spec.epoch, dtsMs - TAIL_ROUNDING_MS);
+    if (dtsMs !== null) tail.drop(this.spec.epoch, dtsMs - TAIL_ROUNDING_MS);
   }
 
   /** What the tail has and no closed segment does, a segment that closes meanwhile included. */

@@ -49,6 +49,8 @@ export class TailWriter {
   #variant: VariantLabel | null = null;
   #video: VideoConfig | null = null;
   #audio: AudioConfig | null = null;
+  /** On the disk until what stands in their place is. */
+  #replaced: Gop[] = [];
   #waiting: Batch[] = [];
   #waitingBytes = 0;
   #pumping: Promise<void> | null = null;
@@ -94,9 +96,14 @@ export class TailWriter {
     await this.#remove(this.#gops.filter((gop) => gop.lastDtsMs <= lastDtsMs && gop.lastDtsMs < keptFromMs));
   }
 
-  /** What an epoch has from this picture on is not wanted any more. */
-  async drop(epoch: number, fromDtsMs: number): Promise<void> {
-    await this.#remove(this.#gops.filter((gop) => gop.epoch === epoch && gop.firstDtsMs >= fromDtsMs));
+  /**
+   * What an epoch has from this picture on is replaced by what comes next: it goes when some of that is on the disk, so
+   * that whoever is killed in between has one of the two.
+   */
+  drop(epoch: number, fromDtsMs: number): void {
+    const replaced = this.#gops.filter((gop) => gop.epoch === epoch && gop.firstDtsMs >= fromDtsMs);
+    this.#gops = this.#gops.filter((gop) => !replaced.includes(gop));
+    this.#replaced.push(...replaced);
   }
 
   async #remove(gops: readonly Gop[]): Promise<void> {
@@ -174,6 +181,7 @@ export class TailWriter {
       const { bytesWritten } = await handle.writev(buffers);
       if (bytesWritten < bytes) throw new Error(`wrote ${bytesWritten} of ${bytes} bytes of the tail`);
       this.#failing = false;
+      if (this.#gops.includes(gop) && this.#replaced.length > 0) await this.#remove(this.#replaced.splice(0));
     } catch (error) {
       await this.#closeFile();
       this.#file = { gop, handle: null };

@@ -92,6 +92,23 @@ describe('the tail', () => {
     expect((await tail.packetsAfter(2, -Infinity)).map(nameOf)).toEqual(second.map(nameOf));
   });
 
+  test('keeps what is to be replaced until something stands in its place', async () => {
+    const folder = await scratchFolder();
+    const tail = await tailIn(folder);
+    const packets = media(0, 2 * GOP_MS);
+    await write(tail, packets);
+    await tail.packetsAfter(1, -Infinity);
+    tail.drop(1, 60_000 + GOP_MS);
+    // Whoever reads it now, after a kill, has all of it; the recorder itself reckons without it.
+    expect(await namesOf(folder)).toEqual(packets.map(nameOf));
+    expect((await tail.packetsAfter(1, -Infinity)).map(nameOf)).toEqual(media(0, GOP_MS).map(nameOf));
+    tail.beginEpoch(2, variant, video, audio);
+    const second = media(GOP_MS, 2 * GOP_MS);
+    await write(tail, second);
+    expect((await tail.packetsAfter(2, -Infinity)).map(nameOf)).toEqual(second.map(nameOf));
+    expect(await readdir(folder)).toHaveLength(2);
+  });
+
   test('of sound alone: cut every two seconds, and closed to the frame', async () => {
     const folder = await scratchFolder();
     const tail = new TailWriter(folder, 1, () => {});
