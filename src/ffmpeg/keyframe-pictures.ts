@@ -27,6 +27,7 @@ const PIXEL_BYTES = 3;
 const MOST_PIXELS = 8192 * 4320;
 /** Ends a sequence (ITU-T H.265 7.4.2.2): without it, a decoder takes the next keyframe for a part of this one's. */
 const END_OF_SEQUENCE = { h264: Buffer.alloc(0), h265: Buffer.from('000000014801', 'hex') } as const;
+const DEMUXERS = { h264: 'h264', h265: 'hevc' } as const;
 const QUIET = ['-hide_banner', '-nostdin', '-loglevel', 'quiet'];
 
 /**
@@ -71,11 +72,7 @@ async function drawRun(
     `format=${PIXELS}`,
   ];
   const raw = await ffmpeg(
-    [
-      ...['-threads', '1', '-max_pixels', String(MOST_PIXELS), '-protocol_whitelist', 'pipe'],
-      ...['-f', codec === 'h265' ? 'hevc' : 'h264', '-i', 'pipe:0', '-map', '0:v:0'],
-      ...['-vf', fitted.join(','), '-fps_mode', 'passthrough', '-f', 'rawvideo', 'pipe:1'],
-    ],
+    `${annexB(codec)} -vf ${fitted.join(',')} -fps_mode passthrough -f rawvideo pipe:1`.split(' '),
     Buffer.concat(run.flatMap(({ data }) => [data, END_OF_SEQUENCE[codec]])),
     options,
   );
@@ -93,18 +90,14 @@ export async function encodeSheet(
   { width, height, columns }: PictureSize & { columns: number },
   options: DrawOptions,
 ): Promise<Buffer> {
-  const rows = Math.ceil(pictures.length / columns);
-  return requireJpeg(
-    await ffmpeg(
-      [
-        ...['-protocol_whitelist', 'pipe', '-f', 'rawvideo', '-pixel_format', PIXELS],
-        ...['-video_size', `${width}x${height}`, '-i', 'pipe:0', '-vf', `tile=${columns}x${rows}`],
-        ...['-frames:v', '1', '-q:v', '5', '-f', 'mjpeg', 'pipe:1'],
-      ],
-      Buffer.concat(pictures),
-      options,
-    ),
+  const raw = `-protocol_whitelist pipe -f rawvideo -pixel_format ${PIXELS} -video_size ${width}x${height} -i pipe:0`;
+  const tiled = `-vf tile=${columns}x${Math.ceil(pictures.length / columns)} -frames:v 1`;
+  const jpg = await ffmpeg(
+    `${raw} ${tiled} -q:v 5 -f mjpeg pipe:1`.split(' '),
+    Buffer.concat(pictures),
+    options,
   );
+  return requireJpeg(jpg);
 }
 
 /** A keyframe as a JPEG at most so wide. Throws FFMPEG_MISSING, FFMPEG_FAILED, or the signal's reason. */
@@ -113,18 +106,14 @@ export async function encodeStill(
   mostWidth: number,
   options: DrawOptions,
 ): Promise<Buffer> {
+  const smaller = `-vf scale=min(${mostWidth}\\,iw):-2 -frames:v 1`;
   return requireJpeg(
-    await ffmpeg(
-      [
-        ...['-threads', '1', '-max_pixels', String(MOST_PIXELS), '-protocol_whitelist', 'pipe'],
-        ...['-f', codec === 'h265' ? 'hevc' : 'h264', '-i', 'pipe:0', '-map', '0:v:0'],
-        ...['-vf', `scale='min(${mostWidth},iw)':-2`, '-frames:v', '1', '-q:v', '3', '-f', 'mjpeg', 'pipe:1'],
-      ],
-      data,
-      options,
-    ),
+    await ffmpeg(`${annexB(codec)} ${smaller} -q:v 3 -f mjpeg pipe:1`.split(' '), data, options),
   );
 }
+
+const annexB = (codec: Keyframe['codec']): string =>
+  `-threads 1 -max_pixels ${MOST_PIXELS} -protocol_whitelist pipe -f ${DEMUXERS[codec]} -i pipe:0 -map 0:v:0`;
 
 function requireJpeg(bytes: Buffer): Buffer {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return bytes;
