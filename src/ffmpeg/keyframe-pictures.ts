@@ -6,6 +6,7 @@ import { setPriority } from 'node:os';
 import { execa } from 'execa';
 import { LivestowError } from '../kernel/errors.ts';
 import type { Keyframe } from '../media/first-keyframe.ts';
+import { annexBNals } from '../media/nal.ts';
 
 export interface DrawOptions {
   /** The ffmpeg executable. */
@@ -25,8 +26,6 @@ const PIXELS = 'rgb24';
 const PIXEL_BYTES = 3;
 /** More than 8K is not a broadcast, and would be a lot of memory. */
 const MOST_PIXELS = 8192 * 4320;
-/** Ends a sequence (ITU-T H.265 7.4.2.2): without it, a decoder takes the next keyframe for a part of this one's. */
-const END_OF_SEQUENCE = { h264: Buffer.alloc(0), h265: Buffer.from('000000014801', 'hex') } as const;
 const DEMUXERS = { h264: 'h264', h265: 'hevc' } as const;
 const QUIET = ['-hide_banner', '-nostdin', '-loglevel', 'quiet'];
 
@@ -73,13 +72,31 @@ async function drawRun(
   ];
   const raw = await ffmpeg(
     `${annexB(codec)} -vf ${fitted.join(',')} -fps_mode passthrough -f rawvideo pipe:1`.split(' '),
-    Buffer.concat(run.flatMap(({ data }) => [data, END_OF_SEQUENCE[codec]])),
+    streamOf(run),
     options,
   );
   const bytes = width * height * PIXEL_BYTES;
   return Array.from({ length: Math.floor(raw.length / bytes) }, (_, i) =>
     raw.subarray(i * bytes, (i + 1) * bytes),
   );
+}
+
+/** ITU-T H.265 table 7-1: a picture to begin at that goes on with what was before, and one that does not. */
+const CRA = 21;
+const BLA = 18;
+
+/**
+ * Behind one another. An IDR picture begins anew wherever it stands; a CRA picture only where it is called a BLA picture, as
+ * whoever joins streams is told to: else its place would be counted from the one before, and pictures come out of order.
+ */
+function streamOf(run: readonly Keyframe[]): Buffer {
+  const stream = Buffer.concat(run.map(({ data }) => data));
+  if (run[0]?.codec !== 'h265') return stream;
+  for (const nal of annexBNals(stream)) {
+    const [head = 0] = nal;
+    if (((head >> 1) & 0x3f) === CRA) nal[0] = (head & 0x81) | (BLA << 1);
+  }
+  return stream;
 }
 
 /**
