@@ -5,4 +5,5 @@ cd -- "$(dirname -- "$0")/.."
 sh scripts/setup.sh node
 rm -rf dist
 node_modules/.bin/tsc -p tsconfig.build.json
+sh scripts/build-ui.sh
 chmod +x dist/cli/main.js

@@ -15,6 +15,7 @@ check() {
 check lint oxlint
 check format oxfmt --check .
 check types tsc --noEmit
+check types-of-pages tsc -p src/ui/tsconfig.json
 check unused knip
 if command -v shellcheck >/dev/null 2>&1; then check scripts shellcheck scripts/livestow scripts/*.sh .ci/run; fi
 

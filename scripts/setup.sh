@@ -83,7 +83,21 @@ settle_node() {
   return 1
 }
 
-setup_node() { dependencies_current || alone install_dependencies; }
+# Scripts and styles of the pages, bundled from src/ui.
+pages_current() {
+  [ -f dist/ui/manifest.json ] && [ -z "$(find src/ui package-lock.json -newer dist/ui/manifest.json)" ]
+}
+
+bundle_pages() {
+  if pages_current; then return; fi
+  say "bundling the scripts of the pages"
+  sh scripts/build-ui.sh >&2 || fail "the scripts of the pages could not be bundled; the words of Vite are above"
+}
+
+setup_node() {
+  dependencies_current || alone install_dependencies
+  pages_current || alone bundle_pages
+}
 
 # --- system packages ---------------------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 /**
- * A session as playable MP4: its segments are fetched into a folder beside the output (where there must be room for a
+ * Sessions, or a part of them, as playable MP4: their segments are fetched into a folder beside the output (where there must be room for a
  * file of that size anyway), compared with the manifest, and remuxed. What is damaged is left out and named; the rest
  * of a broadcast is worth having.
  */
@@ -11,18 +11,28 @@ import { LivestowError } from '../kernel/errors.ts';
 import { isMissing } from '../kernel/files.ts';
 import type { ArchivedFile } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
-import { planExport, type PlannedEpoch, type PlannedFile } from './export-plan.ts';
+import { chapterMetadata, chaptersOf } from './export-chapters.ts';
+import {
+  planExport,
+  type ExportedSession,
+  type ExportRange,
+  type PlannedEpoch,
+  type PlannedFile,
+  type PlannedSegment,
+} from './export-plan.ts';
 import type { Finding } from './finding.ts';
 import { keyIn, openSession, type SessionRef } from './session-reader.ts';
 import { compareObject } from './verify-object.ts';
 
 const FETCHES_AT_ONCE = 4;
 
-export interface ExportOptions {
+export interface ExportOptions extends ExportRange {
   /** Path of the (first) file. */
   out: string;
   /** Replace files that are there. */
   force: boolean;
+  /** Where epochs begin and something is missing; true unless told. */
+  chapters?: boolean;
   ffmpegPath: string;
   /** Of ffmpeg, from 0 to 19. */
   niceness?: number;
@@ -33,23 +43,41 @@ export interface ExportOptions {
 
 export interface ExportedFile extends Pick<PlannedFile, 'path' | 'codec' | 'durationMs'> {
   epochs: number;
+  chapters: number;
   bytes: number;
+  /** Where on the recording's time line it begins and ends: a range is widened to whole segments. */
+  fromMs: number;
+  toMs: number;
+  /** When its first picture was live. */
+  startsAt: string;
 }
 
+/** Of the first session, when there are several. */
 export interface Export extends SessionRef {
+  /** Of all: in the order in which they are in the files. */
+  sessions: SessionRef[];
   sealed: boolean;
   files: ExportedFile[];
   /** Damaged objects whose media is not in the files. */
-  leftOut: Finding[];
+  leftOut: (Finding & SessionRef)[];
 }
 
+/** As `exportSessions`. */
+export const exportSession = (store: Store, ref: SessionRef, options: ExportOptions): Promise<Export> =>
+  exportSessions(store, [ref], options);
+
 /**
- * Throws NOT_FOUND, USAGE when a file is in the way or its folder is not there, FFMPEG_FAILED, what the store throws,
- * and the signal's reason. Nothing half-made is left behind.
+ * Puts sessions of one creator behind one another, in the order in which they were found. Throws NOT_FOUND, USAGE when a
+ * file is in the way, its folder is not there, the sessions are not of one creator or nothing is in the range,
+ * FFMPEG_FAILED, what the store throws, and the signal's reason. Nothing half-made is left behind.
  */
-export async function exportSession(store: Store, ref: SessionRef, options: ExportOptions): Promise<Export> {
+export async function exportSessions(
+  store: Store,
+  refs: readonly SessionRef[],
+  options: ExportOptions,
+): Promise<Export> {
   try {
-    return await exportAll(store, ref, options);
+    return await exportAll(store, refs, options);
   } catch (error) {
     // Streams and processes give errors of their own when they are ended in the middle.
     options.signal?.throwIfAborted();
@@ -57,11 +85,16 @@ export async function exportSession(store: Store, ref: SessionRef, options: Expo
   }
 }
 
-async function exportAll(store: Store, ref: SessionRef, options: ExportOptions): Promise<Export> {
+async function exportAll(store: Store, refs: readonly SessionRef[], options: ExportOptions): Promise<Export> {
   const { out, force, onProgress, signal } = options;
-  const { manifest } = await openSession(store, ref, { signal });
-  const planned = planExport(manifest, out);
-  if (planned.length === 0) throw new LivestowError('NOT_FOUND', `${ref.session} has no media`);
+  const sessions = await openAll(store, refs, signal);
+  const [first] = sessions;
+  if (!first) throw new LivestowError('USAGE', 'no session was named');
+  const planned = planExport(sessions, out, options);
+  if (planned.length === 0) {
+    if (options.from || options.to) throw new LivestowError('USAGE', 'nothing was recorded in this range');
+    throw new LivestowError('NOT_FOUND', `${first.ref.session} has no media`);
+  }
   await checkPlaces(planned, force);
   const totalBytes = planned.reduce((sum, { bytes }) => sum + bytes, 0);
   let doneBytes = 0;
@@ -69,13 +102,20 @@ async function exportAll(store: Store, ref: SessionRef, options: ExportOptions):
     doneBytes += bytes;
     onProgress?.(Math.min(1, doneBytes / (2 * totalBytes)));
   };
-  const result: Export = { ...ref, sealed: manifest.sealedAt !== null, files: [], leftOut: [] };
+  const result: Export = {
+    handle: first.ref.handle,
+    session: first.ref.session,
+    sessions: sessions.map(({ ref: { handle, session } }) => ({ handle, session })),
+    sealed: sessions.every(({ manifest }) => manifest.sealedAt !== null),
+    files: [],
+    leftOut: [],
+  };
   for (const file of planned) {
     const made = await inFolderBeside(out, async (folder) => {
-      const fetching = new SegmentFetch({ store, prefix: keyIn(ref, ''), folder, onBytes: advance, signal });
+      const fetching = new SegmentFetch({ store, folder, onBytes: advance, signal });
       const epochs = await fetching.fetch(file.epochs);
       result.leftOut.push(...fetching.damaged);
-      return epochs.length === 0 ? undefined : write(file, epochs, options, advance);
+      return epochs.length === 0 ? undefined : write(file, epochs, folder, options, advance);
     });
     if (made) result.files.push(made);
   }
@@ -83,10 +123,38 @@ async function exportAll(store: Store, ref: SessionRef, options: ExportOptions):
   return result;
 }
 
+/** In order of time, each once. */
+async function openAll(
+  store: Store,
+  refs: readonly SessionRef[],
+  signal: AbortSignal | undefined,
+): Promise<ExportedSession[]> {
+  const named = new Map(refs.map((ref) => [`${ref.handle}/${ref.session}`, ref]));
+  const sessions: ExportedSession[] = [];
+  for (const ref of named.values()) {
+    const { manifest } = await openSession(store, ref, { signal });
+    sessions.push({ ref, manifest });
+  }
+  const creators = new Set(
+    sessions.map(({ manifest: { creator } }) => creator.platformUserId ?? creator.handle),
+  );
+  if (creators.size > 1)
+    throw new LivestowError('USAGE', 'these sessions are not of one creator', {
+      hint: 'export them one by one',
+    });
+  return sessions.sort((a, b) => Date.parse(a.manifest.foundAt) - Date.parse(b.manifest.foundAt));
+}
+
+/** What can be shown of an epoch, and where it lies. */
+interface FetchedEpoch extends PlannedEpoch {
+  files: ExportedEpoch;
+}
+
 async function write(
   file: PlannedFile,
-  epochs: readonly ExportedEpoch[],
-  { ffmpegPath, niceness = 0, signal }: ExportOptions,
+  epochs: readonly FetchedEpoch[],
+  folder: string,
+  { ffmpegPath, niceness = 0, chapters: wanted = true, signal }: ExportOptions,
   advance: (bytes: number) => void,
 ): Promise<ExportedFile> {
   let written = 0;
@@ -94,17 +162,32 @@ async function write(
     advance((done - written) * file.bytes);
     written = done;
   };
+  const chapters = wanted ? chaptersOf(epochs) : [];
+  const metadata = join(folder, 'chapters.txt');
+  if (chapters.length > 0) await writeFile(metadata, chapterMetadata(chapters));
   await exportMp4({
-    epochs,
+    epochs: epochs.map(({ files }) => files),
+    ...(chapters.length > 0 ? { metadata } : {}),
     out: file.path,
     ffmpegPath,
     niceness,
     onProgress,
     ...(signal ? { signal } : {}),
   });
-  const durationMs = epochs.reduce((sum, epoch) => sum + epoch.durationMs, 0);
+  const segments = epochs.flatMap((epoch) => epoch.segments);
+  const [first, last] = [segments[0], segments.at(-1)];
   const { size: bytes } = await stat(file.path);
-  return { path: file.path, codec: file.codec, epochs: epochs.length, durationMs, bytes };
+  return {
+    path: file.path,
+    codec: file.codec,
+    epochs: epochs.length,
+    chapters: chapters.length,
+    durationMs: segments.reduce((sum, { segment }) => sum + segment.durationMs, 0),
+    bytes,
+    fromMs: first?.fromMs ?? 0,
+    toMs: last ? last.fromMs + last.segment.durationMs : 0,
+    startsAt: first?.segment.startsAt ?? '',
+  };
 }
 
 async function checkPlaces(planned: readonly PlannedFile[], force: boolean): Promise<void> {
@@ -136,7 +219,6 @@ async function inFolderBeside<T>(out: string, use: (folder: string) => Promise<T
 
 interface FetchDeps {
   store: Store;
-  prefix: string;
   folder: string;
   onBytes: (bytes: number) => void;
   signal: AbortSignal | undefined;
@@ -144,43 +226,68 @@ interface FetchDeps {
 
 /** Brings the objects of epochs into a folder, each compared with the manifest on the way. */
 class SegmentFetch {
-  readonly damaged: Finding[] = [];
+  readonly damaged: (Finding & SessionRef)[] = [];
   readonly #deps: FetchDeps;
+  /** Sessions have objects of the same names. */
+  #brought = 0;
 
   constructor(deps: FetchDeps) {
     this.#deps = deps;
   }
 
   /** Epochs of which something can be shown. */
-  async fetch(planned: readonly PlannedEpoch[]): Promise<ExportedEpoch[]> {
-    const epochs: ExportedEpoch[] = [];
-    for (const { epoch, segments } of planned) {
+  async fetch(planned: readonly PlannedEpoch[]): Promise<FetchedEpoch[]> {
+    const epochs: FetchedEpoch[] = [];
+    for (const { ref, epoch, segments } of planned) {
       const { init: key, initBytes, initSha256 } = epoch;
       const said = key === null ? undefined : { key, bytes: initBytes ?? 0, sha256: initSha256 ?? '' };
-      const init = said && (await this.#bring(said));
+      const init = said && (await this.#bring(ref, said));
       if (said && init === undefined) continue;
       const queue = new PQueue({ concurrency: FETCHES_AT_ONCE });
       const paths = await queue
-        .addAll(segments.map((segment) => () => this.#bring(segment)))
+        .addAll(
+          segments.map(
+            ({ segment }) =>
+              () =>
+                this.#bring(ref, segment),
+          ),
+        )
         .finally(() => queue.clear());
-      const there = paths.filter((path) => path !== undefined);
-      const durationMs = segments.reduce((sum, s, i) => sum + (paths[i] === undefined ? 0 : s.durationMs), 0);
-      if (there.length > 0)
-        epochs.push({ ...(init === undefined ? {} : { init }), segments: there, durationMs });
+      const there = segments.flatMap((each, i): { each: PlannedSegment; path: string }[] => {
+        const path = paths[i];
+        return path === undefined ? [] : [{ each, path }];
+      });
+      if (there.length === 0) continue;
+      epochs.push({
+        ref,
+        epoch,
+        segments: there.map(({ each }) => each),
+        files: {
+          ...(init === undefined ? {} : { init }),
+          segments: there.map(({ path }) => path),
+          durationMs: there.reduce((sum, { each }) => sum + each.segment.durationMs, 0),
+        },
+      });
     }
     return epochs;
   }
 
   /** Where it lies now; undefined when it is damaged. */
-  async #bring(said: ArchivedFile): Promise<string | undefined> {
-    const { store, prefix, folder, onBytes, signal } = this.#deps;
+  async #bring(ref: SessionRef, said: ArchivedFile): Promise<string | undefined> {
+    const { store, folder, onBytes, signal } = this.#deps;
     signal?.throwIfAborted();
-    const { finding, bytes } = await compareObject(store, prefix, said, { onBytes, keep: true, signal });
+    const { finding, bytes } = await compareObject(store, keyIn(ref, ''), said, {
+      onBytes,
+      keep: true,
+      signal,
+    });
     if (finding) {
-      this.damaged.push(finding);
+      const { handle, session } = ref;
+      this.damaged.push({ ...finding, handle, session });
       return undefined;
     }
-    const path = join(folder, basename(said.key));
+    this.#brought += 1;
+    const path = join(folder, `${this.#brought}-${basename(said.key)}`);
     await writeFile(path, bytes);
     return path;
   }

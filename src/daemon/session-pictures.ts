@@ -94,13 +94,13 @@ export class SessionPictures {
   }
 
   async #storyboard(spool: SessionSpool, sealing: Manifest, stop: AbortSignal): Promise<boolean> {
-    const { clock, signal, makeStoryboard } = this.#deps;
+    const { clock, signal } = this.#deps;
     if (stopKind(stop) === 'drain') return false;
     // Whoever asked for the end of the recording wants all of it; who asks for an end now is waiting for the seal.
     using asked = new AnySignal(signal, ...(stop.aborted ? [] : [stop]));
     using until = new Deadline(clock, STORYBOARD_BUDGET_MS, asked.signal);
     const { handle, session } = spool;
-    const made = await makeStoryboard({ handle, session }, sealing, until.signal);
+    const made = await this.#deps.makeStoryboard({ handle, session }, sealing, until.signal);
     if (!made) return false;
     await spool.writeFile(sessionKeys.storyboard, made.jpg);
     await spool.writeFile(sessionKeys.storyboardTrack, made.vtt);

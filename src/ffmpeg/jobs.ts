@@ -111,6 +111,8 @@ export interface ExportedEpoch {
 export interface ExportOptions extends JobOptions {
   /** All of one codec. */
   epochs: readonly ExportedEpoch[];
+  /** Path of a file in ffmpeg's metadata format: its chapters become those of the file. */
+  metadata?: string;
   out: string;
   /** From 0 to 1. */
   onProgress?: (done: number) => void;
@@ -121,7 +123,7 @@ export interface ExportOptions extends JobOptions {
  * stream, so pictures of several sizes may follow one another. Throws FFMPEG_FAILED, or the signal's reason.
  */
 export async function exportMp4(options: ExportOptions): Promise<void> {
-  const { epochs, out, onProgress } = options;
+  const { epochs, metadata, out, onProgress } = options;
   const totalMs = Math.max(
     1,
     epochs.reduce((sum, epoch) => sum + epoch.durationMs, 0),
@@ -135,6 +137,10 @@ export async function exportMp4(options: ExportOptions): Promise<void> {
       .format('mp4')
       .output(partial);
     if (tag !== undefined) command.outputOptions(['-tag:v', tag]);
+    if (metadata !== undefined) {
+      command.input(metadata).inputFormat('ffmetadata').inputOptions(['-protocol_whitelist', 'file']);
+      command.outputOptions(['-map_chapters', '1']);
+    }
     if (onProgress) {
       command.on('progress', ({ timemark }: { timemark?: string }) => {
         onProgress(Math.min(1, parseTimemark(timemark) / totalMs));

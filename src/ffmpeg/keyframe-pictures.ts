@@ -6,6 +6,7 @@ import { setPriority } from 'node:os';
 import { execa } from 'execa';
 import { LivestowError } from '../kernel/errors.ts';
 import type { Keyframe } from '../media/first-keyframe.ts';
+import { annexBNals } from '../media/nal.ts';
 
 export interface DrawOptions {
   /** The ffmpeg executable. */
@@ -25,8 +26,7 @@ const PIXELS = 'rgb24';
 const PIXEL_BYTES = 3;
 /** More than 8K is not a broadcast, and would be a lot of memory. */
 const MOST_PIXELS = 8192 * 4320;
-/** Ends a sequence (ITU-T H.265 7.4.2.2): without it, a decoder takes the next keyframe for a part of this one's. */
-const END_OF_SEQUENCE = { h264: Buffer.alloc(0), h265: Buffer.from('000000014801', 'hex') } as const;
+const DEMUXERS = { h264: 'h264', h265: 'hevc' } as const;
 const QUIET = ['-hide_banner', '-nostdin', '-loglevel', 'quiet'];
 
 /**
@@ -71,18 +71,32 @@ async function drawRun(
     `format=${PIXELS}`,
   ];
   const raw = await ffmpeg(
-    [
-      ...['-threads', '1', '-max_pixels', String(MOST_PIXELS), '-protocol_whitelist', 'pipe'],
-      ...['-f', codec === 'h265' ? 'hevc' : 'h264', '-i', 'pipe:0', '-map', '0:v:0'],
-      ...['-vf', fitted.join(','), '-fps_mode', 'passthrough', '-f', 'rawvideo', 'pipe:1'],
-    ],
-    Buffer.concat(run.flatMap(({ data }) => [data, END_OF_SEQUENCE[codec]])),
+    `${annexB(codec)} -vf ${fitted.join(',')} -fps_mode passthrough -f rawvideo pipe:1`.split(' '),
+    streamOf(run),
     options,
   );
   const bytes = width * height * PIXEL_BYTES;
   return Array.from({ length: Math.floor(raw.length / bytes) }, (_, i) =>
     raw.subarray(i * bytes, (i + 1) * bytes),
   );
+}
+
+/** ITU-T H.265 table 7-1: a picture to begin at that goes on with what was before, and one that does not. */
+const CRA = 21;
+const BLA = 18;
+
+/**
+ * Behind one another. An IDR picture begins anew wherever it stands; a CRA picture only where it is called a BLA picture, as
+ * whoever joins streams is told to: else its place would be counted from the one before, and pictures come out of order.
+ */
+function streamOf(run: readonly Keyframe[]): Buffer {
+  const stream = Buffer.concat(run.map(({ data }) => data));
+  if (run[0]?.codec !== 'h265') return stream;
+  for (const nal of annexBNals(stream)) {
+    const [head = 0] = nal;
+    if (((head >> 1) & 0x3f) === CRA) nal[0] = (head & 0x81) | (BLA << 1);
+  }
+  return stream;
 }
 
 /**
@@ -93,18 +107,14 @@ export async function encodeSheet(
   { width, height, columns }: PictureSize & { columns: number },
   options: DrawOptions,
 ): Promise<Buffer> {
-  const rows = Math.ceil(pictures.length / columns);
-  return requireJpeg(
-    await ffmpeg(
-      [
-        ...['-protocol_whitelist', 'pipe', '-f', 'rawvideo', '-pixel_format', PIXELS],
-        ...['-video_size', `${width}x${height}`, '-i', 'pipe:0', '-vf', `tile=${columns}x${rows}`],
-        ...['-frames:v', '1', '-q:v', '5', '-f', 'mjpeg', 'pipe:1'],
-      ],
-      Buffer.concat(pictures),
-      options,
-    ),
+  const raw = `-protocol_whitelist pipe -f rawvideo -pixel_format ${PIXELS} -video_size ${width}x${height} -i pipe:0`;
+  const tiled = `-vf tile=${columns}x${Math.ceil(pictures.length / columns)} -frames:v 1`;
+  const jpg = await ffmpeg(
+    `${raw} ${tiled} -q:v 5 -f mjpeg pipe:1`.split(' '),
+    Buffer.concat(pictures),
+    options,
   );
+  return requireJpeg(jpg);
 }
 
 /** A keyframe as a JPEG at most so wide. Throws FFMPEG_MISSING, FFMPEG_FAILED, or the signal's reason. */
@@ -113,18 +123,14 @@ export async function encodeStill(
   mostWidth: number,
   options: DrawOptions,
 ): Promise<Buffer> {
+  const smaller = `-vf scale=min(${mostWidth}\\,iw):-2 -frames:v 1`;
   return requireJpeg(
-    await ffmpeg(
-      [
-        ...['-threads', '1', '-max_pixels', String(MOST_PIXELS), '-protocol_whitelist', 'pipe'],
-        ...['-f', codec === 'h265' ? 'hevc' : 'h264', '-i', 'pipe:0', '-map', '0:v:0'],
-        ...['-vf', `scale='min(${mostWidth},iw)':-2`, '-frames:v', '1', '-q:v', '3', '-f', 'mjpeg', 'pipe:1'],
-      ],
-      data,
-      options,
-    ),
+    await ffmpeg(`${annexB(codec)} ${smaller} -q:v 3 -f mjpeg pipe:1`.split(' '), data, options),
   );
 }
+
+const annexB = (codec: Keyframe['codec']): string =>
+  `-threads 1 -max_pixels ${MOST_PIXELS} -protocol_whitelist pipe -f ${DEMUXERS[codec]} -i pipe:0 -map 0:v:0`;
 
 function requireJpeg(bytes: Buffer): Buffer {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return bytes;

@@ -3,13 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listSessions } from '../../src/archive/catalogue.ts';
+import { downloadSession } from '../../src/archive/download.ts';
 import { exportSession } from '../../src/archive/export.ts';
 import { resolveSession } from '../../src/archive/resolve-session.ts';
+import { makeStoryboard } from '../../src/archive/storyboard.ts';
 import { verifySession } from '../../src/archive/verify.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { play } from '../browse/browsed.ts';
 import { s3Bucket } from '../support/s3-servers.ts';
+import { tilesOf } from '../support/storyboard.ts';
 import { buildSession } from './fixture.ts';
 
 let store: Store;
@@ -19,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => store.close());
 
-test('a bucket is listed, verified, played in parts and exported', async () => {
+test('a bucket is listed, verified, played in parts, exported, downloaded and drawn', async () => {
   const built = await buildSession(store, { handle: 'alice' });
   expect(await listSessions(store)).toMatchObject([{ session: built.session, summary: { segments: 5 } }]);
   const ref = await resolveSession(store, built.session.slice(0, 10));
@@ -45,7 +48,11 @@ test('a bucket is listed, verified, played in parts and exported', async () => {
     ffmpegPath: 'ffmpeg',
   });
   expect(made).toMatchObject({ files: [{ durationMs: 10_000 }], leftOut: [] });
+  expect(await downloadSession(store, ref, { into: folder })).toMatchObject({ damaged: [], objects: 6 });
   await rm(folder, { recursive: true });
+
+  const storyboard = await makeStoryboard(store, ref, { ffmpegPath: 'ffmpeg' });
+  expect(tilesOf(storyboard!.vtt).map(({ fromMs }) => fromMs)).toEqual([0, 2000, 4000, 6000, 8000]);
 
   await store.delete(`${built.prefix}${first?.key ?? ''}`);
   expect(await verifySession(store, ref, { depth: 'sizes', ffmpeg: '' })).toMatchObject({

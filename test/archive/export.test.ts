@@ -162,8 +162,9 @@ describe('a change of codec', () => {
   ])('%s', async (out, expected) => {
     const epochs = [epochOf(1, 1), epochOf(1, 2), epochOf(1, 3, { codec: 'h265' })];
     const segments = [segmentOf(1, 1, 1), segmentOf(1, 2, 1), segmentOf(1, 3, 1)];
-    const { manifest } = await build({ epochs: [LANDSCAPE] });
-    expect(planExport({ ...manifest, epochs, segments }, out).map(({ path }) => path)).toEqual(expected);
+    const built = await build({ epochs: [LANDSCAPE] });
+    const sessions = [{ ref: built, manifest: { ...built.manifest, epochs, segments } }];
+    expect(planExport(sessions, out).map(({ path }) => path)).toEqual(expected);
   });
 });
 

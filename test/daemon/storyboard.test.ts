@@ -22,7 +22,7 @@ function hanging() {
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
   const make: Make = (_ref, _manifest, signal) =>
     new Promise((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason));
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
       begin();
     });
   return { make, begun };

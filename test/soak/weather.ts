@@ -32,8 +32,8 @@ const OF_THE_DISK: Record<DiskTrouble, Pick<Deed, 'causes' | 'losesReceivedMs' |
 };
 /** For room to be found again. */
 const ROOM_SEEN_MS = 5_000;
-/** For what had come while a process was frozen to be read. */
-const WOKEN_MS = 500;
+/** For what had come while a process was frozen to be read: a playlist is asked for once a second. */
+const WOKEN_MS = 2_000;
 /** A reset takes what had come and was not read in the beat. */
 const UNREAD_MS = 200;
 
