@@ -151,7 +151,7 @@ export async function buildSession(store: Store, spec: SessionSpec = {}): Promis
           epoch: number,
           bytes: bytes.length,
           sha256: sha256(bytes),
-          startsAt: at(measured.firstDtsMs + missingMs),
+          startsAt: at(startMs + missingMs + measured.firstDtsMs - (made.segments[0]?.firstDtsMs ?? 0)),
         },
       });
       lastKey = key;
