@@ -17,16 +17,14 @@ export function slow(store: Store, ms: number): Store {
     }
   }
   return {
-    ...{
-      description: store.description,
-      capabilities: (signal) => store.capabilities(signal),
-      put: (...args) => store.put(...args),
-      delete: (...args) => store.delete(...args),
-      lockOf: (...args) => store.lockOf(...args),
-      keepsVersions: (signal) => store.keepsVersions(signal),
-      presign: (...args) => store.presign(...args),
-      close: () => store.close(),
-    },
+    description: store.description,
+    capabilities: (signal) => store.capabilities(signal),
+    put: (...args) => store.put(...args),
+    delete: (...args) => store.delete(...args),
+    lockOf: (...args) => store.lockOf(...args),
+    keepsVersions: (signal) => store.keepsVersions(signal),
+    presign: (...args) => store.presign(...args),
+    close: () => store.close(),
     get: async (...args) => {
       await setTimeout(ms);
       return store.get(...args);

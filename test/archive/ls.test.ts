@@ -107,7 +107,8 @@ test('what somebody sealed, added or removed since is so at once; the cache may 
   elsewhere.close();
 
   const cache = join(folder.path, '.cache', 'livestow');
-  const [file = ''] = (await readdir(cache)).filter((name) => /^catalogue-[0-9a-f]{16}\.sqlite$/.test(name));
+  const files = await readdir(cache);
+  const file = files.find((name) => /^catalogue-[0-9a-f]{16}\.sqlite$/.test(name)) ?? 'none';
   await writeFile(join(cache, file), 'spoilt');
   expect(await ls()).toHaveLength(4);
   await rm(cache, { recursive: true });

@@ -23,7 +23,8 @@ beforeAll(async () => {
   const start = `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`;
   await writeFile(join(folder.path, 'livestow'), start, { mode: 0o755 });
   await writeFile(join(folder.path, 'livestow.yaml'), 'creators: [carol]\nstore: ./archive\n');
-  expect((await folder.run(['ls'])).exitCode).toBe(0);
+  const { exitCode, stderr } = await folder.run(['ls']);
+  if (exitCode !== 0) throw new Error(stderr);
 });
 afterAll(() => folder[Symbol.asyncDispose]());
 

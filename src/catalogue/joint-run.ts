@@ -10,7 +10,7 @@ interface Waiting<Options, Result> {
   abort: AbortController;
 }
 
-export class SharedRun<Options extends { signal?: AbortSignal | undefined }, Result> {
+export class JointRun<Options extends { signal?: AbortSignal | undefined }, Result> {
   readonly #run: (asked: readonly Options[], signal: AbortSignal) => Promise<Result>;
   #next: Waiting<Options, Result> | undefined;
   #last: Promise<unknown> = Promise.resolve();
