@@ -12,14 +12,16 @@ const MINUTE_MS = 60_000;
 
 export interface BucketSpec {
   sessions: number;
-  /** Shared out evenly. Every tenth took another handle halfway. */
+  /** Shared out evenly. */
   handles: readonly string[];
+  /** Whether the lookup API named their accounts; if so, every tenth took another handle halfway. */
+  haveAccounts: boolean;
   /** Of the newest session; the others are before it, one every `everyMs`. */
   newestMs: number;
   everyMs: number;
 }
 
-export interface MadeSession {
+interface MadeSession {
   handle: string;
   manifest: Manifest;
 }
@@ -46,10 +48,13 @@ export function writeBucket(folder: string, spec: BucketSpec, onProgress?: (done
 }
 
 /** @param n 0 is the newest */
-export function sessionAt(n: number, { sessions, handles, newestMs, everyMs }: BucketSpec): MadeSession {
+export function sessionAt(
+  n: number,
+  { sessions, handles, newestMs, everyMs, haveAccounts }: BucketSpec,
+): MadeSession {
   const who = n % handles.length;
   const handle = handles[who] ?? 'nobody';
-  const isRenamed = who % 10 === 0 && n < sessions / 2;
+  const isRenamed = haveAccounts && who % 10 === 0 && n < sessions / 2;
   const random = seeded(n);
   const foundAtMs = newestMs - n * everyMs;
   const roomId = `71${String(n).padStart(17, '0')}`;
@@ -100,7 +105,7 @@ export function sessionAt(n: number, { sessions, handles, newestMs, everyMs }: B
       deletedAt: null,
       creator: {
         handle: isRenamed ? `${handle}.now` : handle,
-        platformUserId: `68${String(who).padStart(17, '0')}`,
+        platformUserId: haveAccounts ? `68${String(who).padStart(17, '0')}` : null,
         displayName: `${NAMES[who % NAMES.length]} ${who}`,
       },
       room: { roomId, title: titleOf(random), startedAt: at(-10_000) },

@@ -10,9 +10,9 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
+import { writeBucket } from '../archive/bucket.ts';
 import { memoryOf, treeTime } from '../process-tree.ts';
 import { Source } from '../source.ts';
-import { writeOldSessions } from './old-sessions.ts';
 import { Served } from './served.ts';
 
 const USAGE = `usage: npm run bench:serve -- [options]
@@ -40,6 +40,7 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
+const HOUR_MS = 3_600_000;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 interface Window {
@@ -66,7 +67,13 @@ async function bench(): Promise<void> {
   let served: Served | undefined;
   try {
     say(`writing ${values.sessions} old sessions`);
-    await writeOldSessions(join(folder, 'archive'), [...source.handles, ...idle], Number(values.sessions));
+    writeBucket(join(folder, 'archive'), {
+      sessions: Number(values.sessions),
+      handles: [...source.handles, ...idle],
+      haveAccounts: false,
+      newestMs: Date.now() - 5 * HOUR_MS,
+      everyMs: HOUR_MS,
+    });
     const port = await freePort();
     const config = join(folder, 'livestow.yaml');
     await mkdir(join(folder, 'spool'));

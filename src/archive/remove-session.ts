@@ -172,8 +172,8 @@ async function finish(
       onProgress?.(done, keys.length);
     });
   }
-  await putManifest(store, ref, finishedTombstone(tombstone, isoUtc(clock.now())), signal);
   await noteChange(store, named(ref), clock.now(), signal);
+  await putManifest(store, ref, finishedTombstone(tombstone, isoUtc(clock.now())), signal);
   await store.delete(removalKey(ref.session, ref.handle), signal);
   return { objects: done, bytes: tombstone.deletion?.bytes ?? 0 };
 }

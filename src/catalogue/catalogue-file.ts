@@ -14,8 +14,10 @@ const VERSION = 1;
 const APPLICATION = 0x6c_76_73_74;
 /** Several may write at once; each does so for some milliseconds. */
 const BUSY_MS = 20_000;
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
+/** SQLITE_CORRUPT, SQLITE_NOTADB */
+const DAMAGED = new Set([11, 26]);
+/** SQLITE_PERM, BUSY, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL: no permission, no room, no locks. */
+const UNUSABLE = new Set([3, 5, 8, 10, 13, 14, 15]);
 
 /**
  * `session.id` is the second in which the session was found, times `IDS_A_SECOND`, and a count: so that ids are in the
@@ -34,6 +36,7 @@ const TABLES = `
   CREATE INDEX session_handle ON session (handle, person);
   CREATE INDEX session_current ON session (current, person);
   CREATE INDEX session_person ON session (person, id, bytes, recorded_ms);
+  CREATE INDEX session_open ON session (session) WHERE state <> 1;
   CREATE INDEX session_length ON session (recorded_ms, id);
   CREATE INDEX session_size ON session (bytes, id);
   CREATE INDEX session_coverage ON session (coverage, id);
@@ -67,7 +70,7 @@ export class CatalogueFile {
     this.#database = this.#open();
   }
 
-  /** Runs on all rows of a query. @throws UNAVAILABLE when the file turned out to be damaged: it is empty now. */
+  /** Runs on all rows of a query. @throws UNAVAILABLE when the file turned out to be of no use: there is an empty one now. */
   rows(text: string, ...values: SQLInputValue[]): Row[] {
     return this.#guarded(() => this.#prepared(text).all(...values));
   }
@@ -116,20 +119,27 @@ export class CatalogueFile {
     return known;
   }
 
+  /** What the file itself suffers from is told once; then there is an empty one, or one in memory. */
   #guarded<T>(use: () => T): T {
     try {
       return use();
     } catch (error) {
-      if (!isDamaged(error)) throw error;
-      this.#log.warn(
-        { err: error, path: this.#path },
-        'the cached list of sessions is damaged; it is made anew',
-      );
+      const trouble = this.#path === null ? undefined : troubleOf(error);
+      if (trouble === undefined) throw error;
       this.close();
-      this.#discard();
+      if (trouble === 'damaged') {
+        this.#log.warn(
+          { err: error, path: this.#path },
+          'the cached list of sessions is damaged; it is made anew',
+        );
+        this.#discard();
+      } else {
+        this.#log.warn({ err: error, path: this.#path }, NOT_CACHED);
+        this.#path = null;
+      }
       this.#database = this.#open();
       this.#writes += 1;
-      throw new LivestowError('UNAVAILABLE', 'the cached list of sessions was damaged', {
+      throw new LivestowError('UNAVAILABLE', 'the cached list of sessions cannot be used', {
         cause: error,
         hint: 'it is made anew: try again',
         retryable: true,
@@ -145,10 +155,7 @@ export class CatalogueFile {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       return this.#opened(path);
     } catch (error) {
-      this.#log.warn(
-        { err: error, path },
-        'the list of sessions cannot be cached on this disk; it is kept in memory',
-      );
+      this.#log.warn({ err: error, path }, NOT_CACHED);
       this.#path = null;
       return this.#open();
     }
@@ -161,7 +168,7 @@ export class CatalogueFile {
         return this.#ready(database);
       } catch (error) {
         database.close();
-        if (tries > 0 || !(isDamaged(error) || error instanceof Foreign)) throw error;
+        if (tries > 0 || !(troubleOf(error) === 'damaged' || error instanceof Foreign)) throw error;
         this.#discard();
       }
     }
@@ -192,7 +199,12 @@ export class CatalogueFile {
 
 class Foreign extends Error {}
 
-const isDamaged = (error: unknown): boolean =>
-  error instanceof Error &&
-  'errcode' in error &&
-  [SQLITE_CORRUPT, SQLITE_NOTADB].includes(Number(error.errcode) & 0xff);
+const NOT_CACHED = 'the list of sessions cannot be cached on this disk; it is kept in memory';
+
+/** Undefined for what is nobody's fault but ours. */
+function troubleOf(error: unknown): 'damaged' | 'unusable' | undefined {
+  if (!(error instanceof Error && 'errcode' in error)) return undefined;
+  const code = Number(error.errcode) & 0xff;
+  if (DAMAGED.has(code)) return 'damaged';
+  return UNUSABLE.has(code) ? 'unusable' : undefined;
+}

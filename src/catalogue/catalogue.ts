@@ -11,7 +11,7 @@ import { CatalogueFile } from './catalogue-file.ts';
 import { Overview, type CatalogueCreator, type CatalogueDay, type CatalogueTotals } from './overview.ts';
 import { FULL_AT, refreshCatalogue, type Refreshed, type RefreshOptions } from './refresh.ts';
 import { entryOf, SessionQueries, type SessionPage, type SessionQuery } from './session-query.ts';
-import { SharedRun } from './shared-run.ts';
+import { JointRun } from './joint-run.ts';
 import { writeSnapshot } from './snapshot.ts';
 
 export interface CatalogueDeps {
@@ -27,7 +27,7 @@ export class Catalogue {
   readonly #file: CatalogueFile;
   readonly #queries: SessionQueries;
   readonly #overview: Overview;
-  readonly #refreshes: SharedRun<RefreshOptions, Refreshed>;
+  readonly #refreshes: JointRun<RefreshOptions, Refreshed>;
 
   private constructor(store: Store, deps: CatalogueDeps) {
     this.#store = store;
@@ -35,7 +35,7 @@ export class Catalogue {
     this.#file = new CatalogueFile(store.description, deps.path, deps.log);
     this.#queries = new SessionQueries(this.#file);
     this.#overview = new Overview(this.#file);
-    this.#refreshes = new SharedRun((asked, signal) => this.#refresh(asked, signal));
+    this.#refreshes = new JointRun((asked, signal) => this.#refresh(asked, signal));
   }
 
   static open(store: Store, deps: CatalogueDeps): Catalogue {

@@ -109,12 +109,13 @@ class Refresh {
   async run(): Promise<Refreshed> {
     const { file, store } = this.#deps;
     if (this.#options.full === true) file.run('DELETE FROM gone');
-    const known = this.#rows.known();
     // Notes first: of what changes from now on, the next refresh is to be told.
     const notes = await this.#notes();
-    const { since, singly } = this.#full ? { since: '', singly: [] } : this.#reach(known);
+    const { since, singly } = this.#full ? { since: '', singly: [] } : this.#reach();
+    const known = this.#rows.known(since);
     const listed = await this.#list(since);
-    this.#doubtful = new Set((await notedRemovals(store, this.#signal)).map(nameOf));
+    const removals = await notedRemovals(store, this.#signal);
+    this.#doubtful = new Set(removals.map(nameOf));
     const folders =
       this.#full || this.#options.folders === true
         ? new Map((await listRefs(store, this.#signal, since)).map((ref) => [nameOf(ref), ref]))
@@ -128,14 +129,13 @@ class Refresh {
       if (folders?.has(name) === false) lost.push(each);
       else if (this.#full || each.index !== null || !each.isSealed) this.#plan(each, null);
     }
-    const gone = this.#rows.gone();
-    for (const [name, ref] of folders ?? [])
-      if (!listed.has(name) && !known.has(name) && !gone.has(name)) this.#plan(ref, null);
-    for (const each of [...singly, ...notes.of]) this.#plan(each, undefined);
-    for (const name of this.#doubtful) {
-      const each = known.get(name);
-      if (each) this.#plan(each, undefined);
+    if (folders !== undefined) {
+      const gone = this.#rows.gone();
+      for (const [name, ref] of folders)
+        if (!listed.has(name) && !known.has(name) && !gone.has(name)) this.#plan(ref, null);
     }
+    for (const each of [...singly, ...notes.of]) this.#plan(each, undefined);
+    for (const each of removals) if (this.#rows.isKnown(each)) this.#plan(each, undefined);
 
     this.#remove(lost, false);
     await this.#read();
@@ -149,24 +149,14 @@ class Refresh {
     if (this.#options.full === true || fullAt === null) return true;
     const ageMs = this.#startedMs - Number(fullAt);
     if (ageMs < 0 || ageMs > FULL_EVERY_MS) return true;
-    return this.#options.folders === true && this.#isSmall();
-  }
-
-  #isSmall(): boolean {
-    const [row] = this.#deps.file.rows('SELECT count(*) AS count FROM session');
-    return Number(row?.['count']) <= SMALL;
+    return this.#options.folders === true && this.#rows.count() <= SMALL;
   }
 
   /** From where on the index is listed, and which sessions before that may change all the same. */
-  #reach(known: ReadonlyMap<string, KnownSession>): { since: string; singly: KnownSession[] } {
-    let newestMs = 0;
-    const open: { each: KnownSession; foundMs: number }[] = [];
-    for (const each of known.values()) {
-      const foundMs = foundAtMsOf(each.session) ?? 0;
-      if (foundMs <= this.#startedMs) newestMs = Math.max(newestMs, foundMs);
-      if (!each.isSealed) open.push({ each, foundMs });
-    }
-    const lateMs = newestMs - LATE_MS;
+  #reach(): { since: string; singly: SessionRef[] } {
+    const newest = this.#rows.newestBefore(stampOf(this.#startedMs + 1000));
+    const lateMs = (foundAtMsOf(newest) ?? 0) - LATE_MS;
+    const open = this.#rows.open().map((each) => ({ each, foundMs: foundAtMsOf(each.session) ?? 0 }));
     const old = open.filter(({ foundMs }) => foundMs < lateMs - REACH_MS);
     const within =
       old.length > ASKED_SINGLY ? open : open.filter(({ foundMs }) => foundMs >= lateMs - REACH_MS);

@@ -24,7 +24,6 @@ export const SEALED = STATES.sealed;
 export const CODEC_BITS: Record<EpochCodec, number> = { h264: 1, h265: 2, none: 4 };
 
 export interface KnownSession extends SessionRef {
-  id: number;
   isSealed: boolean;
   index: IndexStamp | null;
 }
@@ -44,10 +43,36 @@ export class SessionRows {
     this.#file = file;
   }
 
-  /** Of all sessions, by name. */
-  known(): Map<string, KnownSession> {
-    const rows = this.#file.rows('SELECT id, session, handle, state, index_bytes, index_ms FROM session');
+  /** Sessions of this id and later ones, and those that are not sealed, by name. */
+  known(from: string): Map<string, KnownSession> {
+    const columns = 'session, handle, state, index_bytes, index_ms';
+    const rows = this.#file.rows(
+      `SELECT ${columns} FROM session WHERE session >= ?
+       UNION ALL SELECT ${columns} FROM session WHERE state <> ${SEALED} AND session < ?`,
+      from,
+      from,
+    );
     return new Map(rows.map(knownOf).map((each) => [nameOf(each), each]));
+  }
+
+  isKnown(ref: SessionRef): boolean {
+    return this.#idOf(ref) !== undefined;
+  }
+
+  /** Those that are not sealed. */
+  open(): SessionRef[] {
+    const rows = this.#file.rows(`SELECT session, handle FROM session WHERE state <> ${SEALED}`);
+    return rows.map(({ session, handle }) => ({ session: String(session), handle: String(handle) }));
+  }
+
+  /** The id of the newest that sorts before that; '' where there is none. */
+  newestBefore(text: string): string {
+    const [row] = this.#file.rows('SELECT max(session) AS newest FROM session WHERE session < ?', text);
+    return row?.['newest'] == null ? '' : String(row['newest']);
+  }
+
+  count(): number {
+    return Number(this.#file.rows('SELECT count(*) AS count FROM session')[0]?.['count']);
   }
 
   /** Removed for good: what stays in the bucket is a tombstone. */
@@ -155,8 +180,7 @@ export class SessionRows {
   }
 }
 
-const knownOf = ({ id, session, handle, state, index_bytes, index_ms }: Row): KnownSession => ({
-  id: Number(id),
+const knownOf = ({ session, handle, state, index_bytes, index_ms }: Row): KnownSession => ({
   session: String(session),
   handle: String(handle),
   isSealed: state === STATES.sealed,

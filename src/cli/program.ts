@@ -34,6 +34,7 @@ const COMMANDS: Record<string, Record<string, () => Promise<CommandFactory>>> = 
     doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
     sandbox: async () => (await import('./commands/sandbox.ts')).sandboxCommand,
     demo: async () => (await import('./commands/demo.ts')).demoCommand,
+    completion: async () => (await import('./commands/completion.ts')).completionCommand,
   },
 };
 

@@ -82,8 +82,12 @@ async function verified(store: Store): Promise<string> {
 
 async function isRemovedWhole(store: Store): Promise<void> {
   expect(await keysIn(store, old.prefix)).toEqual(['manifest.json']);
-  expect(await keysIn(store, 'index/')).toEqual(
-    [`sessions/${bob.session}~bob.json`, `sessions/${young.session}~alice.json`].sort(),
+  expect(await keysIn(store, 'index/sessions/')).toEqual(
+    [`${bob.session}~bob.json`, `${young.session}~alice.json`].sort(),
+  );
+  expect(await keysIn(store, 'index/removals/')).toEqual([]);
+  expect(await keysIn(store, 'index/changes/')).toContainEqual(
+    expect.stringMatching(new RegExp(`~${old.session}~alice\\.json$`)),
   );
   expect(await listRemoved(store)).toMatchObject([{ session: old.session, isUnfinished: false }]);
   expect(await verifySession(store, young, { depth: 'hashes', ffmpeg: '' })).toMatchObject({ ok: true });
@@ -155,6 +159,8 @@ test('objects go in the order of their writing turned round, after the tombstone
     'delete room.json',
     'delete journal',
     'delete segment',
+    // For whoever keeps a list.
+    'put changes',
     'put manifest.json',
     'delete removals',
   ]);

@@ -146,6 +146,7 @@ export function catalogueContract(
       await Promise.all([it.catalogue.refresh(), other.catalogue.refresh()]);
       await saysWhatTheBucketSays(it);
       await saysWhatTheBucketSays(other);
+      expect(idsOf(other)).toHaveLength(29);
       await other[Symbol.asyncDispose]();
     });
 

@@ -10,7 +10,7 @@ interface Waiting<Options, Result> {
   abort: AbortController;
 }
 
-export class SharedRun<Options extends { signal?: AbortSignal | undefined }, Result> {
+export class JointRun<Options extends { signal?: AbortSignal | undefined }, Result> {
   readonly #run: (asked: readonly Options[], signal: AbortSignal) => Promise<Result>;
   #next: Waiting<Options, Result> | undefined;
   #last: Promise<unknown> = Promise.resolve();
@@ -24,6 +24,7 @@ export class SharedRun<Options extends { signal?: AbortSignal | undefined }, Res
   ask(options: Options): Promise<Result> {
     const { signal } = options;
     if (signal?.aborted) return Promise.reject(signal.reason as Error);
+    if (this.#next?.abort.signal.aborted) this.#next = undefined;
     const run = (this.#next ??= this.#begin());
     run.asked.push(options);
     run.waiters += 1;
@@ -49,7 +50,7 @@ export class SharedRun<Options extends { signal?: AbortSignal | undefined }, Res
     const abort = new AbortController();
     const asked: Options[] = [];
     const promise = this.#last.then(() => {
-      this.#next = undefined;
+      if (this.#next?.abort === abort) this.#next = undefined;
       abort.signal.throwIfAborted();
       return this.#run(asked, abort.signal);
     });
