@@ -62,6 +62,7 @@ export function daemonPages({ daemon, assets, viewerOf }: DaemonPagesDeps): Hono
       jobsPage({
         jobs: daemon.jobs(),
         history: daemon.jobHistory({ most: MOST_HISTORY }),
+        creators: daemon.creatorStatuses(),
         mayOrder: mayOrder(c),
       }),
     ),

@@ -1,17 +1,20 @@
-/** The page *Jobs*: what is done with the archive at set times, how it went, and doing it now. */
+/** The page *Jobs*: what is done at set times, with the archive and by whom is watched when, and doing it now. */
 import { html } from 'hono/html';
 import { foreign } from '../kernel/foreign-text.ts';
+import type { CreatorStatus } from '../model/creator-status.ts';
 import type { JobRun, JobStatus } from '../model/job.ts';
-import { length, many, time, type Html } from './page.ts';
+import { stateWords } from './now-page.ts';
+import { creatorPath, length, many, time, type Html } from './page.ts';
 
 export interface JobsPageOptions {
   jobs: readonly JobStatus[];
   /** Newest first. */
   history: readonly JobRun[];
+  creators: readonly CreatorStatus[];
   mayOrder: boolean;
 }
 
-export const jobsPage = ({ jobs, history, mayOrder }: JobsPageOptions): Html =>
+export const jobsPage = ({ jobs, history, creators, mayOrder }: JobsPageOptions): Html =>
   html`<h1>Jobs</h1>
     ${jobs.length === 0 ? html`<p>The config file has no jobs: <code>jobs</code> there says what to prune, verify, export or mirror, and when.</p>` : ''}
     <ul class="plain" data-list="jobs">
@@ -22,8 +25,39 @@ export const jobsPage = ({ jobs, history, mayOrder }: JobsPageOptions): Html =>
       <div data-part="history">
         ${history.length === 0 ? html`<p class="faint">None has run yet.</p>` : historyTable(history)}
       </div>
-    </section>`;
+    </section>
+    ${windowsSection(creators)}`;
 
+function windowsSection(creators: readonly CreatorStatus[]): Html | '' {
+  const timed = creators.filter(({ windows }) => windows !== null);
+  if (timed.length === 0) return '';
+  return html`<section aria-labelledby="windows-title">
+    <h2 id="windows-title">Windows</h2>
+    <div class="scroll" tabindex="0" role="region" aria-labelledby="windows-title" data-part="windows">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Creator</th>
+            <th scope="col">Now</th>
+            <th scope="col">Next</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${timed.map(
+            ({ handle, state, windows }) =>
+              html`<tr>
+                <th scope="row">
+                  <a href="${creatorPath(handle)}"><bdi>@${handle}</bdi></a>
+                </th>
+                <td>${stateWords(state)}</td>
+                <td>${foreign(windows ?? '')}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+  </section>`;
+}
 const jobItem = (
   { job, kind, cron, timeZone, paused, nextAt, running, last }: JobStatus,
   mayOrder: boolean,
