@@ -17,9 +17,11 @@ export interface DaemonPagesDeps {
   daemon: DaemonView;
   assets: Assets;
   viewerOf: (c: Context<Guarded>) => Viewer;
+  /** Resolves with what says whether something of a session is in the archive, as of now. */
+  archived: () => Promise<(handle: string, session: string) => boolean>;
 }
 
-export function daemonPages({ daemon, assets, viewerOf }: DaemonPagesDeps): Hono<Guarded> {
+export function daemonPages({ daemon, assets, viewerOf, archived }: DaemonPagesDeps): Hono<Guarded> {
   const pages = new Hono<Guarded>();
   const show = (
     c: Context<Guarded>,
@@ -39,7 +41,7 @@ export function daemonPages({ daemon, assets, viewerOf }: DaemonPagesDeps): Hono
       'now',
       'Now',
       ['live', 'recording', 'gap', 'sealed', 'failed', 'disk', 'credits', 'config'],
-      nowPage(await daemon.status(), daemon.creatorStatuses()),
+      nowPage(await daemon.status(), daemon.creatorStatuses(), await archived()),
     ),
   );
   pages.get('/creators', async (c) => {

@@ -23,7 +23,12 @@ const WORDS: Record<State, string> = {
 };
 export const stateWords = (state: State): string => WORDS[state];
 
-export function nowPage(status: Status, creators: readonly CreatorStatus[]): Html {
+/** @param isPlayable whether something of this session is in the archive */
+export function nowPage(
+  status: Status,
+  creators: readonly CreatorStatus[],
+  isPlayable: (handle: string, session: string) => boolean,
+): Html {
   const on = creators.filter(({ state, recording }) => IS_ON.has(state) || recording !== null);
   const waiting = creators.filter(({ state }) => state === 'queued');
   const failing = creators.filter(({ problem }) => problem !== null);
@@ -35,7 +40,7 @@ export function nowPage(status: Status, creators: readonly CreatorStatus[]): Htm
     </h1>
     <section data-part="status" aria-label="In short">${statusFacts(status)}</section>
     <ul class="cards" data-list="recordings" aria-label="Being recorded">
-      ${on.map(card)}
+      ${on.map((creator) => card(creator, isPlayable))}
     </ul>
     <section data-part="waiting">
       ${
@@ -91,13 +96,17 @@ function statusFacts({ credits, recordings, uploads, spool, creators, isEnding }
   ])}`;
 }
 
-function card({ handle, state, recording }: CreatorStatus): Html {
-  const path = recording === null ? creatorPath(handle) : sessionPath(handle, recording.session);
-  const key = `${handle}/${recording?.session ?? ''}`;
+function card(
+  { handle, state, recording }: CreatorStatus,
+  isPlayable: (handle: string, session: string) => boolean,
+): Html {
+  const plays = recording !== null && isPlayable(handle, recording.session);
+  const path = plays ? sessionPath(handle, recording.session) : creatorPath(handle);
+  const key = `${handle}/${recording?.session ?? ''}${plays ? '' : '/soon'}`;
   return html`<li class="card" data-key="${key}">
     <a class="picture" href="${path}" tabindex="-1" aria-hidden="true"
       >${
-        recording === null
+        !plays
           ? ''
           : html`<video
               muted

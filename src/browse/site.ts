@@ -128,7 +128,13 @@ export class Site {
         throw new LivestowError('NOT_FOUND', 'this link is not good any more', { hint: 'ask for a new one' });
       return { ref, watched: this.#watched(ref), viewer: GUEST, isPublic: true };
     });
-    if (daemon) site.route('/', daemonPages({ daemon, assets, viewerOf: (c) => this.#viewer(c) }));
+    if (daemon) {
+      const archived = async () => {
+        await this.#fresh.bringUpToDate();
+        return (handle: string, session: string): boolean => catalogue.get(session, handle)?.summary != null;
+      };
+      site.route('/', daemonPages({ daemon, assets, viewerOf: (c) => this.#viewer(c), archived }));
+    }
     return site;
   }
 

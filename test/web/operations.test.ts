@@ -241,6 +241,13 @@ test('what is not there, is no JSON or is too long is refused in the same shape'
 });
 
 /** How each operation is called so that it does what it is for, in this order. */
+/** Nobody listens there: the job goes on trying until it is stopped. */
+const WITH_JOB = `
+creators: [alice]
+jobs:
+  copy: { kind: mirror, cron: '0 4 * * *', to: 's3://bucket/copy?endpoint=http://127.0.0.1:1&region=nowhere' }
+`;
+
 const CALLS: Record<string, { body?: unknown; before?: (served: Served) => Promise<void> | void }> = {
   getStatus: {},
   getConfig: {},
@@ -253,6 +260,10 @@ const CALLS: Record<string, { body?: unknown; before?: (served: Served) => Promi
   recordCreator: { before: ({ sandbox }) => sandbox.goLive('carol') },
   stopRecording: { before: (served) => served.isAt('carol', 'recording') },
   removeCreator: {},
+  listJobs: {},
+  runJob: { before: async (served) => void (await served.happens(({ type }) => type === 'sealed')) },
+  stopJob: {},
+  listJobRuns: {},
   listEvents: {},
   streamEvents: {},
 };
@@ -279,7 +290,7 @@ function answerSchema(schema: object, { components }: OpenApiDocument): z.ZodTyp
 }
 
 test('each operation of the OpenAPI document is called, and answers what the document says', async () => {
-  const served = await Served.open({ token: SECRETS.token });
+  const served = await Served.open({ token: SECRETS.token, config: WITH_JOB });
   const document = await documentOf(served);
   const operations = new Map(
     Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -295,7 +306,7 @@ test('each operation of the OpenAPI document is called, and answers what the doc
     await before?.(served);
     const { path, method, operation } = operations.get(operationId)!;
     expect([operationId, body !== undefined]).toEqual([operationId, operation.requestBody !== undefined]);
-    const response = await served.fetch(path.replace('{handle}', 'carol'), {
+    const response = await served.fetch(path.replace('{handle}', 'carol').replace('{job}', 'copy'), {
       method: method.toUpperCase(),
       ...(body === undefined
         ? {}
