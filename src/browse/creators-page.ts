@@ -71,7 +71,7 @@ function row(creator: Creator, mayOrder: boolean): Html {
       >${group === null ? '' : html` <span class="faint">${foreign(group)}</span>`}${priority === 0 ? '' : html` <span class="faint">priority ${priority}</span>`}
     </th>
     ${part('state', html`<span class="badge ${state}">${stateWords(state)}</span>${problem ? html` <span class="problem">${foreign(problem.message)}</span>` : ''}`)}
-    ${part('next', html`${state === 'closed' && windows !== null ? foreign(windows) : time(nextLookAt, 'time')}${nextLookWhy === 'budget-spent' ? ', credits are spent' : ''}`)}
+    ${part('next', html`${state === 'closed' && windows !== null ? foreign(windows) : time(nextLookAt, 'time', '')}${nextLookWhy === 'budget-spent' ? ', credits are spent' : ''}`)}
     <td class="number">${expectation?.delayMs == null ? '' : roundly(expectation.delayMs)}</td>
     <td class="number">${expectation ? expectation.creditsPerDay.toFixed(0) : ''}</td>
     <td>${mayOrder ? noteForm(handle, note) : foreign(note ?? '')}</td>

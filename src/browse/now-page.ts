@@ -168,7 +168,7 @@ function watchedTable(creators: readonly CreatorStatus[]): Html {
                 </th>
                 <td>${stateWords(creator.state)}</td>
                 <td>
-                  ${creator.state === 'closed' && creator.windows !== null ? foreign(creator.windows) : time(creator.nextLookAt, 'time')}${creator.nextLookWhy === 'budget-spent' ? ', credits are spent' : ''}
+                  ${creator.state === 'closed' && creator.windows !== null ? foreign(creator.windows) : time(creator.nextLookAt, 'time', '')}${creator.nextLookWhy === 'budget-spent' ? ', credits are spent' : ''}
                 </td>
                 <td>
                   ${time(creator.lastLookAt, 'time')}${creator.lastLook === null ? '' : `, ${creator.lastLook}`}

@@ -85,9 +85,9 @@ const navLink = (name: PageName, current: PageName | null): Html =>
 const signOut = (): Html =>
   html`<form method="post" action="/sign-out"><button class="quiet">Sign out</button></form>`;
 
-/** Of a moment: as UTC, which the page's script makes the reader's own time. */
-export function time(at: string | null, as: 'moment' | 'exact' | 'time' = 'moment'): Html {
-  if (at === null) return html`<span class="faint">never</span>`;
+/** Of a moment: as UTC, which the page's script makes the reader's own time. `nothing`: what stands for none. */
+export function time(at: string | null, as: 'moment' | 'exact' | 'time' = 'moment', nothing = 'never'): Html {
+  if (at === null) return html`<span class="faint">${nothing}</span>`;
   const iso = new Date(at).toISOString();
   const text = as === 'time' ? iso.slice(11, 19) : iso.slice(0, as === 'exact' ? 19 : 16).replace('T', ' ');
   return html`<time datetime="${iso}" data-as="${as}">${text} UTC</time>`;
