@@ -198,6 +198,7 @@ test('config tells what is in force, where it comes from, and what waits for the
     key: 'recordings',
     value: 7,
     from: expect.stringMatching(/livestow\.yaml:4$/) as string,
+    hides: null,
   });
   expect(of('spool')).toMatchObject({ value: spool, from: 'default' });
   expect(waiting).toEqual(['spool', 'diskReserve']);
