@@ -4,11 +4,12 @@
  * pause, a removal) never cuts a recording.
  */
 import type { CreatorInForce } from '../config/creator-in-force.ts';
+import { AnySignal } from '../kernel/any-signal.ts';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Nap } from '../kernel/nap.ts';
-import type { Places } from '../kernel/places.ts';
+import type { Place, Places } from '../kernel/places.ts';
 import { scrub } from '../kernel/redact.ts';
 import { StopRequest, type StopKind } from '../kernel/stop-request.ts';
 import { KEY_REFUSALS } from '../lookup/key-gate.ts';
@@ -34,6 +35,9 @@ const WAITS_FOR: Record<LoadLimit | 'places', string> = {
 };
 /** Somebody may set the clock, or the machine sleep: windows are asked again so often while it is recorded. */
 const WINDOW_LOOK_MS = 60_000;
+/** Why waiting for a place ends. */
+const WINDOW_CLOSED = 'its window has closed';
+const ANOTHER_PRIORITY = 'it has another priority';
 
 export interface CreatorTaskDeps {
   clock: Clock;
@@ -67,6 +71,8 @@ export class CreatorTask {
   /** Ends the recording. */
   #recording: AbortController | null = null;
   #session: LiveSession | null = null;
+  /** For a place; ends that. */
+  #waiting: AbortController | null = null;
   #isQueued = false;
   /** Runs may go on to ship and seal. */
   #isRunning = false;
@@ -125,9 +131,15 @@ export class CreatorTask {
     return this.#session?.shipping.waitingObjects ?? 0;
   }
 
-  /** The store stays what it was: whoever changes that begins a new task. */
+  /** Taken off the list: it leaves when its recording is over. */
+  get isRetired(): boolean {
+    return this.#isRetired;
+  }
+
+  /** One that was to leave stays. The store stays what it was: whoever changes that begins a new task. */
   update(creator: CreatorInForce): void {
-    const wasPaused = this.#creator.paused;
+    this.#isRetired = false;
+    const { paused: wasPaused, priority } = this.#creator;
     this.#creator = creator;
     this.#windows = this.#windowsOf(creator);
     Object.assign(this.#room, this.#deps.depsFor(creator));
@@ -135,6 +147,7 @@ export class CreatorTask {
     if (creator.paused !== wasPaused)
       this.#deps.log.info({ handle: creator.handle }, creator.paused ? 'paused' : 'watched again');
     this.#keepToWindows();
+    if (creator.priority !== priority) this.#waiting?.abort(ANOTHER_PRIORITY);
     this.#settle();
     this.#nap.wake();
     this.#watcher?.reconsider();
@@ -142,6 +155,10 @@ export class CreatorTask {
 
   /** Looks at once, and records what is live whatever the windows say. A paused creator is looked at too. */
   recordNow(): void {
+    // What is recorded goes on to its end.
+    this.#keepsToWindows = false;
+    this.#cancelWindow();
+    if (this.#recording) return;
     this.#isForced = true;
     this.#ignored.clear();
     this.#problem = null;
@@ -221,7 +238,6 @@ export class CreatorTask {
   }
 
   #record() {
-    const { slots, log } = this.#deps;
     const { handle } = this.#creator;
     this.#cadence = this.#deps.cadenceFor(this.#creator, this.#windows);
     return recordCreator(
@@ -235,20 +251,8 @@ export class CreatorTask {
         onWatch: (watcher) => {
           this.#watcher = watcher;
         },
-        ignoreRoom: (roomId) => this.#ignored.has(roomId),
-        admit: async (signal) => {
-          try {
-            const { priority } = this.#creator;
-            const onWait = (): void => {
-              this.#isQueued = true;
-              const heldBy = slots.heldBy ?? 'places';
-              log.warn({ handle, heldBy }, `live, and waiting: ${WAITS_FOR[heldBy]}`);
-            };
-            return await slots.take(signal, { priority, onWait });
-          } finally {
-            this.#isQueued = false;
-          }
-        },
+        ignored: this.#ignored,
+        admit: (signal) => this.#admitted(signal),
         endRoom: (roomId) => this.#begin(roomId),
         onLook: (look) => this.#looked(look),
         onLookFailed: (error, waitMs) => {
@@ -279,6 +283,39 @@ export class CreatorTask {
     );
   }
 
+  /** Resolves with a place when it is this one's turn; null: its window has closed before. */
+  async #admitted(signal: AbortSignal): Promise<Place | null> {
+    const { slots } = this.#deps;
+    this.#keepsToWindows = !this.#isForced;
+    for (let hasWaited = false; ; hasWaited = true) {
+      this.#waiting = new AbortController();
+      using until = new AnySignal(signal, this.#waiting.signal);
+      this.#keepToWindows();
+      try {
+        const onWait = (): void => this.#waits(!hasWaited);
+        const place = await slots.take(until.signal, { priority: this.#creator.priority, onWait });
+        return { ...place, hasWaited: hasWaited || place.hasWaited };
+      } catch (error) {
+        signal.throwIfAborted();
+        const { reason } = this.#waiting.signal as { reason: unknown };
+        if (reason === WINDOW_CLOSED) return null;
+        if (reason !== ANOTHER_PRIORITY) throw error;
+      } finally {
+        this.#cancelWindow();
+        this.#waiting = null;
+        this.#isQueued = false;
+      }
+    }
+  }
+
+  #waits(isNews: boolean): void {
+    this.#isQueued = true;
+    const { slots, log } = this.#deps;
+    const { handle } = this.#creator;
+    const heldBy = slots.heldBy ?? 'places';
+    if (isNews) log.warn({ handle, heldBy }, `live, and waiting: ${WAITS_FOR[heldBy]}`);
+  }
+
   #looked(look: Look): void {
     const { clock, events, onRoom } = this.#deps;
     const { handle } = this.#creator;
@@ -307,15 +344,17 @@ export class CreatorTask {
     return recording.signal;
   }
 
-  /** Ends the recording with its window, unless it was ordered or may finish. */
+  /** Ends the recording with its window, unless it was ordered or may finish; and waiting for one, in any case but the first. */
   #keepToWindows(): void {
     this.#cancelWindow();
     const windows = this.#windows;
-    if (!this.#recording || !this.#keepsToWindows || windows?.atEnd !== 'stop') return;
+    if (windows === null || !this.#keepsToWindows) return;
+    if (!this.#waiting && !(this.#recording && windows.atEnd === 'stop')) return;
     const { clock } = this.#deps;
     const nowMs = clock.now();
     if (!windows.isOpen(nowMs)) {
-      this.#recording.abort(new StopRequest('interrupt'));
+      this.#waiting?.abort(WINDOW_CLOSED);
+      this.#recording?.abort(new StopRequest('interrupt'));
       return;
     }
     const inMs = (windows.nextChange(nowMs)?.atMs ?? Infinity) - nowMs;

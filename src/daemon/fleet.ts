@@ -82,7 +82,7 @@ export class Fleet {
       if (wanted) this.#begin(wanted);
     } else if (!wanted || wanted.store !== task.creator.store) {
       void task.retire();
-    } else if (!isDeepStrictEqual(wanted, task.creator)) {
+    } else if (task.isRetired || !isDeepStrictEqual(wanted, task.creator)) {
       task.update(wanted);
     }
   }

@@ -15,7 +15,7 @@ import { Publisher } from '../ship/publish.ts';
 import { requireWritableSpool } from '../spool/writable-spool.ts';
 import { SessionSpool, spooledSessions } from '../spool/session-spool.ts';
 import type { Cadence } from '../watch/cadence.ts';
-import { Watcher } from '../watch/watcher.ts';
+import { Watcher, type LiveLook } from '../watch/watcher.ts';
 import { manifestInStore } from './open-session.ts';
 import {
   finishSession,
@@ -34,10 +34,10 @@ export interface CreatorOptions {
   cadence: Cadence;
   /** Is given the watch, to hurry it. */
   onWatch?: (watcher: Watcher) => void;
-  /** Rooms that are passed over as if offline. */
-  ignoreRoom?: (roomId: string) => boolean;
-  /** Waits until this creator may be recorded. */
-  admit?: (signal: AbortSignal) => Promise<Place>;
+  /** Rooms that are passed over as if offline. Those are put in that must not be recorded again. */
+  ignored?: Set<string>;
+  /** Waits until this creator may be recorded; null: it may not any more. */
+  admit?: (signal: AbortSignal) => Promise<Place | null>;
   /** Ends the recording of this room with a StopRequest, and nothing but that. */
   endRoom?: (roomId: string) => AbortSignal;
   onLook?: (look: Look) => void;
@@ -103,7 +103,7 @@ async function watchAndRecord(
 ): Promise<CreatorOutcome> {
   const { handle, cadence } = options;
   const { clock, log } = deps;
-  const ignored = new Set<string>();
+  const { ignored = new Set<string>() } = options;
   let leftovers = await spooledSessions(deps.spoolRoot, handle);
   const finishLeftovers = (goesOn: (session: string) => boolean): void => {
     for (const session of leftovers) {
@@ -111,7 +111,6 @@ async function watchAndRecord(
     }
     leftovers = leftovers.filter(goesOn);
   };
-  const isIgnored = (roomId: string): boolean => ignored.has(roomId) || options.ignoreRoom?.(roomId) === true;
   let firstLook = true;
   let known = true;
   const watcher = new Watcher({
@@ -121,7 +120,7 @@ async function watchAndRecord(
     clock,
     signal: stop,
     logger: log,
-    ignoreRoom: (roomId) => isIgnored(roomId),
+    ignoreRoom: (roomId) => ignored.has(roomId),
     onFailure: (error, waitMs) => options.onLookFailed?.(error, waitMs),
     onLook: (look) => {
       options.onLook?.(look);
@@ -144,10 +143,11 @@ async function watchAndRecord(
     for await (const found of watcher.rooms()) {
       firstLook = false;
       const place = await options.admit?.(stop);
+      if (place === null) continue;
       let outcome: RoomOutcome;
       try {
-        const look = place?.hasWaited === true ? await watcher.lookNow() : found;
-        if (look.status !== 'live' || isIgnored(look.room.roomId)) continue;
+        const look = place?.hasWaited === true ? await seenAgain(watcher, found, deps, stop) : found;
+        if (look.status !== 'live' || ignored.has(look.room.roomId)) continue;
         const end = options.endRoom?.(look.room.roomId);
         using until = new AnySignal(stop, ...(end ? [end] : []));
         outcome = await recordRoom(handle, look, clock.now(), deps, until.signal, isBusy, options.onSession);
@@ -169,6 +169,27 @@ async function watchAndRecord(
     if (stop.aborted && !isLivestowError(error)) return { kind: 'stopped' };
     if (firstLook) log.debug({ err: error }, 'the watch ended before anything was recorded');
     throw error;
+  }
+}
+
+/** After a wait. Where nobody can be looked up now, what was seen before has to do: the broadcast may well be on. */
+async function seenAgain(
+  watcher: Watcher,
+  before: LiveLook,
+  { log }: RoomDeps,
+  stop: AbortSignal,
+): Promise<Look> {
+  try {
+    return await watcher.lookNow(1);
+  } catch (error) {
+    stop.throwIfAborted();
+    if (!isLivestowError(error)) throw error;
+    const { handle } = before.profile;
+    log.warn(
+      { err: error, handle },
+      'it cannot be seen whether the broadcast is still on: it is recorded as it was found',
+    );
+    return before;
   }
 }
 

@@ -47,7 +47,7 @@ class Street {
       events: this.events,
       slots: this.slots,
       timeZone: 'UTC',
-      depsFor: ({ handle, maxHoldMs, priority }) => {
+      depsFor: ({ handle, maxHoldMs, maxDurationMs, priority }) => {
         const deps = this.house(handle).deps(this.#giveUp.signal);
         return {
           ...deps,
@@ -55,7 +55,7 @@ class Street {
             countedSource(deps.openSource(variant, signal), (bytes) => {
               this.received += bytes;
             }),
-          settings: { ...deps.settings, maxHoldMs, priority },
+          settings: { ...deps.settings, maxHoldMs, maxDurationMs, priority },
         };
       },
       cadenceFor: (_creator, windows) => withinWindows(fixedCadence(2_000), windows),
@@ -194,6 +194,7 @@ describe('the roster changes', () => {
     street.fleet.apply([]);
     await street.pass(1_000);
     street.fleet.apply([creator('alice')]);
+    expect(street.state('alice')).toBe('recording');
     await street.pass(110_000);
     expect(await street.ends('alice')).toEqual(['room-ended', 'room-ended']);
   });
@@ -255,6 +256,33 @@ describe('windows', () => {
     expect(house.looks).toBe(looks);
   });
 
+  test('one that closes while somebody waits for a place: it is not looked at, nor recorded when there is one', async () => {
+    const street = await Street.of('alice', 'bob');
+    street.slots.most = 1;
+    street.house('alice').broadcasts = [{ roomId: A, fromMs: 0, toMs: 3 * MINUTE_MS }];
+    street.house('bob').broadcasts = [{ roomId: B, fromMs: 0, toMs: 10 * MINUTE_MS }];
+    street.fleet.apply([creator('alice'), creator('bob', { windows: first('finish') })]);
+    await street.pass(90_000);
+    expect(street.state('bob')).toBe('queued');
+    await street.pass(40_000);
+    expect(street.state('bob')).toBe('closed');
+    const { looks } = street.house('bob');
+    await street.pass(3 * MINUTE_MS);
+    expect(street.slots.taken).toBe(0);
+    expect(street.house('bob').looks).toBe(looks);
+    expect(await street.house('bob').sessions()).toEqual([]);
+  });
+
+  test('an order to record holds for what is recorded already: it goes on over the end of its window', async () => {
+    const street = await Street.of('alice');
+    street.house('alice').broadcasts = [{ roomId: A, fromMs: 0, toMs: 4 * MINUTE_MS }];
+    street.fleet.apply([creator('alice', { windows: first('stop') })]);
+    await street.pass(90_000);
+    street.fleet.task('alice')?.recordNow();
+    await street.pass(4 * MINUTE_MS);
+    expect(await street.ends('alice')).toEqual(['room-ended']);
+  });
+
   test('or goes on to the end of the broadcast, where they say so', async () => {
     const street = await Street.of('alice');
     street.house('alice').broadcasts = [{ roomId: A, fromMs: 0, toMs: 3 * MINUTE_MS }];
@@ -294,6 +322,40 @@ test('as many are recorded as may be at once: the higher priority goes first, th
   const [session = ''] = await street.house('bob').sessions();
   const { gaps } = await street.house('bob').manifest(session);
   expect(gaps.map(({ cause }) => cause)).toEqual(['found-late']);
+});
+
+describe('who waits for a place', () => {
+  async function twoWait(): Promise<Street> {
+    const street = await Street.of('alice', 'bob', 'carol');
+    street.slots.most = 1;
+    street.house('alice').broadcasts = [{ roomId: A, fromMs: 0, toMs: 20_000 }];
+    for (const handle of ['bob', 'carol'])
+      street.house(handle).broadcasts = [{ roomId: B, fromMs: 6_000, toMs: 600_000 }];
+    street.fleet.apply([creator('alice'), creator('bob'), creator('carol', { priority: -5 })]);
+    await street.pass(15_000);
+    expect(['bob', 'carol'].map((handle) => street.state(handle))).toEqual(['queued', 'queued']);
+    return street;
+  }
+
+  test('is given another priority: the next place goes by that', async () => {
+    const street = await twoWait();
+    street.fleet.apply([creator('alice'), creator('bob'), creator('carol', { priority: 5 })]);
+    await street.pass(45_000);
+    expect(['bob', 'carol'].map((handle) => street.state(handle))).toEqual(['queued', 'recording']);
+    expect(street.logged.filter(({ handle }) => handle === 'carol')).toHaveLength(1);
+  });
+
+  test('is recorded when there is one, though nobody can be looked up then', async () => {
+    const street = await twoWait();
+    const refusal = new LivestowError('LOOKUP_CREDITS', 'none are left', {
+      context: { retryAfterMs: 15 * MINUTE_MS },
+    });
+    for (const house of street.houses.values()) house.refusal = refusal;
+    // Alice's end cannot be seen either: she is held for a minute.
+    await street.pass(90_000);
+    expect(['alice', 'bob'].map((handle) => street.state(handle))).toEqual(['failing', 'recording']);
+    expect(street.house('bob').sent.get(B)?.size).toBeGreaterThan(100);
+  });
 });
 
 describe('while the machine is as busy as it may be', () => {
@@ -401,6 +463,21 @@ describe('the operator', () => {
     await street.pass(70_000);
     expect(street.state('alice')).toBe('paused');
     expect(await street.ends('alice')).toEqual(['room-ended']);
+  });
+
+  test('records now what was left alone: once more, and looks no oftener than it has to', async () => {
+    const street = await Street.of('alice');
+    const house = street.house('alice');
+    house.broadcasts = [{ roomId: A, fromMs: 0, toMs: 10 * MINUTE_MS }];
+    street.fleet.apply([creator('alice', { maxDurationMs: 10_000 })]);
+    await street.pass(30_000);
+    expect(await street.ends('alice')).toEqual(['max-duration']);
+    expect(street.state('alice')).toBe('watching');
+    const { looks } = house;
+    street.fleet.task('alice')?.recordNow();
+    await street.pass(30_000);
+    expect(await street.ends('alice')).toEqual(['max-duration', 'max-duration']);
+    expect(house.looks - looks).toBeLessThan(20);
   });
 
   test('stops a recording: it is sealed, that room is left alone, the next one is not', async () => {
