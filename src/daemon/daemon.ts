@@ -28,6 +28,7 @@ import { Fleet, type RosterChange } from './fleet.ts';
 import { LoadWatch, type Load, type LoadLimit } from './load-watch.ts';
 import { PlannedLooks } from './planned-looks.ts';
 import { recoverSpool } from './recover.ts';
+import type { RoomDeps } from './record-room.ts';
 import { Roster } from './roster.ts';
 import { ScheduledJobs } from './scheduled-jobs.ts';
 import { Vitals } from './vitals.ts';
@@ -335,10 +336,15 @@ export class Daemon {
     this.#background.add(going);
   }
 
-  /** Of creators that are not watched any more. */
+  /** Of creators that are not watched: whoever is sees to it, for the broadcast may go on. */
   async #recover(): Promise<void> {
     const { log } = this.#options;
-    for await (const found of recoverSpool(this.#recorder.deps, this.#over.signal)) {
+    const depsOf = (handle: string): RoomDeps | null => {
+      const listed = this.#roster.all.find((creator) => creator.handle === handle);
+      if (listed === undefined) return this.#recorder.deps;
+      return listed.paused ? this.#recorder.depsFor(listed) : null;
+    };
+    for await (const found of recoverSpool(this.#recorder.deps, this.#over.signal, depsOf)) {
       if (found.outcome === 'sealed') log.info({ handle: found.handle, session: found.session }, 'recovered');
       if (found.outcome === 'left')
         log.error({ err: found.error, ...found }, 'a session is left in the spool');

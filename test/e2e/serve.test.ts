@@ -181,7 +181,15 @@ test.concurrent(
   },
 );
 
-test.concurrent('what lies in the spool of somebody who is not watched any more is shipped and sealed', async () => {
+test.concurrent.for<[who: string, entry: string, ...elsewhere: string[]]>([
+  ['somebody who is not listed any more is shipped and sealed', 'carol'],
+  [
+    'somebody who is paused is, in the store of her own',
+    '{ handle: alice, store: STORE, paused: true }',
+    '--store',
+    'elsewhere',
+  ],
+])('what lies in the spool of %s', async ([, entry, ...elsewhere]) => {
   await using world = await openWorld();
   const recorder = await world.record();
   await momentAfterGop(world, 2, 0);
@@ -189,11 +197,31 @@ test.concurrent('what lies in the spool of somebody who is not watched any more 
   await recorder.exited;
   const atMs = Date.now();
   world.sandbox.end('alice');
-  await configure(world, 'creators: [carol]\n');
-  const run = world.livestow('serve');
+  const store = world.surroundings.env['LIVESTOW_STORE'] ?? '';
+  await configure(world, `creators: [bob, ${entry.replace('STORE', store)}]\n`);
+  const run = world.livestow('serve', ...elsewhere);
   await said(run, 'recovered');
   run.kill('SIGINT');
   expect(await run.exited).toEqual({ code: 130, signal: null });
+  await expectFaithfulSession(world, {
+    endCause: 'interrupted',
+    cutAtMs: [atMs],
+    epochs: 'h264 360x640',
+    gaps: [],
+  });
+});
+
+test.concurrent('recover ships what lies there of a creator with a store of its own into that', async () => {
+  await using world = await openWorld();
+  const recorder = await world.record();
+  await momentAfterGop(world, 2, 0);
+  recorder.kill('SIGKILL');
+  await recorder.exited;
+  const atMs = Date.now();
+  const store = world.surroundings.env['LIVESTOW_STORE'] ?? '';
+  await configure(world, `creators: [{ handle: alice, store: "${store}" }]\n`);
+  const recover = world.livestow('recover', '--store', 'elsewhere');
+  expect(await recover.exited).toEqual({ code: 0, signal: null });
   await expectFaithfulSession(world, {
     endCause: 'interrupted',
     cutAtMs: [atMs],
