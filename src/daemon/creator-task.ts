@@ -4,7 +4,6 @@
  * pause, a removal) never cuts a recording.
  */
 import type { CreatorInForce } from '../config/creator-in-force.ts';
-import { AnySignal } from '../kernel/any-signal.ts';
 import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -21,23 +20,16 @@ import type { NextLook } from '../watch/planned-cadence.ts';
 import type { Watcher } from '../watch/watcher.ts';
 import type { EventLog } from './event-log.ts';
 import type { LoadLimit } from './load-watch.ts';
-import { recordCreator } from './record-creator.ts';
+import { CreatorHold } from './creator-hold.ts';
+import { watchCreator } from './record-creator.ts';
+import { Turn } from './turn.ts';
 import type { LiveSession, RoomDeps, RoomOutcome } from './record-room.ts';
 import { statusOf } from './creator-status.ts';
 
 /** Between runs that fail, in a row. */
 const PAUSES_MS = [10_000, 30_000, 60_000, 5 * 60_000, 15 * 60_000];
-/** For what one waits that is live. */
-const WAITS_FOR: Record<LoadLimit | 'places', string> = {
-  places: 'as many are recorded as may be at once',
-  bandwidth: 'there is no room below the limit downloadBandwidth',
-  cpu: 'the machine is too busy, by the limit cpu',
-};
 /** Somebody may set the clock, or the machine sleep: windows are asked again so often while it is recorded. */
 const WINDOW_LOOK_MS = 60_000;
-/** Why waiting for a place ends. */
-const WINDOW_CLOSED = 'its window has closed';
-const ANOTHER_PRIORITY = 'it has another priority';
 
 export interface CreatorTaskDeps {
   clock: Clock;
@@ -71,12 +63,10 @@ export class CreatorTask {
   /** Ends the recording. */
   #recording: AbortController | null = null;
   #session: LiveSession | null = null;
-  /** For a place; ends that. */
-  #waiting: AbortController | null = null;
-  #isQueued = false;
-  /** Runs may go on to ship and seal. */
-  #isRunning = false;
+  readonly #turn: Turn;
+  #hold: CreatorHold | null;
   #isRetired = false;
+  #hasLeft = false;
   /** Looked for by order of the operator, whatever windows say. */
   #isForced = false;
   #problem: TaskProblem | null = null;
@@ -90,24 +80,37 @@ export class CreatorTask {
   #lastLook: { atMs: number; status: Look['status'] } | null = null;
   /** Between runs, until something is asked for. */
   readonly #nap: Nap;
-  readonly #ended: Promise<void>;
+  readonly #left: Promise<void>;
 
-  constructor(creator: CreatorInForce, deps: CreatorTaskDeps) {
+  /** @param hold of the task before */
+  constructor(creator: CreatorInForce, deps: CreatorTaskDeps, hold: CreatorHold | null = null) {
     this.#deps = deps;
+    this.#hold = hold;
+    this.#turn = new Turn(deps.slots, deps.log);
     this.#nap = new Nap(deps.clock);
     this.#creator = creator;
     this.#windows = this.#windowsOf(creator);
     this.#room = { ...deps.depsFor(creator) };
-    this.#ended = this.#runs();
+    this.#left = this.#runs().finally(() => {
+      this.#hasLeft = true;
+    });
   }
 
   get creator(): CreatorInForce {
     return this.#creator;
   }
 
-  /** Resolves when nothing of it goes on any more. */
-  get ended(): Promise<void> {
-    return this.#ended;
+  /** Resolves when it watches no more; what it recorded may still be shipped, which its hold knows. */
+  get left(): Promise<void> {
+    return this.#left;
+  }
+
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
+  get hold(): CreatorHold | null {
+    return this.#hold;
   }
 
   get status(): CreatorStatus {
@@ -115,8 +118,8 @@ export class CreatorTask {
     return statusOf({
       creator: this.#creator,
       session: this.#session,
-      isQueued: this.#isQueued,
-      isRunning: this.#isRunning,
+      isQueued: this.#turn.isQueued,
+      isFinishing: this.#hold?.isReleased === false,
       isRetired: this.#isRetired,
       problem: this.#problem,
       windows: this.#windows,
@@ -147,7 +150,7 @@ export class CreatorTask {
     if (creator.paused !== wasPaused)
       this.#deps.log.info({ handle: creator.handle }, creator.paused ? 'paused' : 'watched again');
     this.#keepToWindows();
-    if (creator.priority !== priority) this.#waiting?.abort(ANOTHER_PRIORITY);
+    if (creator.priority !== priority) this.#turn.reprioritise();
     this.#settle();
     this.#nap.wake();
     this.#watcher?.reconsider();
@@ -185,18 +188,19 @@ export class CreatorTask {
   }
 
   /** Leaves when what is being recorded is over. */
-  retire(): Promise<void> {
+  retire(): void {
     this.#isRetired = true;
     this.#settle();
     this.#nap.wake();
-    return this.#ended;
   }
 
-  end(kind: StopKind): Promise<void> {
+  /** Resolves when all is shipped that is to be. */
+  async end(kind: StopKind): Promise<void> {
     this.#isRetired = true;
     this.#run.abort(new StopRequest(kind));
     this.#nap.wake();
-    return this.#ended;
+    await this.#left;
+    await this.#hold?.release();
   }
 
   get #mayRun(): boolean {
@@ -216,10 +220,8 @@ export class CreatorTask {
         continue;
       }
       this.#run = new AbortController();
-      this.#isRunning = true;
       try {
-        const outcome = await this.#record();
-        if (outcome.kind === 'unsealed') this.#deps.log.warn(outcome, 'sessions are left in the spool');
+        await this.#record();
         this.#failures = 0;
       } catch (error) {
         if (this.#run.signal.aborted) continue;
@@ -228,7 +230,7 @@ export class CreatorTask {
         this.#fail(error, pauseMs);
         await this.#nap.take(pauseMs);
       } finally {
-        this.#isRunning = false;
+        void this.#hold?.release();
         this.#watcher = null;
         this.#cancelWindow();
         this.#recording = null;
@@ -237,10 +239,11 @@ export class CreatorTask {
     }
   }
 
-  #record() {
+  async #record(): Promise<void> {
     const { handle } = this.#creator;
     this.#cadence = this.#deps.cadenceFor(this.#creator, this.#windows);
-    return recordCreator(
+    if (this.#hold?.keep() !== true) this.#hold = await CreatorHold.take(this.#room.spoolRoot, handle);
+    await watchCreator(
       {
         handle,
         once: false,
@@ -280,40 +283,17 @@ export class CreatorTask {
       },
       this.#room,
       this.#run.signal,
+      this.#hold,
     );
   }
 
   /** Resolves with a place when it is this one's turn; null: its window has closed before. */
   async #admitted(signal: AbortSignal): Promise<Place | null> {
-    const { slots } = this.#deps;
-    this.#keepsToWindows = !this.#isForced;
-    for (let hasWaited = false; ; hasWaited = true) {
-      this.#waiting = new AbortController();
-      using until = new AnySignal(signal, this.#waiting.signal);
-      this.#keepToWindows();
-      try {
-        const onWait = (): void => this.#waits(!hasWaited);
-        const place = await slots.take(until.signal, { priority: this.#creator.priority, onWait });
-        return { ...place, hasWaited: hasWaited || place.hasWaited };
-      } catch (error) {
-        signal.throwIfAborted();
-        const { reason } = this.#waiting.signal as { reason: unknown };
-        if (reason === WINDOW_CLOSED) return null;
-        if (reason !== ANOTHER_PRIORITY) throw error;
-      } finally {
-        this.#cancelWindow();
-        this.#waiting = null;
-        this.#isQueued = false;
-      }
-    }
-  }
-
-  #waits(isNews: boolean): void {
-    this.#isQueued = true;
-    const { slots, log } = this.#deps;
     const { handle } = this.#creator;
-    const heldBy = slots.heldBy ?? 'places';
-    if (isNews) log.warn({ handle, heldBy }, `live, and waiting: ${WAITS_FOR[heldBy]}`);
+    this.#keepsToWindows = !this.#isForced;
+    const turn = this.#turn.take(signal, handle, () => this.#creator.priority);
+    this.#keepToWindows();
+    return turn.finally(() => this.#cancelWindow());
   }
 
   #looked(look: Look): void {
@@ -349,11 +329,11 @@ export class CreatorTask {
     this.#cancelWindow();
     const windows = this.#windows;
     if (windows === null || !this.#keepsToWindows) return;
-    if (!this.#waiting && !(this.#recording && windows.atEnd === 'stop')) return;
+    if (!this.#turn.isTaken && !(this.#recording && windows.atEnd === 'stop')) return;
     const { clock } = this.#deps;
     const nowMs = clock.now();
     if (!windows.isOpen(nowMs)) {
-      this.#waiting?.abort(WINDOW_CLOSED);
+      this.#turn.leave();
       this.#recording?.abort(new StopRequest('interrupt'));
       return;
     }

@@ -9,13 +9,12 @@ import type { Look } from '../model/look.ts';
 import { END_CAUSES } from '../model/causes.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { roomKey } from '../layout/keys.ts';
-import { lockCreator } from '../spool/creator-lock.ts';
 import { persistently } from '../ship/ship-object.ts';
 import { Publisher } from '../ship/publish.ts';
-import { requireWritableSpool } from '../spool/writable-spool.ts';
 import { SessionSpool, spooledSessions } from '../spool/session-spool.ts';
 import type { Cadence } from '../watch/cadence.ts';
 import { Watcher, type LiveLook } from '../watch/watcher.ts';
+import { CreatorHold } from './creator-hold.ts';
 import { manifestInStore } from './open-session.ts';
 import {
   finishSession,
@@ -65,46 +64,37 @@ export async function recordCreator(
   deps: RoomDeps,
   stop: AbortSignal,
 ): Promise<CreatorOutcome> {
-  await requireWritableSpool(deps.spoolRoot);
-  const lock = lockCreator(deps.spoolRoot, options.handle);
-  const finishing = new Map<string, Promise<void>>();
-  const unsealed: string[] = [];
-  const finish = (session: string, finished: Promise<Manifest | undefined>): void => {
-    const done = finished
-      .then((manifest) => {
-        if (manifest) options.onSealed?.(manifest);
-      })
-      .catch((error: unknown) => {
-        unsealed.push(session);
-        deps.log[deps.giveUp.aborted ? 'warn' : 'error'](
-          { err: error, session },
-          'the session is not sealed; what is missing in the store is in the spool',
-        );
-      })
-      .finally(() => finishing.delete(session));
-    finishing.set(session, done);
-  };
+  const hold = await CreatorHold.take(deps.spoolRoot, options.handle);
+  let outcome: CreatorOutcome;
   try {
-    const outcome = await watchAndRecord(options, deps, stop, finish, (session) => finishing.has(session));
-    await Promise.all(finishing.values());
-    return unsealed.length > 0 ? { kind: 'unsealed', sessions: unsealed } : outcome;
+    outcome = await watchCreator(options, deps, stop, hold);
   } finally {
-    await Promise.all(finishing.values());
-    lock.release();
+    await hold.release();
   }
+  const { unsealed } = hold;
+  return unsealed.length > 0 ? { kind: 'unsealed', sessions: unsealed } : outcome;
 }
 
-async function watchAndRecord(
+/** The same, by whoever has the hold: shipping and sealing may still go on when it resolves. */
+export async function watchCreator(
   options: CreatorOptions,
   deps: RoomDeps,
   stop: AbortSignal,
-  finish: (session: string, finished: Promise<Manifest | undefined>) => void,
-  isBusy: (session: string) => boolean,
+  hold: CreatorHold,
 ): Promise<CreatorOutcome> {
   const { handle, cadence } = options;
   const { clock, log } = deps;
   const { ignored = new Set<string>() } = options;
-  let leftovers = await spooledSessions(deps.spoolRoot, handle);
+  const finish = (session: string, finished: Promise<Manifest | undefined>): void => {
+    const told = finished.then((manifest) => {
+      if (manifest) options.onSealed?.(manifest);
+    });
+    hold.finish(session, told, log, () => deps.giveUp.aborted);
+  };
+  const isBusy = (session: string): boolean => hold.sessions.has(session);
+  // Before the spool is read: what is sealed meanwhile is gone from there.
+  const busy = hold.sessions;
+  let leftovers = (await spooledSessions(deps.spoolRoot, handle)).filter((session) => !busy.has(session));
   const finishLeftovers = (goesOn: (session: string) => boolean): void => {
     for (const session of leftovers) {
       if (!goesOn(session)) finish(session, finishLeftover(handle, session, deps));
