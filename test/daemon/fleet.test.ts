@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CreatorInForce } from '../../src/config/creator-in-force.ts';
 import { countedSource } from '../../src/daemon/counted-source.ts';
@@ -9,9 +10,9 @@ import { createLogger } from '../../src/kernel/logger.ts';
 import { Places } from '../../src/kernel/places.ts';
 import type { LivestowEvent } from '../../src/model/event.ts';
 import { windowsSchema } from '../../src/schedule/windows.ts';
+import { lockCreator } from '../../src/spool/creator-lock.ts';
 import { DEFAULT_PREFERENCES } from '../../src/variant/preferences.ts';
-import { fixedCadence } from '../../src/watch/cadence.ts';
-import { withinWindows } from '../../src/watch/within-windows.ts';
+import { IntervalLooks } from '../../src/watch/interval-looks.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { passInSteps } from '../record/disk-at-rest.ts';
 import { House } from './house.ts';
@@ -19,6 +20,7 @@ import { House } from './house.ts';
 const A = '7300000000000000001';
 const B = '7300000000000000002';
 const MINUTE_MS = 60_000;
+const ENDLESS = { renewsAtMs: () => null, grant: () => {}, release: () => {} };
 
 /** Houses side by side, and one fleet for all of them. */
 class Street {
@@ -58,7 +60,8 @@ class Street {
           settings: { ...deps.settings, maxHoldMs, maxDurationMs, priority },
         };
       },
-      cadenceFor: (_creator, windows) => withinWindows(fixedCadence(2_000), windows),
+      cadenceFor: (_creator, windows) =>
+        new IntervalLooks({ intervalMs: 2_000, times: windows, budget: ENDLESS }),
       onRoom: () => {},
       onLookFailed: () => {},
     });
@@ -228,6 +231,75 @@ describe('the roster changes', () => {
     await street.pass(40_000);
     expect(street.fleet.task('alice')).not.toBe(first);
     expect(street.fleet.task('alice')?.creator.store).toBe('/elsewhere');
+  });
+});
+
+describe('while a session waits for its store', () => {
+  type Change = (street: Street) => Promise<void>;
+  const applied =
+    (...rosters: CreatorInForce[][]): Change =>
+    async (street) => {
+      for (const roster of rosters) {
+        street.fleet.apply(roster);
+        await street.pass(2_000);
+      }
+    };
+  test.each<[what: string, change: Change]>([
+    ['is paused and watched again', applied([creator('alice', { paused: true })], [creator('alice')])],
+    ['is taken off the list and put back on it', applied([], [creator('alice')])],
+    ['is given another store', applied([creator('alice', { store: '/elsewhere' })])],
+    [
+      'is looked at with a key that is refused, and then with another',
+      async (street) => {
+        street.house('alice').refusal = new LivestowError('LOOKUP_UNAUTHORIZED', 'the key is refused');
+        await street.pass(5_000);
+        street.house('alice').refusal = null;
+        const looking = street.fleet.lookAgain(new AbortController().signal);
+        await street.pass(1_000);
+        await looking;
+      },
+    ],
+  ])('a creator who %s is watched at once, and both are sealed in the end', async (_what, change) => {
+    const street = await Street.of('alice');
+    const house = street.house('alice');
+    house.broadcasts = [
+      { roomId: A, fromMs: 0, toMs: 20_000 },
+      { roomId: B, fromMs: 70_000, toMs: 100_000 },
+    ];
+    house.store.fails = (operation, key) => operation === 'put' && key.includes(A);
+    street.fleet.apply([creator('alice')]);
+    await street.pass(60_000);
+    expect(street.state('alice')).toBe('watching');
+    await change(street);
+    await street.pass(25_000);
+    expect(street.state('alice')).toBe('recording');
+    await street.pass(60_000);
+    house.store.fails = () => false;
+    await street.pass(120_000);
+    expect(await street.ends('alice')).toEqual(['room-ended', 'room-ended']);
+    expect(street.state('alice')).toBe('watching');
+    const told = street.told.flatMap((event) =>
+      event.type === 'sealed' ? [event.session.split('-')[1]] : [],
+    );
+    expect(told).toEqual([B, A]);
+  });
+
+  test('the lock is kept until it is sealed, and not longer', async () => {
+    const street = await Street.of('alice');
+    const house = street.house('alice');
+    house.broadcasts = [{ roomId: A, fromMs: 0, toMs: 20_000 }];
+    house.store.fails = (operation, key) => operation === 'put' && key.includes(A);
+    street.fleet.apply([creator('alice')]);
+    await street.pass(60_000);
+    street.fleet.apply([creator('alice', { paused: true })]);
+    await street.pass(5_000);
+    expect(street.state('alice')).toBe('finishing');
+    const spool = join(house.root, 'spool');
+    expect(() => lockCreator(spool, 'alice')).toThrow(expect.objectContaining({ code: 'HELD' }));
+    house.store.fails = () => false;
+    await street.pass(60_000);
+    expect(street.state('alice')).toBe('paused');
+    lockCreator(spool, 'alice').release();
   });
 });
 
