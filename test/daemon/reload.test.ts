@@ -1,4 +1,7 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { ConfigReload } from '../../src/cli/config-reload.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { Daemon } from '../../src/daemon/daemon.ts';
@@ -37,7 +40,7 @@ async function openTown(settings: Partial<Config>) {
     await daemon.close();
   });
   const pass = (ms: number): Promise<void> => passInSteps(clock, 200, ms);
-  return { daemon, base, pass };
+  return { daemon, base, pass, root: town.root };
 }
 
 test.each<[what: string, before: Partial<Config>, after: Partial<Config>]>([
@@ -76,4 +79,32 @@ test('what changed is told by its name, and so is what waits for the next start'
   });
   expect(settings).toEqual(['apiKey', 'recordings', 'uploadBandwidth', 'webhooks']);
   expect(waiting).toEqual(['diskReserve', 'logLevel']);
+});
+
+test('a file by which others could reach it without a token is refused: the next start would not come up', async () => {
+  const { daemon, root } = await openTown({});
+  const told: string[] = [];
+  daemon.events.on('event', (event) => {
+    if (event.type === 'config') told.push(`${event.outcome}: ${event.message}`);
+  });
+  const reloading = new ConfigReload({
+    load: () => loadConfig({ flags: {}, env: { LIVESTOW_API_KEY: 'sfk_key' }, cwd: root }),
+    file: null,
+    daemon,
+    log: silentLogger(),
+    onReloaded: () => {},
+  });
+  await writeFile(join(root, 'livestow.yaml'), 'listen: 0.0.0.0:8470\n');
+  await reloading.begin();
+  await writeFile(
+    join(root, 'livestow.yaml'),
+    'creators: [alice]\nspool: ./spool\nstore: ./archive\nrecordings: 3\n',
+  );
+  // Read one after the other, whoever asks.
+  await Promise.all([reloading.begin(), reloading.begin()]);
+  expect(told).toEqual([
+    'refused: other machines reach 0.0.0.0, and there is no token',
+    'reloaded: removed: @bob, @carol, @dave, @erin; changed: @alice; settings: apiKey, recordings',
+    'reloaded: nothing changed',
+  ]);
 });
