@@ -25,7 +25,8 @@ const STATUS_OF: Partial<Record<ErrorCode, ErrorStatus>> = {
 export function errorAnswer(c: Context, error: unknown, log: Logger): Response {
   if (error instanceof HTTPException) {
     const status = error.status === 413 ? 413 : 400;
-    return answer(c, status, 'USAGE', error.message || 'the request cannot be understood', null);
+    const hint = error.status === 415 ? 'say what is sent: Content-Type: application/json' : null;
+    return answer(c, status, 'USAGE', error.message || 'the request cannot be understood', hint);
   }
   if (!isLivestowError(error)) {
     log.error({ err: error, path: c.req.path }, 'a request failed: this is a bug');
