@@ -161,7 +161,7 @@ export class CreatorTask {
     // What is recorded goes on to its end.
     this.#keepsToWindows = false;
     this.#cancelWindow();
-    if (this.#recording) return;
+    if (this.#recording?.signal.aborted === false) return;
     this.#isForced = true;
     this.#ignored.clear();
     this.#problem = null;

@@ -568,6 +568,18 @@ describe('the operator', () => {
     await street.pass(90_000);
     expect(await street.ends('alice')).toEqual(['stopped', 'room-ended']);
   });
+
+  test('stops a recording and orders it again in the same breath: it is recorded again', async () => {
+    const street = await Street.of('alice');
+    street.house('alice').broadcasts = [{ roomId: A, fromMs: 0, toMs: 60_000 }];
+    street.fleet.apply([creator('alice')]);
+    await street.pass(10_000);
+    street.fleet.task('alice')?.stopRecording();
+    street.fleet.task('alice')?.recordNow();
+    await street.pass(10_000);
+    expect(street.state('alice')).toBe('recording');
+    expect(await street.ends('alice')).toEqual(['stopped', null]);
+  });
 });
 
 test('a watch that fails is told, and tried again: nobody has to start anything', async () => {
