@@ -22,7 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   layout: ['kernel', 'model'],
   media: ['kernel', 'model'],
   net: ['kernel'],
-  config: ['kernel', 'model', 'notify', 'schedule', 'variant'],
+  config: ['kernel', 'model', 'net', 'notify', 'schedule', 'store', 'variant'],
 
   lookup: [...GROUND, 'net'],
   watch: [...GROUND],

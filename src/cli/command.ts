@@ -1,9 +1,12 @@
 /** How every command is made, so that they look and behave alike. */
 import type { Command } from 'commander';
+import type { LoadedConfig } from '../config/load.ts';
+import { originText } from '../config/origin.ts';
 import type { Config } from '../config/schema.ts';
 import { parseByteSize } from '../kernel/byte-size.ts';
 import { parseDurationMs } from '../kernel/duration.ts';
 import { LivestowError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
 import { requireHandle } from '../model/handle.ts';
 import type { CliContext } from './context.ts';
 import type { ExitCode } from './exit-codes.ts';
@@ -82,6 +85,19 @@ export const examples = (...lines: string[]): string =>
 export function requireKey({ apiKey }: Config): void {
   if (apiKey !== null) return;
   throw new LivestowError('CONFIG', 'there is no key for the lookup API', {
-    hint: 'set LIVESTOW_API_KEY to a Social Fetch key (sfk_...)',
+    hint: 'set LIVESTOW_API_KEY, or apiKey in the config file, to a Social Fetch key (sfk_...)',
   });
+}
+
+/** Tells of a key that counts for nothing, once: whoever replaces it there would wait for nothing. */
+export function hiddenKeyTeller(log: Logger): (loaded: Pick<LoadedConfig, 'given' | 'hidden'>) => void {
+  let told: unknown;
+  return ({ given, hidden: { apiKey: hidden } }) => {
+    if (hidden === undefined || hidden.raw === told) return;
+    told = hidden.raw;
+    const [inForce, other] = [originText(given.apiKey.origin), originText(hidden.origin)];
+    log.warn(
+      `the key of ${inForce} is used, and not the other one of ${other}: a variable goes before the file`,
+    );
+  };
 }

@@ -6,10 +6,10 @@ import { z } from 'zod';
 import { handleSchema, NOT_A_HANDLE } from '../model/handle.ts';
 import { windowsSchema } from '../schedule/windows.ts';
 import { preferencesSchema } from '../variant/preferences.ts';
-import { duration } from './forms.ts';
+import { duration, location } from './forms.ts';
 
 export const creatorSettingsSchema = z.strictObject({
-  store: z.string().min(1).optional().describe('Where its archive lies, in place of the common store.'),
+  store: location.optional().describe('Where its archive lies, in place of the common store.'),
   ranking: preferencesSchema.optional().describe('In place of the common ranking, as a whole.'),
   windows: windowsSchema.optional().describe('When it may be recorded; without windows, at any time.'),
   priority: z

@@ -10,13 +10,15 @@ export interface SettingInForce {
   value: unknown;
   /** `livestow.yaml:3`, `LIVESTOW_STORE`, `--store`, `default` */
   from: string;
+  /** Where else it is set, to something that counts for nothing: another layer goes before it. */
+  hides: string | null;
 }
 
 /** Paths are made absolute and preferences filled up: of these what came of them says more than what was written. */
 const isCompleted = (key: SettingKey) =>
   key === 'store' || key === 'spool' || key === 'cache' || key === 'ranking';
 
-export function settingsInForce({ config, given }: LoadedConfig): SettingInForce[] {
+export function settingsInForce({ config, given, hidden }: LoadedConfig): SettingInForce[] {
   return SETTING_KEYS.map((key) => {
     const { raw, origin } = given[key];
     const said = isCompleted(key) ? config[key] : (raw ?? null);
@@ -25,6 +27,7 @@ export function settingsInForce({ config, given }: LoadedConfig): SettingInForce
       key,
       value: value !== null && aboutSetting(key).secret && origin.kind !== 'default' ? '[redacted]' : value,
       from: originText(origin),
+      hides: hidden[key] ? originText(hidden[key].origin) : null,
     };
   });
 }

@@ -2,6 +2,10 @@
 import { z } from 'zod';
 import { parseByteSize } from '../kernel/byte-size.ts';
 import { parseDurationMs } from '../kernel/duration.ts';
+import { messageOf } from '../kernel/errors.ts';
+import { parseMediaHosts } from '../net/address.ts';
+import { textFor } from '../schedule/checked-text.ts';
+import { parseLocation } from '../store/location.ts';
 import { unknownKey } from './suggest.ts';
 
 export const duration = (leastMs: number) =>
@@ -57,11 +61,21 @@ export const percentage = z
 export const url = (...protocols: string[]) =>
   z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol.slice(0, -1)));
 
-export const hosts = z
-  .union([z.string(), z.array(z.string())])
-  .transform((given) =>
-    (typeof given === 'string' ? given.split(',') : given).map((host) => host.trim()).filter(Boolean),
-  );
+export const hosts = z.union([z.string(), z.array(z.string())]).transform((given, context) => {
+  const names = (typeof given === 'string' ? given.split(',') : given)
+    .map((host) => host.trim())
+    .filter(Boolean);
+  try {
+    parseMediaHosts(names);
+    return names;
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: messageOf(error) });
+    return z.NEVER;
+  }
+});
+
+/** Of a store. */
+export const location = textFor(parseLocation);
 
 /** Text from a flag or a variable, a number from YAML. */
 export const wholeNumber = (least: number, most: number) =>

@@ -7,7 +7,7 @@ import { cronSchema } from '../schedule/cron.ts';
 import { timeZoneSchema } from '../schedule/time-zone.ts';
 import { noGroup } from './creators.ts';
 import { handleSchema } from '../model/handle.ts';
-import { byteSize, duration, strictMap, wholeNumber } from './forms.ts';
+import { byteSize, duration, location, strictMap, wholeNumber } from './forms.ts';
 
 /** A job's name is a file's name too. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
@@ -33,7 +33,6 @@ const ofCreators = {
 
 const moreThanNone = byteSize.refine((bytes) => bytes > 0, 'more than 0');
 const count = wholeNumber(1, 999_999_999);
-const place = z.string().min(1);
 
 const prune = strictMap({
   kind: z.literal('prune'),
@@ -77,7 +76,7 @@ const exporting = strictMap({
   kind: z.literal('export'),
   ...scheduled,
   ...ofCreators,
-  to: place.describe('The folder or store that gets <handle>/<session>.mp4.'),
+  to: location.describe('The folder or store that gets <handle>/<session>.mp4.'),
   since: z
     .union([z.literal('ever'), z.iso.date(), z.iso.datetime({ offset: true })], {
       error: 'neither a date, such as 2026-11-22, nor ever',
@@ -90,7 +89,7 @@ const mirror = strictMap({
   kind: z.literal('mirror'),
   ...scheduled,
   ...ofCreators,
-  to: place.describe('The store that gets a copy of each sealed session.'),
+  to: location.describe('The store that gets a copy of each sealed session.'),
 });
 
 const reindex = strictMap({ kind: z.literal('reindex'), ...scheduled });

@@ -3,9 +3,11 @@
  * another one wins, and everything that is wrong is said at once.
  */
 import { dirname, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { LivestowError } from '../kernel/errors.ts';
 import { scrub } from '../kernel/redact.ts';
+import { plain } from '../kernel/secret.ts';
 import { inconsistencies } from './creators.ts';
 import { strayGroups } from './jobs.ts';
 import { originText, type Origin, type Problem } from './origin.ts';
@@ -37,6 +39,8 @@ export interface LoadedConfig {
   config: Config;
   /** What the winning layer said, as it was written there, and which layer that is. */
   given: Record<SettingKey, Given>;
+  /** Of those that said something else, the first: it counts for nothing. */
+  hidden: Partial<Record<SettingKey, Given>>;
   /** The config file that was read. */
   file: string | null;
   /** What looks wrong and stops nothing. */
@@ -58,13 +62,17 @@ export async function loadConfig(inputs: ConfigInputs): Promise<LoadedConfig> {
 
   const settings: Record<string, unknown> = {};
   const given: Partial<Record<SettingKey, Given>> = {};
+  const hidden: Partial<Record<SettingKey, Given>> = {};
   for (const key of SETTING_KEYS) {
     const layers = layersOf(key, inputs, file);
     const parsed = layers.map((layer) => check(key, layer, file, problems));
     settings[key] = parsed[0] ?? settingsSchema.shape[key].safeParse(undefined).data;
     given[key] = layers[0] ?? { raw: settingJson(key).default, origin: { kind: 'default' } };
+    const other = layers.find((_, at) => !isDeepStrictEqual(plain(parsed[at]), plain(parsed[0])));
+    if (other !== undefined) hidden[key] = other;
   }
   problems.push(...contradictions(settings as z.output<typeof settingsSchema>, file));
+  problems.push(...turnedRound(settings as z.output<typeof settingsSchema>, given));
   if (problems.length > 0) throw configError(problems);
 
   const complete = given as Record<SettingKey, Given>;
@@ -74,6 +82,7 @@ export async function loadConfig(inputs: ConfigInputs): Promise<LoadedConfig> {
       return origin.kind === 'file' ? dirname(origin.path) : inputs.cwd;
     }),
     given: complete,
+    hidden,
     file: file?.path ?? null,
     warnings: [
       ...strangers.map((name) => `${name} is not a setting of livestow and is ignored`),
@@ -94,6 +103,18 @@ function contradictions(
     origin: { kind: 'file', path: file.path, line: file.lineOf(path) },
     message,
   }));
+}
+
+/** The one that was given is complained of, the floor where both were. */
+function turnedRound(
+  { pollFloor, pollCeiling }: z.output<typeof settingsSchema>,
+  given: Partial<Record<SettingKey, Given>>,
+): Problem[] {
+  if (!(pollFloor > pollCeiling)) return [];
+  const origin = (key: SettingKey): Origin => given[key]?.origin ?? { kind: 'default' };
+  return origin('pollFloor').kind === 'default'
+    ? [{ path: 'pollCeiling', origin: origin('pollCeiling'), message: 'is less than pollFloor' }]
+    : [{ path: 'pollFloor', origin: origin('pollFloor'), message: 'is more than pollCeiling' }];
 }
 
 /** Everybody on the machine may read a command line. */
@@ -142,7 +163,8 @@ function check(key: SettingKey, given: Given, file: ConfigFile | undefined, prob
   const { form, secret } = aboutSetting(key);
   if (typeof given.raw !== 'object') {
     const quoted = secret ? 'the value' : quote(given.raw);
-    problems.push({ path: key, origin: given.origin, message: `${quoted} is not ${form}` });
+    const more = secret ? '' : reasonOf(result.error);
+    problems.push({ path: key, origin: given.origin, message: `${quoted} is not ${form}${more}` });
     return undefined;
   }
   for (const issue of result.error.issues) {
@@ -151,11 +173,17 @@ function check(key: SettingKey, given: Given, file: ConfigFile | undefined, prob
       problems.push({
         path: pathText(path),
         origin: given.origin.kind === 'file' ? { ...given.origin, line } : given.origin,
-        message: message ?? `not ${form}`,
+        message: message ?? `not ${form}${secret ? '' : reasonOf(result.error)}`,
       });
     }
   }
   return undefined;
+}
+
+/** In brackets; nothing where it would only say again that it is none. */
+function reasonOf({ issues }: z.ZodError): string {
+  const why = issues.find(({ code }) => code === 'custom')?.message;
+  return why === undefined || why.startsWith('not ') ? '' : ` (${scrub(why)})`;
 }
 
 /** An unknown part is a complaint of its own, with its own line. */

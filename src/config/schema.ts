@@ -14,7 +14,7 @@ import { preferencesSchema, type Preferences } from '../variant/preferences.ts';
 import { about, type SettingAbout } from './about.ts';
 import { creatorsSchema, groupsSchema, type CreatorEntry, type CreatorSettings } from './creators.ts';
 import { jobsSchema, type JobSettings, type Jobs } from './jobs.ts';
-import { byteSize, duration, DURATION_FORM, hosts, url, wholeNumber } from './forms.ts';
+import { byteSize, duration, DURATION_FORM, hosts, location, url, wholeNumber } from './forms.ts';
 import { limitSettings } from './limits.ts';
 import { parseListenAddress, type ListenAddress } from './listen-address.ts';
 
@@ -40,7 +40,7 @@ export const settingsSchema = z.strictObject({
     flag: '--api-url',
     value: 'url',
   }),
-  store: z.string().min(1).prefault('./archive').register(about, {
+  store: location.prefault('./archive').register(about, {
     description:
       "Where the archive lies: a path, file:///abs/dir, or s3://bucket/prefix?endpoint=…&region=…&pathStyle=true. S3 credentials come from the AWS SDK's usual chain.",
     form: 'a path, file:///an/absolute/dir, or s3://<bucket>/<prefix>?endpoint=https://<host>&region=<region>&pathStyle=true',
@@ -331,14 +331,14 @@ export interface Config {
 /** `baseOf`: the folder that a relative path in this setting is relative to. */
 export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string): Config {
   const path = (key: SettingKey, text: string) => (isAbsolute(text) ? text : resolve(baseOf(key), text));
-  const location = (key: SettingKey, text: string) =>
+  const place = (key: SettingKey, text: string) =>
     /^[a-z][a-z0-9+.-]*:/i.test(text) ? text : path(key, text);
   const located = <T extends CreatorSettings>(key: SettingKey, creator: T): T =>
-    creator.store === undefined ? creator : { ...creator, store: location(key, creator.store) };
+    creator.store === undefined ? creator : { ...creator, store: place(key, creator.store) };
   return {
     apiKey: settings.apiKey ?? null,
     apiUrl: settings.apiUrl,
-    store: location('store', settings.store),
+    store: place('store', settings.store),
     spool: path('spool', settings.spool),
     cache:
       settings.cache === undefined || settings.cache === 'off'
@@ -364,7 +364,7 @@ export function toConfig(settings: Settings, baseOf: (key: SettingKey) => string
     jobs: Object.fromEntries(
       Object.entries(settings.jobs).map(([name, job]): [string, JobSettings] => [
         name,
-        'to' in job ? { ...job, to: location('jobs', job.to) } : job,
+        'to' in job ? { ...job, to: place('jobs', job.to) } : job,
       ]),
     ),
     creditsPerDay: settings.creditsPerDay ?? null,

@@ -11,7 +11,8 @@ export interface TaskFacts {
   creator: CreatorInForce;
   session: LiveSession | null;
   isQueued: boolean;
-  isRunning: boolean;
+  /** What was recorded is shipped and sealed still. */
+  isFinishing: boolean;
   isRetired: boolean;
   problem: TaskProblem | null;
   windows: RecordingWindows | null;
@@ -57,7 +58,7 @@ function stateOf({ creator, session, windows, nowMs, ...facts }: TaskFacts): Cre
   }
   if (facts.isQueued) return 'queued';
   if (facts.problem) return 'failing';
-  if (facts.isRetired || (creator.paused && facts.isRunning)) return 'finishing';
+  if (facts.isRetired || (creator.paused && facts.isFinishing)) return 'finishing';
   if (creator.paused) return 'paused';
   return windows !== null && !windows.isOpen(nowMs) ? 'closed' : 'watching';
 }

@@ -8,7 +8,7 @@ import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Nap } from '../kernel/nap.ts';
-import type { Places } from '../kernel/places.ts';
+import type { Place, Places } from '../kernel/places.ts';
 import { scrub } from '../kernel/redact.ts';
 import { StopRequest, type StopKind } from '../kernel/stop-request.ts';
 import { KEY_REFUSALS } from '../lookup/key-gate.ts';
@@ -20,18 +20,14 @@ import type { NextLook } from '../watch/planned-cadence.ts';
 import type { Watcher } from '../watch/watcher.ts';
 import type { EventLog } from './event-log.ts';
 import type { LoadLimit } from './load-watch.ts';
-import { recordCreator } from './record-creator.ts';
+import { CreatorHold } from './creator-hold.ts';
+import { watchCreator } from './record-creator.ts';
+import { Turn } from './turn.ts';
 import type { LiveSession, RoomDeps, RoomOutcome } from './record-room.ts';
 import { statusOf } from './creator-status.ts';
 
 /** Between runs that fail, in a row. */
 const PAUSES_MS = [10_000, 30_000, 60_000, 5 * 60_000, 15 * 60_000];
-/** For what one waits that is live. */
-const WAITS_FOR: Record<LoadLimit | 'places', string> = {
-  places: 'as many are recorded as may be at once',
-  bandwidth: 'there is no room below the limit downloadBandwidth',
-  cpu: 'the machine is too busy, by the limit cpu',
-};
 /** Somebody may set the clock, or the machine sleep: windows are asked again so often while it is recorded. */
 const WINDOW_LOOK_MS = 60_000;
 
@@ -67,10 +63,10 @@ export class CreatorTask {
   /** Ends the recording. */
   #recording: AbortController | null = null;
   #session: LiveSession | null = null;
-  #isQueued = false;
-  /** Runs may go on to ship and seal. */
-  #isRunning = false;
+  readonly #turn: Turn;
+  #hold: CreatorHold | null;
   #isRetired = false;
+  #hasLeft = false;
   /** Looked for by order of the operator, whatever windows say. */
   #isForced = false;
   #problem: TaskProblem | null = null;
@@ -84,24 +80,37 @@ export class CreatorTask {
   #lastLook: { atMs: number; status: Look['status'] } | null = null;
   /** Between runs, until something is asked for. */
   readonly #nap: Nap;
-  readonly #ended: Promise<void>;
+  readonly #left: Promise<void>;
 
-  constructor(creator: CreatorInForce, deps: CreatorTaskDeps) {
+  /** @param hold of the task before */
+  constructor(creator: CreatorInForce, deps: CreatorTaskDeps, hold: CreatorHold | null = null) {
     this.#deps = deps;
+    this.#hold = hold;
+    this.#turn = new Turn(deps.slots, deps.log);
     this.#nap = new Nap(deps.clock);
     this.#creator = creator;
     this.#windows = this.#windowsOf(creator);
     this.#room = { ...deps.depsFor(creator) };
-    this.#ended = this.#runs();
+    this.#left = this.#runs().finally(() => {
+      this.#hasLeft = true;
+    });
   }
 
   get creator(): CreatorInForce {
     return this.#creator;
   }
 
-  /** Resolves when nothing of it goes on any more. */
-  get ended(): Promise<void> {
-    return this.#ended;
+  /** Resolves when it watches no more; what it recorded may still be shipped, which its hold knows. */
+  get left(): Promise<void> {
+    return this.#left;
+  }
+
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
+  get hold(): CreatorHold | null {
+    return this.#hold;
   }
 
   get status(): CreatorStatus {
@@ -109,8 +118,8 @@ export class CreatorTask {
     return statusOf({
       creator: this.#creator,
       session: this.#session,
-      isQueued: this.#isQueued,
-      isRunning: this.#isRunning,
+      isQueued: this.#turn.isQueued,
+      isFinishing: this.#hold?.isReleased === false,
       isRetired: this.#isRetired,
       problem: this.#problem,
       windows: this.#windows,
@@ -125,9 +134,15 @@ export class CreatorTask {
     return this.#session?.shipping.waitingObjects ?? 0;
   }
 
-  /** The store stays what it was: whoever changes that begins a new task. */
+  /** Taken off the list: it leaves when its recording is over. */
+  get isRetired(): boolean {
+    return this.#isRetired;
+  }
+
+  /** One that was to leave stays. The store stays what it was: whoever changes that begins a new task. */
   update(creator: CreatorInForce): void {
-    const wasPaused = this.#creator.paused;
+    this.#isRetired = false;
+    const { paused: wasPaused, priority } = this.#creator;
     this.#creator = creator;
     this.#windows = this.#windowsOf(creator);
     Object.assign(this.#room, this.#deps.depsFor(creator));
@@ -135,6 +150,7 @@ export class CreatorTask {
     if (creator.paused !== wasPaused)
       this.#deps.log.info({ handle: creator.handle }, creator.paused ? 'paused' : 'watched again');
     this.#keepToWindows();
+    if (creator.priority !== priority) this.#turn.reprioritise();
     this.#settle();
     this.#nap.wake();
     this.#watcher?.reconsider();
@@ -142,6 +158,10 @@ export class CreatorTask {
 
   /** Looks at once, and records what is live whatever the windows say. A paused creator is looked at too. */
   recordNow(): void {
+    // What is recorded goes on to its end.
+    this.#keepsToWindows = false;
+    this.#cancelWindow();
+    if (this.#recording?.signal.aborted === false) return;
     this.#isForced = true;
     this.#ignored.clear();
     this.#problem = null;
@@ -168,18 +188,19 @@ export class CreatorTask {
   }
 
   /** Leaves when what is being recorded is over. */
-  retire(): Promise<void> {
+  retire(): void {
     this.#isRetired = true;
     this.#settle();
     this.#nap.wake();
-    return this.#ended;
   }
 
-  end(kind: StopKind): Promise<void> {
+  /** Resolves when all is shipped that is to be. */
+  async end(kind: StopKind): Promise<void> {
     this.#isRetired = true;
     this.#run.abort(new StopRequest(kind));
     this.#nap.wake();
-    return this.#ended;
+    await this.#left;
+    await this.#hold?.release();
   }
 
   get #mayRun(): boolean {
@@ -199,10 +220,8 @@ export class CreatorTask {
         continue;
       }
       this.#run = new AbortController();
-      this.#isRunning = true;
       try {
-        const outcome = await this.#record();
-        if (outcome.kind === 'unsealed') this.#deps.log.warn(outcome, 'sessions are left in the spool');
+        await this.#record();
         this.#failures = 0;
       } catch (error) {
         if (this.#run.signal.aborted) continue;
@@ -211,7 +230,7 @@ export class CreatorTask {
         this.#fail(error, pauseMs);
         await this.#nap.take(pauseMs);
       } finally {
-        this.#isRunning = false;
+        void this.#hold?.release();
         this.#watcher = null;
         this.#cancelWindow();
         this.#recording = null;
@@ -220,11 +239,11 @@ export class CreatorTask {
     }
   }
 
-  #record() {
-    const { slots, log } = this.#deps;
+  async #record(): Promise<void> {
     const { handle } = this.#creator;
     this.#cadence = this.#deps.cadenceFor(this.#creator, this.#windows);
-    return recordCreator(
+    if (this.#hold?.keep() !== true) this.#hold = await CreatorHold.take(this.#room.spoolRoot, handle);
+    await watchCreator(
       {
         handle,
         once: false,
@@ -235,20 +254,8 @@ export class CreatorTask {
         onWatch: (watcher) => {
           this.#watcher = watcher;
         },
-        ignoreRoom: (roomId) => this.#ignored.has(roomId),
-        admit: async (signal) => {
-          try {
-            const { priority } = this.#creator;
-            const onWait = (): void => {
-              this.#isQueued = true;
-              const heldBy = slots.heldBy ?? 'places';
-              log.warn({ handle, heldBy }, `live, and waiting: ${WAITS_FOR[heldBy]}`);
-            };
-            return await slots.take(signal, { priority, onWait });
-          } finally {
-            this.#isQueued = false;
-          }
-        },
+        ignored: this.#ignored,
+        admit: (signal) => this.#admitted(signal),
         endRoom: (roomId) => this.#begin(roomId),
         onLook: (look) => this.#looked(look),
         onLookFailed: (error, waitMs) => {
@@ -276,7 +283,17 @@ export class CreatorTask {
       },
       this.#room,
       this.#run.signal,
+      this.#hold,
     );
+  }
+
+  /** Resolves with a place when it is this one's turn; null: its window has closed before. */
+  async #admitted(signal: AbortSignal): Promise<Place | null> {
+    const { handle } = this.#creator;
+    this.#keepsToWindows = !this.#isForced;
+    const turn = this.#turn.take(signal, handle, () => this.#creator.priority);
+    this.#keepToWindows();
+    return turn.finally(() => this.#cancelWindow());
   }
 
   #looked(look: Look): void {
@@ -307,15 +324,17 @@ export class CreatorTask {
     return recording.signal;
   }
 
-  /** Ends the recording with its window, unless it was ordered or may finish. */
+  /** Ends the recording with its window, unless it was ordered or may finish; and waiting for one, in any case but the first. */
   #keepToWindows(): void {
     this.#cancelWindow();
     const windows = this.#windows;
-    if (!this.#recording || !this.#keepsToWindows || windows?.atEnd !== 'stop') return;
+    if (windows === null || !this.#keepsToWindows) return;
+    if (!this.#turn.isTaken && !(this.#recording && windows.atEnd === 'stop')) return;
     const { clock } = this.#deps;
     const nowMs = clock.now();
     if (!windows.isOpen(nowMs)) {
-      this.#recording.abort(new StopRequest('interrupt'));
+      this.#turn.leave();
+      this.#recording?.abort(new StopRequest('interrupt'));
       return;
     }
     const inMs = (windows.nextChange(nowMs)?.atMs ?? Infinity) - nowMs;

@@ -17,7 +17,7 @@ export class CreditFile {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #log: Logger;
-  #due: { cancel: () => void; spent: number } | null = null;
+  #due: { cancel: () => void; content: z.infer<typeof fileSchema> } | null = null;
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(path: string, spentBefore: number, { clock, log }: { clock: Clock; log: Logger }) {
@@ -37,8 +37,10 @@ export class CreditFile {
   }
 
   note(spent: number): void {
-    if (this.#due) this.#due.spent = spent;
-    else this.#due = { spent, cancel: this.#clock.after(WRITES_APART_MS, () => this.#write()) };
+    // Of the day on which it was spent, which may be over when it is written.
+    const content = { day: dayOf(this.#clock), spent };
+    if (this.#due) this.#due.content = content;
+    else this.#due = { content, cancel: this.#clock.after(WRITES_APART_MS, () => this.#write()) };
   }
 
   async close(): Promise<void> {
@@ -51,9 +53,8 @@ export class CreditFile {
     const due = this.#due;
     this.#due = null;
     if (!due) return;
-    const content = { day: dayOf(this.#clock), spent: due.spent };
     this.#writing = this.#writing
-      .then(() => writeFileDurably(this.#path, `${JSON.stringify(content)}\n`))
+      .then(() => writeFileDurably(this.#path, `${JSON.stringify(due.content)}\n`))
       .catch((error: unknown) => this.#log.warn({ err: error }, 'what was spent today cannot be kept'));
   }
 }

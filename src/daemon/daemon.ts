@@ -5,11 +5,12 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Dispatcher } from 'undici';
-import type { Config } from '../config/schema.ts';
+import type { Config, SettingKey } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { Places } from '../kernel/places.ts';
+import { plain } from '../kernel/secret.ts';
 import type { StopKind } from '../kernel/stop-request.ts';
 import type { CreatorStatus } from '../model/creator-status.ts';
 import type { JobOverview } from '../model/job.ts';
@@ -27,6 +28,7 @@ import { Fleet, type RosterChange } from './fleet.ts';
 import { LoadWatch, type Load, type LoadLimit } from './load-watch.ts';
 import { PlannedLooks } from './planned-looks.ts';
 import { recoverSpool } from './recover.ts';
+import type { RoomDeps } from './record-room.ts';
 import { Roster } from './roster.ts';
 import { ScheduledJobs } from './scheduled-jobs.ts';
 import { Vitals } from './vitals.ts';
@@ -49,7 +51,19 @@ const FIXED = [
   'listen',
   'token',
   'viewerToken',
+  'logLevel',
 ] as const satisfies readonly (keyof Config)[];
+
+/** What is taken up at once, by its name in the config file; of what a creator is given, the creator is told. */
+const AT_ONCE = {
+  apiKey: 'apiKey',
+  store: 'store',
+  recordings: 'recordings',
+  downloadBandwidth: 'downloadBytesPerSecond',
+  cpu: 'cpuShare',
+  uploadBandwidth: 'uploadBytesPerSecond',
+  webhooks: 'webhooks',
+} as const satisfies Partial<Record<SettingKey, keyof Config>>;
 
 /** With so many objects that wait, a recording's shipping is behind, and jobs wait for it. */
 const BEHIND_OBJECTS = 4;
@@ -89,7 +103,7 @@ export class Daemon {
   readonly #credits: CreditWatch;
   readonly #creditFile: CreditFile;
   readonly #over = new AbortController();
-  readonly #background: Promise<void>[] = [];
+  readonly #background = new Set<Promise<void>>();
   #config: Config;
 
   private constructor(options: DaemonOptions, { recorder, roster, events, creditFile, vitals }: DaemonParts) {
@@ -249,23 +263,25 @@ export class Daemon {
   }
 
   /** @returns what changed, and settings that only the next start takes up */
-  reload(config: Config): { change: RosterChange; jobs: string[]; hasNewKey: boolean; waiting: string[] } {
-    const hasNewKey = plain(config.apiKey) !== plain(this.#config.apiKey);
-    const waiting = FIXED.filter(
-      (key) => !isDeepStrictEqual(plain(config[key]), plain(this.#options.config[key])),
-    ).map((key) => key.replace(/(?:Ms|Bytes)$/, ''));
+  reload(config: Config): { change: RosterChange; jobs: string[]; settings: string[]; waiting: string[] } {
+    const differsFrom = (other: Config) => (key: keyof Config) =>
+      !isDeepStrictEqual(plain(config[key]), plain(other[key]));
+    const waiting = FIXED.filter(differsFrom(this.#options.config)).map((key) =>
+      key.replace(/(?:Ms|Bytes)$/, ''),
+    );
+    const isAnother = differsFrom(this.#config);
+    const settings = Object.entries(AT_ONCE).flatMap(([name, key]) => (isAnother(key) ? [name] : []));
     const kept = Object.fromEntries(FIXED.map((key) => [key, this.#options.config[key]]));
     this.#config = { ...config, ...kept };
     this.#roster.config = this.#config;
-    this.#slots.most = this.#config.recordings;
-    this.#loadWatch.limits = this.#config;
+    this.#limitRecordings();
     this.#recorder.deps.uploads.bytesPerSecond = this.#config.uploadBytesPerSecond;
     this.#jobPace.bytesPerSecond = this.#config.uploadBytesPerSecond;
     const jobs = this.#jobs.runner.apply(this.#config.jobs);
     this.#webhooks.configure(this.#config.webhooks);
     const change = this.apply();
-    if (hasNewKey || this.vitals.isKeyRefused) this.#useKey();
-    return { change, jobs, hasNewKey, waiting };
+    if (settings.includes('apiKey') || this.vitals.isKeyRefused) this.#useKey();
+    return { change, jobs, settings, waiting };
   }
 
   /** Ends all recordings, or leaves them for the next start; resolves when everything is shipped that can be. */
@@ -298,23 +314,38 @@ export class Daemon {
     this.#inBackground('reading the history of broadcasts', () => this.#learn());
   }
 
+  /** Where one limit comes for another, nobody is let in between. */
+  #limitRecordings(): void {
+    const { recordings } = this.#config;
+    const fewest = Math.min(recordings ?? Infinity, this.#slots.most ?? Infinity);
+    this.#slots.most = Number.isFinite(fewest) ? fewest : null;
+    this.#loadWatch.limits = this.#config;
+    this.#slots.most = recordings;
+  }
+
   /** Recordings close segments faster than the store takes them. */
   get #isBehind(): boolean {
     return this.#fleet.waitingObjects > BEHIND_OBJECTS;
   }
 
   #inBackground(what: string, step: () => Promise<void>): void {
-    this.#background.push(
-      step().catch((error: unknown) => {
+    const going = step()
+      .catch((error: unknown) => {
         if (!this.#over.signal.aborted) this.#options.log.warn({ err: error }, `${what} failed`);
-      }),
-    );
+      })
+      .finally(() => this.#background.delete(going));
+    this.#background.add(going);
   }
 
-  /** Of creators that are not watched any more. */
+  /** Of creators that are not watched: whoever is sees to it, for the broadcast may go on. */
   async #recover(): Promise<void> {
     const { log } = this.#options;
-    for await (const found of recoverSpool(this.#recorder.deps, this.#over.signal)) {
+    const depsOf = (handle: string): RoomDeps | null => {
+      const listed = this.#roster.all.find((creator) => creator.handle === handle);
+      if (listed === undefined) return this.#recorder.deps;
+      return listed.paused ? this.#recorder.depsFor(listed) : null;
+    };
+    for await (const found of recoverSpool(this.#recorder.deps, this.#over.signal, depsOf)) {
       if (found.outcome === 'sealed') log.info({ handle: found.handle, session: found.session }, 'recovered');
       if (found.outcome === 'left')
         log.error({ err: found.error, ...found }, 'a session is left in the spool');
@@ -346,9 +377,3 @@ export class Daemon {
     this.#inBackground('looking again', () => this.#fleet.lookAgain(this.#over.signal));
   }
 }
-
-/** Secrets are compared by what they hide. */
-const plain = (value: unknown): unknown =>
-  typeof value === 'object' && value !== null && 'reveal' in value && typeof value.reveal === 'function'
-    ? (value.reveal as () => unknown)()
-    : value;

@@ -7,6 +7,7 @@ import type { CreatorInForce } from '../config/creator-in-force.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { StopKind } from '../kernel/stop-request.ts';
 import type { CreatorStatus } from '../model/creator-status.ts';
+import type { CreatorHold } from './creator-hold.ts';
 import { CreatorTask, type CreatorTaskDeps } from './creator-task.ts';
 
 /** Looks that would all come at once, as after a start. */
@@ -78,28 +79,35 @@ export class Fleet {
     if (this.#isOver) return;
     const wanted = this.#roster.get(handle);
     const task = this.#tasks.get(handle);
-    if (!task) {
-      if (wanted) this.#begin(wanted);
+    if (!task || task.hasLeft) {
+      if (wanted) this.#begin(wanted, task?.hold ?? null);
     } else if (!wanted || wanted.store !== task.creator.store) {
-      void task.retire();
-    } else if (!isDeepStrictEqual(wanted, task.creator)) {
+      task.retire();
+    } else if (task.isRetired || !isDeepStrictEqual(wanted, task.creator)) {
       task.update(wanted);
     }
   }
 
-  #begin(creator: CreatorInForce): void {
+  /** @param hold of the one before, who may still be shipping */
+  #begin(creator: CreatorInForce, hold: CreatorHold | null): void {
     const { handle } = creator;
-    const task = new CreatorTask(creator, this.#deps);
+    const task = new CreatorTask(creator, this.#deps, hold);
     this.#tasks.set(handle, task);
-    void task.ended
-      .catch((error: unknown) => {
-        const message = messageOf(error);
-        this.#deps.log.error({ err: error, handle }, 'a creator is not watched any more: this is a bug');
-        this.#deps.events.report({ type: 'failed', handle, code: 'UNEXPECTED', message, hint: null });
-      })
-      .then(() => {
-        this.#tasks.delete(handle);
-        this.#bring(handle);
-      });
+    void this.#follow(handle, task);
+  }
+
+  /** Until nothing of it goes on any more, or another task has taken over. */
+  async #follow(handle: string, task: CreatorTask): Promise<void> {
+    try {
+      await task.left;
+    } catch (error) {
+      const message = messageOf(error);
+      this.#deps.log.error({ err: error, handle }, 'a creator is not watched any more: this is a bug');
+      this.#deps.events.report({ type: 'failed', handle, code: 'UNEXPECTED', message, hint: null });
+    }
+    this.#bring(handle);
+    if (this.#tasks.get(handle) !== task) return;
+    await task.hold?.release();
+    if (this.#tasks.get(handle) === task) this.#tasks.delete(handle);
   }
 }

@@ -7,11 +7,11 @@ import type { Config } from '../config/schema.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { RecordingWindows } from '../schedule/windows.ts';
 import type { Store } from '../store/store.ts';
-import { fixedCadence, type Cadence } from '../watch/cadence.ts';
+import type { Cadence } from '../watch/cadence.ts';
+import { IntervalLooks } from '../watch/interval-looks.ts';
 import { LookPlanner } from '../watch/look-planner.ts';
 import { openSpansOf } from '../watch/open-spans.ts';
 import type { NextLook } from '../watch/planned-cadence.ts';
-import { withinWindows } from '../watch/within-windows.ts';
 import { Habits } from './habits.ts';
 
 /** Of a creator that is paused: looked at by order alone. */
@@ -61,7 +61,10 @@ export class PlannedLooks {
     const { handle, paused, pollIntervalMs, priority } = creator;
     if (paused || pollIntervalMs !== null) this.forget(handle);
     if (paused) return NEVER;
-    if (pollIntervalMs !== null) return withinWindows(fixedCadence(pollIntervalMs), windows);
+    if (pollIntervalMs !== null) {
+      const budget = this.#planner.budgetOf(handle);
+      return new IntervalLooks({ intervalMs: pollIntervalMs, times: windows, budget });
+    }
     this.#planned.set(handle, { priority, windows });
     this.#plan(handle);
     return this.#planner.cadenceOf(handle);

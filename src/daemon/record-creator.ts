@@ -9,13 +9,12 @@ import type { Look } from '../model/look.ts';
 import { END_CAUSES } from '../model/causes.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { roomKey } from '../layout/keys.ts';
-import { lockCreator } from '../spool/creator-lock.ts';
 import { persistently } from '../ship/ship-object.ts';
 import { Publisher } from '../ship/publish.ts';
-import { requireWritableSpool } from '../spool/writable-spool.ts';
 import { SessionSpool, spooledSessions } from '../spool/session-spool.ts';
 import type { Cadence } from '../watch/cadence.ts';
-import { Watcher } from '../watch/watcher.ts';
+import { Watcher, type LiveLook } from '../watch/watcher.ts';
+import { CreatorHold } from './creator-hold.ts';
 import { manifestInStore } from './open-session.ts';
 import {
   finishSession,
@@ -34,10 +33,10 @@ export interface CreatorOptions {
   cadence: Cadence;
   /** Is given the watch, to hurry it. */
   onWatch?: (watcher: Watcher) => void;
-  /** Rooms that are passed over as if offline. */
-  ignoreRoom?: (roomId: string) => boolean;
-  /** Waits until this creator may be recorded. */
-  admit?: (signal: AbortSignal) => Promise<Place>;
+  /** Rooms that are passed over as if offline. Those are put in that must not be recorded again. */
+  ignored?: Set<string>;
+  /** Waits until this creator may be recorded; null: it may not any more. */
+  admit?: (signal: AbortSignal) => Promise<Place | null>;
   /** Ends the recording of this room with a StopRequest, and nothing but that. */
   endRoom?: (roomId: string) => AbortSignal;
   onLook?: (look: Look) => void;
@@ -65,53 +64,43 @@ export async function recordCreator(
   deps: RoomDeps,
   stop: AbortSignal,
 ): Promise<CreatorOutcome> {
-  await requireWritableSpool(deps.spoolRoot);
-  const lock = lockCreator(deps.spoolRoot, options.handle);
-  const finishing = new Map<string, Promise<void>>();
-  const unsealed: string[] = [];
-  const finish = (session: string, finished: Promise<Manifest | undefined>): void => {
-    const done = finished
-      .then((manifest) => {
-        if (manifest) options.onSealed?.(manifest);
-      })
-      .catch((error: unknown) => {
-        unsealed.push(session);
-        deps.log[deps.giveUp.aborted ? 'warn' : 'error'](
-          { err: error, session },
-          'the session is not sealed; what is missing in the store is in the spool',
-        );
-      })
-      .finally(() => finishing.delete(session));
-    finishing.set(session, done);
-  };
+  const hold = await CreatorHold.take(deps.spoolRoot, options.handle);
+  let outcome: CreatorOutcome;
   try {
-    const outcome = await watchAndRecord(options, deps, stop, finish, (session) => finishing.has(session));
-    await Promise.all(finishing.values());
-    return unsealed.length > 0 ? { kind: 'unsealed', sessions: unsealed } : outcome;
+    outcome = await watchCreator(options, deps, stop, hold);
   } finally {
-    await Promise.all(finishing.values());
-    lock.release();
+    await hold.release();
   }
+  const { unsealed } = hold;
+  return unsealed.length > 0 ? { kind: 'unsealed', sessions: unsealed } : outcome;
 }
 
-async function watchAndRecord(
+/** The same, by whoever has the hold: shipping and sealing may still go on when it resolves. */
+export async function watchCreator(
   options: CreatorOptions,
   deps: RoomDeps,
   stop: AbortSignal,
-  finish: (session: string, finished: Promise<Manifest | undefined>) => void,
-  isBusy: (session: string) => boolean,
+  hold: CreatorHold,
 ): Promise<CreatorOutcome> {
   const { handle, cadence } = options;
   const { clock, log } = deps;
-  const ignored = new Set<string>();
-  let leftovers = await spooledSessions(deps.spoolRoot, handle);
+  const { ignored = new Set<string>() } = options;
+  const finish = (session: string, finished: Promise<Manifest | undefined>): void => {
+    const told = finished.then((manifest) => {
+      if (manifest) options.onSealed?.(manifest);
+    });
+    hold.finish(session, told, log, () => deps.giveUp.aborted);
+  };
+  const isBusy = (session: string): boolean => hold.sessions.has(session);
+  // Before the spool is read: what is sealed meanwhile is gone from there.
+  const busy = hold.sessions;
+  let leftovers = (await spooledSessions(deps.spoolRoot, handle)).filter((session) => !busy.has(session));
   const finishLeftovers = (goesOn: (session: string) => boolean): void => {
     for (const session of leftovers) {
       if (!goesOn(session)) finish(session, finishLeftover(handle, session, deps, stop));
     }
     leftovers = leftovers.filter(goesOn);
   };
-  const isIgnored = (roomId: string): boolean => ignored.has(roomId) || options.ignoreRoom?.(roomId) === true;
   let firstLook = true;
   let known = true;
   const watcher = new Watcher({
@@ -121,7 +110,7 @@ async function watchAndRecord(
     clock,
     signal: stop,
     logger: log,
-    ignoreRoom: (roomId) => isIgnored(roomId),
+    ignoreRoom: (roomId) => ignored.has(roomId),
     onFailure: (error, waitMs) => options.onLookFailed?.(error, waitMs),
     onLook: (look) => {
       options.onLook?.(look);
@@ -144,10 +133,11 @@ async function watchAndRecord(
     for await (const found of watcher.rooms()) {
       firstLook = false;
       const place = await options.admit?.(stop);
+      if (place === null) continue;
       let outcome: RoomOutcome;
       try {
-        const look = place?.hasWaited === true ? await watcher.lookNow() : found;
-        if (look.status !== 'live' || isIgnored(look.room.roomId)) continue;
+        const look = place?.hasWaited === true ? await seenAgain(watcher, found, deps, stop) : found;
+        if (look.status !== 'live' || ignored.has(look.room.roomId)) continue;
         const end = options.endRoom?.(look.room.roomId);
         using until = new AnySignal(stop, ...(end ? [end] : []));
         outcome = await recordRoom(handle, look, clock.now(), deps, until.signal, isBusy, options.onSession);
@@ -169,6 +159,27 @@ async function watchAndRecord(
     if (stop.aborted && !isLivestowError(error)) return { kind: 'stopped' };
     if (firstLook) log.debug({ err: error }, 'the watch ended before anything was recorded');
     throw error;
+  }
+}
+
+/** After a wait. Where nobody can be looked up now, what was seen before has to do: the broadcast may well be on. */
+async function seenAgain(
+  watcher: Watcher,
+  before: LiveLook,
+  { log }: RoomDeps,
+  stop: AbortSignal,
+): Promise<Look> {
+  try {
+    return await watcher.lookNow(1);
+  } catch (error) {
+    stop.throwIfAborted();
+    if (!isLivestowError(error)) throw error;
+    const { handle } = before.profile;
+    log.warn(
+      { err: error, handle },
+      'it cannot be seen whether the broadcast is still on: it is recorded as it was found',
+    );
+    return before;
   }
 }
 

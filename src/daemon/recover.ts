@@ -22,12 +22,21 @@ export type Recovered =
   | { handle: string; session: string | null; outcome: 'left'; error: unknown }
   | { handle: string; session: null; outcome: 'held' };
 
-/** @throws SPOOL before anything is touched */
-export async function* recoverSpool(deps: RoomDeps, signal: AbortSignal): AsyncGenerator<Recovered> {
+/**
+ * @param depsOf of a creator, who may have a store of its own; null: whoever else records it does this too
+ * @throws SPOOL before anything is touched
+ */
+export async function* recoverSpool(
+  deps: RoomDeps,
+  signal: AbortSignal,
+  depsOf: (handle: string) => RoomDeps | null = () => deps,
+): AsyncGenerator<Recovered> {
   const handles = await spooledCreators(deps);
   if (handles.length > 0) await requireWritableSpool(deps.spoolRoot);
   for (const handle of handles) {
     signal.throwIfAborted();
+    const own = depsOf(handle);
+    if (own === null) continue;
     let lock;
     try {
       lock = lockCreator(deps.spoolRoot, handle);
@@ -40,7 +49,7 @@ export async function* recoverSpool(deps: RoomDeps, signal: AbortSignal): AsyncG
       for (const session of await spooledSessions(deps.spoolRoot, handle)) {
         signal.throwIfAborted();
         try {
-          const manifest = await finishLeftover(handle, session, deps, signal);
+          const manifest = await finishLeftover(handle, session, own, signal);
           const aside = await findAside(join(deps.spoolRoot, handle, session));
           if (manifest) yield { handle, session, outcome: 'sealed', manifest, aside };
         } catch (error) {

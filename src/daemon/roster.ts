@@ -25,6 +25,10 @@ interface Added {
   entry: CreatorEntry;
 }
 type Remark = z.infer<typeof remarkSchema>;
+interface Kept {
+  added: readonly Added[];
+  said: Readonly<Record<string, Remark>>;
+}
 
 export interface Listed extends CreatorInForce {
   /** Whether the config file lists it: only there can it be taken off. */
@@ -34,15 +38,14 @@ export interface Listed extends CreatorInForce {
 export class Roster {
   readonly #path: string;
   #config: Config;
-  #added: readonly Added[];
-  #said: Record<string, Remark>;
+  #kept: Kept;
   #saving: Promise<void> = Promise.resolve();
 
   private constructor(path: string, config: Config, kept: z.infer<typeof fileSchema> | null) {
     this.#path = path;
     this.#config = config;
-    this.#added = (kept?.added ?? []).map(addedOf);
-    this.#said = kept?.said ?? {};
+    this.#kept = { added: (kept?.added ?? []).map(addedOf), said: kept?.said ?? {} };
+    this.#forget();
   }
 
   /** @throws CONFIG when the file cannot be understood: nothing of it is to be lost */
@@ -67,12 +70,13 @@ export class Roster {
 
   set config(config: Config) {
     this.#config = config;
+    this.#forget();
   }
 
   get all(): Listed[] {
     const configured = this.#config.creators.map((entry) => this.#listed(entry, true));
     const named = new Set(configured.map(({ handle }) => handle));
-    const added = this.#added.map(({ entry }) => this.#listed(entry, false));
+    const added = this.#kept.added.map(({ entry }) => this.#listed(entry, false));
     return [...configured, ...added.filter(({ handle }) => !named.has(handle))];
   }
 
@@ -86,8 +90,7 @@ export class Roster {
     if (entry.group !== undefined && !Object.hasOwn(this.#config.groups, entry.group)) {
       throw new LivestowError('USAGE', `there is no group ${JSON.stringify(entry.group)} in the config file`);
     }
-    this.#added = [...this.#added, added];
-    await this.#save();
+    await this.#keep({ ...this.#kept, added: [...this.#kept.added, added] });
     return this.#listed(entry, false);
   }
 
@@ -98,17 +101,16 @@ export class Roster {
         hint: 'take it out there; livestow serve notices, or pause it here',
       });
     }
-    this.#added = this.#added.filter(({ entry }) => entry.handle !== handle);
-    const { [handle]: _, ...others } = this.#said;
-    this.#said = others;
-    await this.#save();
+    const { [handle]: _, ...said } = this.#kept.said;
+    const added = this.#kept.added.filter(({ entry }) => entry.handle !== handle);
+    await this.#keep({ added, said });
   }
 
   /** @throws NOT_FOUND */
   async say(handle: string, remark: Remark): Promise<Listed> {
     this.#require(handle);
-    this.#said = { ...this.#said, [handle]: { ...this.#said[handle], ...remark } };
-    await this.#save();
+    const said = { ...this.#kept.said, [handle]: { ...this.#kept.said[handle], ...remark } };
+    await this.#keep({ ...this.#kept, said });
     return this.#require(handle);
   }
 
@@ -121,7 +123,7 @@ export class Roster {
   }
 
   #listed(entry: CreatorEntry, isConfigured: boolean): Listed {
-    const { paused, note } = this.#said[entry.handle] ?? {};
+    const { paused, note } = this.#kept.said[entry.handle] ?? {};
     const inForce = creatorInForce(entry, this.#config);
     return {
       ...inForce,
@@ -131,15 +133,42 @@ export class Roster {
     };
   }
 
-  #save(): Promise<void> {
-    const content = {
-      format: 'livestow-roster/1',
-      added: this.#added.map(({ input }) => input),
-      said: this.#said,
-    };
+  /** What was said and is now said by the config file too: from then on the file is followed again. */
+  #forget(): void {
+    const said = { ...this.#kept.said };
+    const added = this.#kept.added.map(({ entry }) => entry);
+    const entries = new Map([...added, ...this.#config.creators].map((entry) => [entry.handle, entry]));
+    for (const entry of entries.values()) {
+      const remark = said[entry.handle];
+      if (remark === undefined) continue;
+      const { paused, note } = creatorInForce(entry, this.#config);
+      const left = {
+        ...(remark.paused === undefined || remark.paused === paused ? {} : { paused: remark.paused }),
+        ...(remark.note === undefined || remark.note === note ? {} : { note: remark.note }),
+      };
+      if (Object.keys(left).length > 0) said[entry.handle] = left;
+      else delete said[entry.handle];
+    }
+    this.#kept = { ...this.#kept, said };
+  }
+
+  /** What could not be written does not hold either. */
+  async #keep(kept: Kept): Promise<void> {
+    const before = this.#kept;
+    this.#kept = kept;
+    this.#forget();
+    const now = this.#kept;
+    const { added, said } = now;
+    const content = { format: 'livestow-roster/1', added: added.map(({ input }) => input), said };
     const text = `${JSON.stringify(content, null, 2)}\n`;
     this.#saving = this.#saving.catch(() => {}).then(() => writeFileDurably(this.#path, text));
-    return this.#saving;
+    try {
+      await this.#saving;
+    } catch (cause) {
+      // Who came since has it in what was written then.
+      if (this.#kept === now) this.#kept = before;
+      throw new LivestowError('SPOOL', `${this.#path} cannot be written`, { cause });
+    }
   }
 }
 

@@ -32,3 +32,11 @@ export class Secret {
     return MASK;
   }
 }
+
+/** For comparing: two secrets are the same when what they hide is, wherever in a value they stand. */
+export function plain(value: unknown): unknown {
+  if (value instanceof Secret) return value.reveal();
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, plain(part)]));
+}

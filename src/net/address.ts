@@ -48,7 +48,7 @@ export function parseMediaHosts(hosts: Iterable<string>): ReadonlySet<string> {
   for (const host of hosts) {
     const canonical = canonicalHost(host);
     if (canonical === undefined) {
-      throw new LivestowError('CONFIG', `not a host: ${JSON.stringify(host.slice(0, 80))}`, {
+      throw new LivestowError('CONFIG', `${JSON.stringify(host.slice(0, 80))} is not a host`, {
         hint: 'LIVESTOW_MEDIA_HOSTS takes host names or addresses, comma-separated, without scheme or port',
       });
     }

@@ -1,16 +1,14 @@
 /** The store that a setting (`LIVESTOW_STORE`) names, ready for use: the adapter under its decorators. */
 import { stat } from 'node:fs/promises';
-import { isAbsolute, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { systemClock, type Clock } from '../kernel/clock.ts';
 import { LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { DirectoryStore } from './directory-store.ts';
 import { limited } from './limited.ts';
+import { parseLocation } from './location.ts';
 import { retrying, type RetryPolicy } from './retrying.ts';
 import type { S3Credentials, S3Timeouts } from './s3-client.ts';
 import { S3Store } from './s3-store.ts';
-import { parseS3Url } from './s3-url.ts';
 import type { Store } from './store.ts';
 
 export interface StoreDeps {
@@ -47,46 +45,16 @@ export function openStore(location: string, deps: StoreDeps = {}): Store {
  * where only its name was mistyped.
  */
 export async function requireFolder(location: string, cwd: string = process.cwd()): Promise<void> {
-  const scheme = schemeOf(location);
-  if (scheme !== undefined && scheme !== 'file') return;
-  const path = scheme === 'file' ? pathOf(location) : resolve(cwd, location);
+  const at = parseLocation(location, cwd);
+  if (at.kind !== 'folder') return;
+  const { path } = at;
   if ((await stat(path).catch(() => undefined))?.isDirectory() === true) return;
   throw new LivestowError('STORE_NOT_FOUND', `there is no archive in ${path}: no such folder`, {
     hint: 'name the archive by --store, LIVESTOW_STORE or in livestow.yaml',
   });
 }
 
-const schemeOf = (location: string): string | undefined =>
-  /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(location)?.[1]?.toLowerCase();
-
-function openAdapter(location: string, deps: StoreDeps): Store {
-  const scheme = schemeOf(location);
-  switch (scheme) {
-    case undefined:
-      if (location.trim() === '') throw unusable('is empty');
-      return new DirectoryStore(resolve(deps.cwd ?? process.cwd(), location));
-    case 'file':
-      return new DirectoryStore(pathOf(location));
-    case 's3':
-      return new S3Store(parseS3Url(location), deps.s3);
-    default:
-      throw unusable(`begins with ${scheme}:, which livestow does not know`);
-  }
-}
-
-function pathOf(location: string): string {
-  try {
-    const path = fileURLToPath(location);
-    if (isAbsolute(path) && /^file:\/\/\//i.test(location)) return path;
-  } catch (error) {
-    throw unusable('is not a file URL', error);
-  }
-  throw unusable('is not an absolute file URL');
-}
-
-function unusable(what: string, cause?: unknown): LivestowError {
-  return new LivestowError('CONFIG', `the store’s location ${what}`, {
-    hint: 'Use a path, file:///an/absolute/path, or s3://<bucket>/<prefix>?endpoint=https://<host>&region=<region>&pathStyle=true',
-    cause,
-  });
+function openAdapter(location: string, { cwd, s3 }: StoreDeps): Store {
+  const at = parseLocation(location, cwd);
+  return at.kind === 'folder' ? new DirectoryStore(at.path) : new S3Store(at.bucket, s3);
 }

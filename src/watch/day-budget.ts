@@ -19,14 +19,15 @@ export class DayBudget {
   readonly #clock: Pick<Clock, 'now'>;
   #dayMs: number;
   #spent: number;
-  /** Of that, by others than watches. */
+  /** Of that, by others than the plan: recordings, and looks at intervals of their own. */
   #recordingsSpent = 0;
   /** What those spend in a day, by the days before; null on the first. */
   #recordingsPerDay: number | null = null;
   #creditsPerLook = 1;
   /** The dearest look so far: a grant reserves this much. */
   #mostPerLook = 1;
-  readonly #granted = new Set<string>();
+  /** And whether the plan has made them. */
+  readonly #granted = new Map<string, { isPlanned: boolean }>();
 
   constructor(options: { clock: Pick<Clock, 'now'>; perDay: number; spentToday?: number }) {
     this.#perDay = options.perDay;
@@ -55,9 +56,12 @@ export class DayBudget {
     return this.spentToday + (this.#granted.size + 1) * this.#mostPerLook <= this.#perDay;
   }
 
-  /** Whoever asks has just seen that it is affordable. */
-  grant(handle: string): void {
-    this.#granted.add(handle);
+  /**
+   * Whoever asks has just seen that it is affordable.
+   * @param isPlanned false: the plan knows nothing of it, and leaves it room as it does to recordings
+   */
+  grant(handle: string, isPlanned = true): void {
+    this.#granted.set(handle, { isPlanned });
   }
 
   /** The look that was granted, if any, is over, whether or not it was charged. */
@@ -68,7 +72,9 @@ export class DayBudget {
   charge(handle: string, credits: number): void {
     this.#turnDay();
     this.#spent += credits;
-    if (!this.#granted.delete(handle)) {
+    const granted = this.#granted.get(handle);
+    this.#granted.delete(handle);
+    if (granted?.isPlanned !== true) {
       this.#recordingsSpent += credits;
       return;
     }

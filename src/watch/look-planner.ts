@@ -8,6 +8,7 @@ import { LivestowError } from '../kernel/errors.ts';
 import { DAY_MS, DayBudget, dayStartMs } from './day-budget.ts';
 import { lookRate, planDay, type DayPlan, type IntervalLimits } from './day-plan.ts';
 import { HOUR_MS } from './go-live-rate.ts';
+import type { LookBudget } from './interval-looks.ts';
 import { openHours, type Span } from './open-spans.ts';
 import { HORIZON_MS, JITTER, PlannedCadence, type CreatorPlan } from './planned-cadence.ts';
 import { WatchedCreator, type CreatorFacts } from './watched-creator.ts';
@@ -80,6 +81,15 @@ export class LookPlanner {
   /** The same one as long as the creator is watched. Its `next` tells the next look and why it is then. */
   cadenceOf(handle: string): PlannedCadence {
     return this.#watched(handle).cadence;
+  }
+
+  /** For one who is looked at beside the plan, from the same credits. */
+  budgetOf(handle: string): LookBudget {
+    return {
+      renewsAtMs: () => (this.#budget.affordsLook ? null : this.#budget.renewsAtMs),
+      grant: () => this.#budget.grant(handle, false),
+      release: () => this.#budget.release(handle),
+    };
   }
 
   /** What an answered look was charged, be it a watch's or a recording's. */

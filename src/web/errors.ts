@@ -29,7 +29,8 @@ export function statusOf(error: unknown): ErrorStatus {
 
 export function errorAnswer(c: Context, error: unknown): Response {
   if (error instanceof HTTPException) {
-    return answer(c, statusOf(error), 'USAGE', error.message || 'the request cannot be understood', null);
+    const hint = error.status === 415 ? 'say what is sent: Content-Type: application/json' : null;
+    return answer(c, statusOf(error), 'USAGE', error.message || 'the request cannot be understood', hint);
   }
   if (!isLivestowError(error)) {
     return answer(c, 500, 'UNEXPECTED', 'something unexpected happened', 'the log of livestow says what');

@@ -131,6 +131,10 @@ export const configSchema = z
         key: z.string(),
         value: z.unknown().describe('As it would be written in the file; secrets as [redacted].'),
         from: z.string().describe('livestow.yaml:3, LIVESTOW_STORE, --store, default'),
+        hides: z
+          .string()
+          .nullable()
+          .describe('Where else it is set, to something that counts for nothing; null: nowhere.'),
       }),
     ),
     waiting: z.array(z.string()).describe('Settings whose new value the next start takes up.'),

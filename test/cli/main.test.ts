@@ -34,7 +34,7 @@ describe('usage', () => {
     [
       'a bad media host',
       ['config', 'check', '--media-hosts', 'http://x/'],
-      /^livestow: not a host: "http:\/\/x\/"/,
+      /^livestow: --media-hosts: mediaHosts: .*\("http:\/\/x\/" is not a host\)/,
     ],
   ])('%s is exit 2, said on standard error', async (_what, args, said) => {
     const { exitCode, stdout, stderr } = await folder.run(args);
@@ -94,9 +94,14 @@ describe('config', () => {
       ok: true,
       file: join(apart.path, 'livestow.yaml'),
       settings: expect.arrayContaining([
-        { key: 'apiKey', value: '[redacted]', from: 'LIVESTOW_API_KEY' },
-        { key: 'uploads', value: '3', from: '--uploads' },
-        { key: 'maxHold', value: '30m', from: expect.stringMatching(/livestow\.yaml:\d+$/) },
+        { key: 'apiKey', value: '[redacted]', from: 'LIVESTOW_API_KEY', hides: null },
+        {
+          key: 'uploads',
+          value: '3',
+          from: '--uploads',
+          hides: expect.stringMatching(/livestow\.yaml:\d+$/),
+        },
+        { key: 'maxHold', value: '30m', from: expect.stringMatching(/livestow\.yaml:\d+$/), hides: null },
       ]),
     });
     await apart[Symbol.asyncDispose]();

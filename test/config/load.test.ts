@@ -168,6 +168,37 @@ describe('what is wrong is said with its place and the accepted form', () => {
       'apiKey: sfk_a b\n',
       /:1: apiKey: the value is not a Social Fetch key/,
     ],
+    [
+      'a store that is none, with what is wrong with it',
+      'store: s3://bucket/prefix?regoin=eu\n',
+      /:1: store: "s3:.*" is not a path, file:.* \(.*unknown parameter regoin/,
+    ],
+    [
+      "a creator's store",
+      'creators:\n  - alice\n  - handle: bob\n    store: s3://\n',
+      /:4: creators\[1\].store: .*no bucket name/,
+    ],
+    [
+      "a group's store",
+      'groups:\n  far:\n    store: http://somewhere.example\n',
+      /:3: groups.far.store: .*begins with http:/,
+    ],
+    [
+      'where a job puts things',
+      'jobs:\n  copy:\n    kind: mirror\n    cron: "@daily"\n    to: file://relative\n',
+      /:5: jobs.copy.to: .*file URL/,
+    ],
+    [
+      'what is no host',
+      'mediaHosts: ["http://a.example"]\n',
+      /:1: mediaHosts: not host names .* \("http:.* is not a host\)$/,
+    ],
+    ['a floor above the ceiling', 'pollFloor: 2h\n', /:1: pollFloor: is more than pollCeiling$/],
+    [
+      'a ceiling below the floor',
+      'uploads: 1\npollCeiling: 30s\n',
+      /:2: pollCeiling: is less than pollFloor$/,
+    ],
     ['a map where text belongs', 'store:\n  a: b\n', /:1: store: not a path, file:/],
     ['a list at the top', '- store\n', /:1: the file is not a list of "key: value" lines$/],
     ['text that is no YAML', 'store: "open\n', /:\d+: not YAML: /],
@@ -202,6 +233,24 @@ describe('what is wrong is said with its place and the accepted form', () => {
     expect(await complaint({ file: '/nowhere/livestow.yaml' })).toBe(
       'there is no config file /nowhere/livestow.yaml',
     );
+  });
+
+  test('what counts for nothing, because another layer goes before it, is told with its place', async () => {
+    const file = await yaml('apiKey: sfk_of-the-file\nstore: /of/the/file\nuploads: 8\nmaxHold: 60m\n');
+    const env = {
+      LIVESTOW_API_KEY: 'sfk_of-the-environment',
+      LIVESTOW_STORE: '/of/the/environment',
+      LIVESTOW_MAX_HOLD: '1h',
+    };
+    const loaded = await load({ file, env, flags: { store: '/of/the/flag' } });
+    const told = settingsInForce(loaded).filter(({ hides }) => hides !== null);
+    expect(told.map(({ key, from, hides }) => [key, from, hides])).toEqual([
+      ['apiKey', 'LIVESTOW_API_KEY', `${file}:1`],
+      ['store', '--store', 'LIVESTOW_STORE'],
+    ]);
+    expect(JSON.stringify(told)).not.toContain('sfk_');
+    const same = await load({ file, env: { LIVESTOW_API_KEY: 'sfk_of-the-file' } });
+    expect(same.hidden).toEqual({});
   });
 
   test('a mistyped variable is an error; what an orchestrator makes of a service name is a warning', async () => {

@@ -75,6 +75,17 @@ describe('what was spent today, over a restart', () => {
     expect((await open()).spentBefore).toBe(0);
   });
 
+  test('counts for the day on which it was spent, also when that is over before it is written', async () => {
+    const { clock, open } = await kept();
+    const dayMs = 24 * HOUR_MS;
+    await clock.advance(dayMs - (clock.now() % dayMs) - 2_000);
+    const file = await open();
+    file.note(99);
+    await clock.advance(4_000);
+    await file.close();
+    expect((await open()).spentBefore).toBe(0);
+  });
+
   test('is written while it goes on too: a crash forgets seconds of it', async () => {
     const { clock, open } = await kept();
     const file = await open();

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CreatorInForce } from '../../src/config/creator-in-force.ts';
 import { countedSource } from '../../src/daemon/counted-source.ts';
@@ -9,9 +10,9 @@ import { createLogger } from '../../src/kernel/logger.ts';
 import { Places } from '../../src/kernel/places.ts';
 import type { LivestowEvent } from '../../src/model/event.ts';
 import { windowsSchema } from '../../src/schedule/windows.ts';
+import { lockCreator } from '../../src/spool/creator-lock.ts';
 import { DEFAULT_PREFERENCES } from '../../src/variant/preferences.ts';
-import { fixedCadence } from '../../src/watch/cadence.ts';
-import { withinWindows } from '../../src/watch/within-windows.ts';
+import { IntervalLooks } from '../../src/watch/interval-looks.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { passInSteps } from '../record/disk-at-rest.ts';
 import { House } from './house.ts';
@@ -19,6 +20,7 @@ import { House } from './house.ts';
 const A = '7300000000000000001';
 const B = '7300000000000000002';
 const MINUTE_MS = 60_000;
+const ENDLESS = { renewsAtMs: () => null, grant: () => {}, release: () => {} };
 
 /** Houses side by side, and one fleet for all of them. */
 class Street {
@@ -47,7 +49,7 @@ class Street {
       events: this.events,
       slots: this.slots,
       timeZone: 'UTC',
-      depsFor: ({ handle, maxHoldMs, priority }) => {
+      depsFor: ({ handle, maxHoldMs, maxDurationMs, priority }) => {
         const deps = this.house(handle).deps(this.#giveUp.signal);
         return {
           ...deps,
@@ -55,10 +57,11 @@ class Street {
             countedSource(deps.openSource(variant, signal), (bytes) => {
               this.received += bytes;
             }),
-          settings: { ...deps.settings, maxHoldMs, priority },
+          settings: { ...deps.settings, maxHoldMs, maxDurationMs, priority },
         };
       },
-      cadenceFor: (_creator, windows) => withinWindows(fixedCadence(2_000), windows),
+      cadenceFor: (_creator, windows) =>
+        new IntervalLooks({ intervalMs: 2_000, times: windows, budget: ENDLESS }),
       onRoom: () => {},
       onLookFailed: () => {},
     });
@@ -194,6 +197,7 @@ describe('the roster changes', () => {
     street.fleet.apply([]);
     await street.pass(1_000);
     street.fleet.apply([creator('alice')]);
+    expect(street.state('alice')).toBe('recording');
     await street.pass(110_000);
     expect(await street.ends('alice')).toEqual(['room-ended', 'room-ended']);
   });
@@ -230,6 +234,75 @@ describe('the roster changes', () => {
   });
 });
 
+describe('while a session waits for its store', () => {
+  type Change = (street: Street) => Promise<void>;
+  const applied =
+    (...rosters: CreatorInForce[][]): Change =>
+    async (street) => {
+      for (const roster of rosters) {
+        street.fleet.apply(roster);
+        await street.pass(2_000);
+      }
+    };
+  test.each<[what: string, change: Change]>([
+    ['is paused and watched again', applied([creator('alice', { paused: true })], [creator('alice')])],
+    ['is taken off the list and put back on it', applied([], [creator('alice')])],
+    ['is given another store', applied([creator('alice', { store: '/elsewhere' })])],
+    [
+      'is looked at with a key that is refused, and then with another',
+      async (street) => {
+        street.house('alice').refusal = new LivestowError('LOOKUP_UNAUTHORIZED', 'the key is refused');
+        await street.pass(5_000);
+        street.house('alice').refusal = null;
+        const looking = street.fleet.lookAgain(new AbortController().signal);
+        await street.pass(1_000);
+        await looking;
+      },
+    ],
+  ])('a creator who %s is watched at once, and both are sealed in the end', async (_what, change) => {
+    const street = await Street.of('alice');
+    const house = street.house('alice');
+    house.broadcasts = [
+      { roomId: A, fromMs: 0, toMs: 20_000 },
+      { roomId: B, fromMs: 70_000, toMs: 100_000 },
+    ];
+    house.store.fails = (operation, key) => operation === 'put' && key.includes(A);
+    street.fleet.apply([creator('alice')]);
+    await street.pass(60_000);
+    expect(street.state('alice')).toBe('watching');
+    await change(street);
+    await street.pass(25_000);
+    expect(street.state('alice')).toBe('recording');
+    await street.pass(60_000);
+    house.store.fails = () => false;
+    await street.pass(120_000);
+    expect(await street.ends('alice')).toEqual(['room-ended', 'room-ended']);
+    expect(street.state('alice')).toBe('watching');
+    const told = street.told.flatMap((event) =>
+      event.type === 'sealed' ? [event.session.split('-')[1]] : [],
+    );
+    expect(told).toEqual([B, A]);
+  });
+
+  test('the lock is kept until it is sealed, and not longer', async () => {
+    const street = await Street.of('alice');
+    const house = street.house('alice');
+    house.broadcasts = [{ roomId: A, fromMs: 0, toMs: 20_000 }];
+    house.store.fails = (operation, key) => operation === 'put' && key.includes(A);
+    street.fleet.apply([creator('alice')]);
+    await street.pass(60_000);
+    street.fleet.apply([creator('alice', { paused: true })]);
+    await street.pass(5_000);
+    expect(street.state('alice')).toBe('finishing');
+    const spool = join(house.root, 'spool');
+    expect(() => lockCreator(spool, 'alice')).toThrow(expect.objectContaining({ code: 'HELD' }));
+    house.store.fails = () => false;
+    await street.pass(60_000);
+    expect(street.state('alice')).toBe('paused');
+    lockCreator(spool, 'alice').release();
+  });
+});
+
 describe('windows', () => {
   /** The clock begins at midnight. */
   const first = (atEnd: 'stop' | 'finish') =>
@@ -253,6 +326,33 @@ describe('windows', () => {
     const { looks } = house;
     await street.pass(2 * MINUTE_MS);
     expect(house.looks).toBe(looks);
+  });
+
+  test('one that closes while somebody waits for a place: it is not looked at, nor recorded when there is one', async () => {
+    const street = await Street.of('alice', 'bob');
+    street.slots.most = 1;
+    street.house('alice').broadcasts = [{ roomId: A, fromMs: 0, toMs: 3 * MINUTE_MS }];
+    street.house('bob').broadcasts = [{ roomId: B, fromMs: 0, toMs: 10 * MINUTE_MS }];
+    street.fleet.apply([creator('alice'), creator('bob', { windows: first('finish') })]);
+    await street.pass(90_000);
+    expect(street.state('bob')).toBe('queued');
+    await street.pass(40_000);
+    expect(street.state('bob')).toBe('closed');
+    const { looks } = street.house('bob');
+    await street.pass(3 * MINUTE_MS);
+    expect(street.slots.taken).toBe(0);
+    expect(street.house('bob').looks).toBe(looks);
+    expect(await street.house('bob').sessions()).toEqual([]);
+  });
+
+  test('an order to record holds for what is recorded already: it goes on over the end of its window', async () => {
+    const street = await Street.of('alice');
+    street.house('alice').broadcasts = [{ roomId: A, fromMs: 0, toMs: 4 * MINUTE_MS }];
+    street.fleet.apply([creator('alice', { windows: first('stop') })]);
+    await street.pass(90_000);
+    street.fleet.task('alice')?.recordNow();
+    await street.pass(4 * MINUTE_MS);
+    expect(await street.ends('alice')).toEqual(['room-ended']);
   });
 
   test('or goes on to the end of the broadcast, where they say so', async () => {
@@ -294,6 +394,40 @@ test('as many are recorded as may be at once: the higher priority goes first, th
   const [session = ''] = await street.house('bob').sessions();
   const { gaps } = await street.house('bob').manifest(session);
   expect(gaps.map(({ cause }) => cause)).toEqual(['found-late']);
+});
+
+describe('who waits for a place', () => {
+  async function twoWait(): Promise<Street> {
+    const street = await Street.of('alice', 'bob', 'carol');
+    street.slots.most = 1;
+    street.house('alice').broadcasts = [{ roomId: A, fromMs: 0, toMs: 20_000 }];
+    for (const handle of ['bob', 'carol'])
+      street.house(handle).broadcasts = [{ roomId: B, fromMs: 6_000, toMs: 600_000 }];
+    street.fleet.apply([creator('alice'), creator('bob'), creator('carol', { priority: -5 })]);
+    await street.pass(15_000);
+    expect(['bob', 'carol'].map((handle) => street.state(handle))).toEqual(['queued', 'queued']);
+    return street;
+  }
+
+  test('is given another priority: the next place goes by that', async () => {
+    const street = await twoWait();
+    street.fleet.apply([creator('alice'), creator('bob'), creator('carol', { priority: 5 })]);
+    await street.pass(45_000);
+    expect(['bob', 'carol'].map((handle) => street.state(handle))).toEqual(['queued', 'recording']);
+    expect(street.logged.filter(({ handle }) => handle === 'carol')).toHaveLength(1);
+  });
+
+  test('is recorded when there is one, though nobody can be looked up then', async () => {
+    const street = await twoWait();
+    const refusal = new LivestowError('LOOKUP_CREDITS', 'none are left', {
+      context: { retryAfterMs: 15 * MINUTE_MS },
+    });
+    for (const house of street.houses.values()) house.refusal = refusal;
+    // Alice's end cannot be seen either: she is held for a minute.
+    await street.pass(90_000);
+    expect(['alice', 'bob'].map((handle) => street.state(handle))).toEqual(['failing', 'recording']);
+    expect(street.house('bob').sent.get(B)?.size).toBeGreaterThan(100);
+  });
 });
 
 describe('while the machine is as busy as it may be', () => {
@@ -403,6 +537,21 @@ describe('the operator', () => {
     expect(await street.ends('alice')).toEqual(['room-ended']);
   });
 
+  test('records now what was left alone: once more, and looks no oftener than it has to', async () => {
+    const street = await Street.of('alice');
+    const house = street.house('alice');
+    house.broadcasts = [{ roomId: A, fromMs: 0, toMs: 10 * MINUTE_MS }];
+    street.fleet.apply([creator('alice', { maxDurationMs: 10_000 })]);
+    await street.pass(30_000);
+    expect(await street.ends('alice')).toEqual(['max-duration']);
+    expect(street.state('alice')).toBe('watching');
+    const { looks } = house;
+    street.fleet.task('alice')?.recordNow();
+    await street.pass(30_000);
+    expect(await street.ends('alice')).toEqual(['max-duration', 'max-duration']);
+    expect(house.looks - looks).toBeLessThan(20);
+  });
+
   test('stops a recording: it is sealed, that room is left alone, the next one is not', async () => {
     const street = await Street.of('alice');
     street.house('alice').broadcasts = [
@@ -418,6 +567,18 @@ describe('the operator', () => {
     expect(street.fleet.task('alice')?.stopRecording()).toBe(false);
     await street.pass(90_000);
     expect(await street.ends('alice')).toEqual(['stopped', 'room-ended']);
+  });
+
+  test('stops a recording and orders it again in the same breath: it is recorded again', async () => {
+    const street = await Street.of('alice');
+    street.house('alice').broadcasts = [{ roomId: A, fromMs: 0, toMs: 60_000 }];
+    street.fleet.apply([creator('alice')]);
+    await street.pass(10_000);
+    street.fleet.task('alice')?.stopRecording();
+    street.fleet.task('alice')?.recordNow();
+    await street.pass(10_000);
+    expect(street.state('alice')).toBe('recording');
+    expect(await street.ends('alice')).toEqual(['stopped', null]);
   });
 });
 

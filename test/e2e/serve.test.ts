@@ -1,5 +1,5 @@
 /** The daemon: many creators in one process, a config that changes under it, and its end. */
-import { rename, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { momentAfterGop } from './cut.ts';
@@ -70,6 +70,34 @@ test.concurrent('a bad edit is refused with its line, and what was in force stay
   expect(await run.exited).toEqual({ code: 130, signal: null });
 });
 
+test.concurrent('a file that is gone, emptied, or names a store that is none is refused, and recordings go on', async () => {
+  await using world = await openWorld();
+  await configure(world, 'creators: [bob, carol]\n');
+  const run = world.livestow('serve');
+  world.sandbox.goLive('bob');
+  const refusals = (most: number) =>
+    run.until(`${most} refusals`, ({ entries }) => {
+      const refused = entries.filter(
+        ({ msg }) => msg === 'the config file is refused; what was in force stays',
+      );
+      return refused.length >= most;
+    });
+  await run.until('bob is recorded', ({ entries }) => entries.some(({ event }) => event === 'media'));
+  await rm(join(world.folder, 'livestow.yaml'));
+  await refusals(1);
+  await configure(world, '');
+  await refusals(2);
+  await configure(world, 'creators: [carol, { handle: bob, store: "s3://" }]\n');
+  await refusals(3);
+  expect(run.stderr).toContain('there is no config file');
+  expect(run.stderr).toContain('livestow.yaml is empty');
+  expect(run.stderr).toContain('livestow.yaml:1: creators[1].store: the S3 store');
+  await configure(world, 'creators: [bob, carol]\n');
+  await said(run, 'the config file was read again: nothing changed');
+  run.kill('SIGINT');
+  expect(await run.exited).toEqual({ code: 130, signal: null });
+});
+
 test.concurrent('another key in the config file is used without a restart; a file without one is refused', async () => {
   await using world = await World.open({
     scenario: { creators: { bob: small, carol: small } },
@@ -94,6 +122,28 @@ test.concurrent('another key in the config file is used without a restart; a fil
     told.filter((msg) => msg === 'nobody is looked up any more: the lookup API refuses the key'),
   ).toHaveLength(1);
   expect(told).not.toContain('watching failed; it is tried again');
+});
+
+test.concurrent('a key in the config file that the variable hides is told at the start, and when it is another', async () => {
+  await using world = await openWorld();
+  await configure(world, 'apiKey: sfk_other\ncreators: [bob]\n');
+  const run = world.livestow('serve');
+  const hidden = (times: number) =>
+    run.until(`${times} times`, ({ entries }) => {
+      const told = entries.filter(({ msg }) =>
+        msg?.startsWith('the key of LIVESTOW_API_KEY is used, and not the other one of'),
+      );
+      return told.length === times;
+    });
+  await hidden(1);
+  await configure(world, 'apiKey: sfk_other\ncreators: [bob, carol]\n');
+  await world.lookups(1, 'carol');
+  await hidden(1);
+  await configure(world, 'apiKey: sfk_another\ncreators: [bob, carol]\n');
+  await hidden(2);
+  expect(run.stderr).not.toMatch(/sfk_(?:other|another)/);
+  run.kill('SIGINT');
+  expect(await run.exited).toEqual({ code: 130, signal: null });
 });
 
 test.concurrent(
@@ -131,7 +181,15 @@ test.concurrent(
   },
 );
 
-test.concurrent('what lies in the spool of somebody who is not watched any more is shipped and sealed', async () => {
+test.concurrent.for<[who: string, entry: string, ...elsewhere: string[]]>([
+  ['somebody who is not listed any more is shipped and sealed', 'carol'],
+  [
+    'somebody who is paused is, in the store of her own',
+    '{ handle: alice, store: STORE, paused: true }',
+    '--store',
+    'elsewhere',
+  ],
+])('what lies in the spool of %s', async ([, entry, ...elsewhere]) => {
   await using world = await openWorld();
   const recorder = await world.record();
   await momentAfterGop(world, 2, 0);
@@ -139,11 +197,31 @@ test.concurrent('what lies in the spool of somebody who is not watched any more 
   await recorder.exited;
   const atMs = Date.now();
   world.sandbox.end('alice');
-  await configure(world, 'creators: [carol]\n');
-  const run = world.livestow('serve');
+  const store = world.surroundings.env['LIVESTOW_STORE'] ?? '';
+  await configure(world, `creators: [bob, ${entry.replace('STORE', store)}]\n`);
+  const run = world.livestow('serve', ...elsewhere);
   await said(run, 'recovered');
   run.kill('SIGINT');
   expect(await run.exited).toEqual({ code: 130, signal: null });
+  await expectFaithfulSession(world, {
+    endCause: 'interrupted',
+    cutAtMs: [atMs],
+    epochs: 'h264 360x640',
+    gaps: [],
+  });
+});
+
+test.concurrent('recover ships what lies there of a creator with a store of its own into that', async () => {
+  await using world = await openWorld();
+  const recorder = await world.record();
+  await momentAfterGop(world, 2, 0);
+  recorder.kill('SIGKILL');
+  await recorder.exited;
+  const atMs = Date.now();
+  const store = world.surroundings.env['LIVESTOW_STORE'] ?? '';
+  await configure(world, `creators: [{ handle: alice, store: "${store}" }]\n`);
+  const recover = world.livestow('recover', '--store', 'elsewhere');
+  expect(await recover.exited).toEqual({ code: 0, signal: null });
   await expectFaithfulSession(world, {
     endCause: 'interrupted',
     cutAtMs: [atMs],

@@ -170,6 +170,12 @@ describe('creators', () => {
     });
     const wrong = await served.call('PUT', '/creators/bob/note', { text: 'x' });
     expect([wrong.status, errorOf(wrong.body).code]).toEqual([400, 'USAGE']);
+    // As curl sends it.
+    const untold = await served.fetch('/api/v1/creators/bob/note', { method: 'PUT', body: '{"note":"x"}' });
+    expect([untold.status, errorOf(await untold.json()).hint]).toEqual([
+      400,
+      'say what is sent: Content-Type: application/json',
+    ]);
   });
 
   test.each([
@@ -198,6 +204,7 @@ test('config tells what is in force, where it comes from, and what waits for the
     key: 'recordings',
     value: 7,
     from: expect.stringMatching(/livestow\.yaml:4$/) as string,
+    hides: null,
   });
   expect(of('spool')).toMatchObject({ value: spool, from: 'default' });
   expect(waiting).toEqual(['spool', 'diskReserve']);

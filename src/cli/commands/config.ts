@@ -24,11 +24,6 @@ const check = (context: CliContext): Command =>
     .action(
       action(async (options: { json?: true }, command: Command) => {
         const loaded = await context.loadConfig(command, { tell: false });
-        const { openStore } = await import('../../store/open-store.ts');
-        const { parseMediaHosts } = await import('../../net/address.ts');
-        openStore(loaded.config.store).close();
-        parseMediaHosts(loaded.config.mediaHosts);
-
         const settings = settingsInForce(loaded);
         if (options.json) {
           const { file, warnings } = loaded;
@@ -37,12 +32,22 @@ const check = (context: CliContext): Command =>
         }
         for (const warning of loaded.warnings) context.err.line(`warning: ${warning}`);
         const width = Math.max(...settings.map(({ key }) => key.length));
-        for (const { key, value, from } of settings) {
-          const shown = value === null ? '–' : typeof value === 'string' ? value : JSON.stringify(value);
-          context.out.line(`${key.padEnd(width)}  ${shown}  (${from})`);
+        for (const { key, value, from, hides } of settings) {
+          const where =
+            hides === null ? from : `${from}; ${hides} says something else, and counts for nothing`;
+          context.out.line(`${key.padEnd(width)}  ${shown(value)}  (${where})`);
         }
       }),
     );
+
+/** Of a list of hundreds, `--json` has all. */
+const MOST_CHARS = 200;
+
+function shown(value: unknown): string {
+  if (value === null) return '–';
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length > MOST_CHARS ? `${text.slice(0, MOST_CHARS - 1)}…` : text;
+}
 
 const schema = (context: CliContext): Command =>
   new Command('schema').description('prints the JSON Schema of the config file').action(

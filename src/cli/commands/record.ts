@@ -11,6 +11,7 @@ import {
   examples,
   HANDLE_HELP,
   handleArgument,
+  hiddenKeyTeller,
   requireKey,
   type CommandFactory,
 } from '../command.ts';
@@ -47,7 +48,8 @@ the next start ships it.`,
     )
     .action(
       action(async (handle: string, flags: RecordFlags, command: Command): Promise<ExitCode> => {
-        const { config } = await context.loadConfig(command);
+        const loaded = await context.loadConfig(command);
+        const { config } = loaded;
         const maxDurationMs =
           flags.maxDuration === undefined
             ? null
@@ -56,6 +58,7 @@ the next start ships it.`,
         const stop = context.stopSignal();
         const status = statusLine(context);
         const log = status.around(context.createLogger(config));
+        hiddenKeyTeller(log)(loaded);
         const { clock } = context;
         const recorder = await composeRecorder({
           config,

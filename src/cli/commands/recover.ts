@@ -1,13 +1,13 @@
 /** `livestow recover`: ships and seals what an earlier crash left in the spool. */
 import { Command } from 'commander';
+import { creatorInForce } from '../../config/creator-in-force.ts';
 import { composeRecorder } from '../../daemon/compose.ts';
+import type { RoomDeps } from '../../daemon/record-room.ts';
 import { recoverSpool } from '../../daemon/recover.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../../kernel/errors.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import type { Pace } from '../../ship/pace.ts';
-import { answering } from '../../store/answering.ts';
-import type { Store } from '../../store/store.ts';
 import { action, durationFlag, JSON_OPTION, type CommandFactory } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { livestowVersion } from '../version.ts';
@@ -32,14 +32,26 @@ export const recoverCommand: CommandFactory = (context) =>
           const { clock, out } = context;
           const stop = context.stopSignal();
           const log = context.createLogger(config);
-          const recorder = await composeRecorder({ config, clock, log, version: livestowVersion() });
+          let answered = (): void => {};
+          const recorder = await composeRecorder({
+            config,
+            clock,
+            log,
+            version: livestowVersion(),
+            onAnswer: () => answered(),
+          });
           const { pace } = recorder.deps.uploads;
-          const asked = whileItAnswers(recorder.store, pace, clock, patienceMs, recorder.giveUp);
+          const patience = whileAStoreAnswers(pace, clock, patienceMs, recorder.giveUp);
+          answered = patience.answered;
+          const depsOf = (handle: string): RoomDeps => {
+            const entry = config.creators.find((creator) => creator.handle === handle);
+            return entry ? recorder.depsFor(creatorInForce(entry, config)) : recorder.deps;
+          };
           stop.addEventListener('abort', recorder.giveUp);
           let left = 0;
           let others = 0;
           try {
-            for await (const found of recoverSpool({ ...recorder.deps, store: asked.store }, stop)) {
+            for await (const found of recoverSpool(recorder.deps, stop, depsOf)) {
               if (found.outcome === 'left') left += 1;
               else others += 1;
               const { handle, session, outcome } = found;
@@ -55,7 +67,7 @@ export const recoverCommand: CommandFactory = (context) =>
           } catch (error) {
             if (!stop.aborted) throw error;
           } finally {
-            asked.cancel();
+            patience.cancel();
             await recorder.close();
           }
           if (!json && !stop.aborted && others + left === 0)
@@ -67,16 +79,15 @@ export const recoverCommand: CommandFactory = (context) =>
     );
 
 /**
- * Calls back when the store has not answered for so long, until it is cancelled. While a bandwidth holds back what it would
+ * Calls back when no store has answered for so long, until it is cancelled. While a bandwidth holds back what one would
  * answer to, it is not waited for.
  */
-function whileItAnswers(
-  store: Store,
+function whileAStoreAnswers(
   pace: Pace,
   clock: Clock,
   patienceMs: number,
   giveUp: () => void,
-): { store: Store; cancel: () => void } {
+): { answered: () => void; cancel: () => void } {
   let lastAnswerMs = clock.awake();
   let cancel = (): void => {};
   // One timer, not one for each answer.
@@ -89,10 +100,12 @@ function whileItAnswers(
     });
   };
   waitOn(patienceMs);
-  const told = answering(store, () => {
-    lastAnswerMs = clock.awake();
-  });
-  return { store: told, cancel: () => cancel() };
+  return {
+    answered: () => {
+      lastAnswerMs = clock.awake();
+    },
+    cancel: () => cancel(),
+  };
 }
 
 const reasonOf = (error: unknown): string =>

@@ -2,18 +2,15 @@
 import { once } from 'node:events';
 import { Command } from 'commander';
 import { onFileChange } from '../../config/file-watch.ts';
-import type { LoadedConfig } from '../../config/load.ts';
 import { Daemon } from '../../daemon/daemon.ts';
 import { WebView } from '../../daemon/web-view.ts';
-import { messageOf } from '../../kernel/errors.ts';
-import type { Logger } from '../../kernel/logger.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
-import { action, examples, requireKey, type CommandFactory } from '../command.ts';
+import { action, examples, hiddenKeyTeller, requireKey, type CommandFactory } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import type { CliContext } from '../context.ts';
 import { overview } from '../creators-table.ts';
 import { liveTable } from '../live-table.ts';
 import { logAbove } from '../log-above.ts';
+import { ConfigReload } from '../config-reload.ts';
 import { STOP_PATIENCE_MS } from '../stop.ts';
 import { openSite } from '../open-site.ts';
 import { livestowVersion } from '../version.ts';
@@ -88,10 +85,19 @@ signal stops at once; nothing recorded is lost then either.`,
           'serving',
         );
         if (daemon.roster.all.length === 0) log.warn('nobody is watched: the config file lists no creators');
-        reload = () =>
-          void reloadConfig(context, command, daemon, log).then((reloaded) =>
-            Object.assign(inForce, reloaded),
-          );
+        const telling = hiddenKeyTeller(log);
+        telling(loaded);
+        const reloading = new ConfigReload({
+          load: () => context.loadConfig(command, { tell: false }),
+          file: loaded.file,
+          daemon,
+          log,
+          onReloaded: (latest, waiting) => {
+            telling(latest);
+            Object.assign(inForce, { latest, waiting });
+          },
+        });
+        reload = () => void reloading.begin();
         if (loaded.file !== null) onFileChange(loaded.file, reload, { clock, log, signal: stop });
         if (!stop.aborted) await once(stop, 'abort');
         const kind = stopKind(stop) ?? 'interrupt';
@@ -102,41 +108,3 @@ signal stops at once; nothing recorded is lost then either.`,
         return kind === 'drain' ? EXIT.done : EXIT.interrupted;
       }),
     );
-
-/** What was wrong is told, and what was in force stays. */
-async function reloadConfig(
-  context: CliContext,
-  command: Command,
-  daemon: Daemon,
-  log: Logger,
-): Promise<{ latest: LoadedConfig; waiting: string[] } | undefined> {
-  let loaded: LoadedConfig;
-  try {
-    loaded = await context.loadConfig(command, { tell: false });
-    requireKey(loaded.config);
-  } catch (error) {
-    // Whatever it is, a bug too: recordings go on.
-    log.error({ err: error }, 'the config file is refused; what was in force stays');
-    daemon.events.report({ type: 'config', outcome: 'refused', message: messageOf(error) });
-    return undefined;
-  }
-  const { change, jobs, hasNewKey, waiting } = daemon.reload(loaded.config);
-  const message = [
-    ...(['added', 'removed', 'changed'] as const).flatMap((what) =>
-      change[what].length === 0 ? [] : [`${what}: ${change[what].map((handle) => `@${handle}`).join(', ')}`],
-    ),
-    ...(jobs.length === 0 ? [] : [`jobs: ${jobs.join(', ')}`]),
-    ...(hasNewKey ? ['another key for the lookup API'] : []),
-    ...(waiting.length === 0 ? [] : [`wait for the next start: ${waiting.join(', ')}`]),
-  ].join('; ');
-  log.info(
-    { ...change, jobs, hasNewKey, waiting },
-    `the config file was read again${message === '' ? ': nothing changed' : ''}`,
-  );
-  daemon.events.report({
-    type: 'config',
-    outcome: 'reloaded',
-    message: message === '' ? 'nothing changed' : message,
-  });
-  return { latest: loaded, waiting };
-}
