@@ -51,16 +51,18 @@ const MOST_AT_ONCE = 1000;
 const DAY_MS = 24 * 3_600_000;
 /** Totals are asked for again with each page, and while somebody types. */
 const TOTALS_KEPT = 200;
-/** When more than one in so many fits, it is quicker to go along the order and look at each. */
+/** To go along the order and look at each until a page is full pays while it is likely to end after so many, ... */
+const WALKED = 20_000;
+/** ... or, where what fits may all lie at one end (of other columns than the order's), while one in so many fits. */
 const BROAD = 8;
 
 /** Null: the id of whichever table leads. */
 const COLUMNS: Record<SessionSort, string | null> = {
   found: null,
-  length: 's.recorded_ms',
-  size: 's.bytes',
-  coverage: 's.coverage',
-  gaps: 's.gaps',
+  length: 'session.recorded_ms',
+  size: 'session.bytes',
+  coverage: 'session.coverage',
+  gaps: 'session.gaps',
 };
 
 interface Condition {
@@ -112,15 +114,15 @@ export class SessionQueries {
     const fromMs = query.from === undefined ? undefined : instantOf('from', query.from, 0);
     const toMs = query.to === undefined ? undefined : instantOf('to', query.to, DAY_MS);
     const others: (Condition | false)[] = [
-      creator !== undefined && among('s.person', this.peopleOf(creator)),
+      creator !== undefined && among('session.person', this.peopleOf(creator)),
       // Ids know seconds. A plus keeps SQLite from an index whose rows it would have to look up one by one.
-      fromMs !== undefined && fromMs % 1000 !== 0 && { sql: 's.found_ms >= ?', values: [fromMs] },
-      toMs !== undefined && toMs % 1000 !== 0 && { sql: 's.found_ms < ?', values: [toMs] },
-      minMs !== undefined && { sql: '+s.recorded_ms >= ?', values: [minMs] },
-      maxMs !== undefined && { sql: '+s.recorded_ms <= ?', values: [maxMs] },
-      gaps !== undefined && { sql: gaps ? '+s.gaps > 0' : '+s.gaps = 0', values: [] },
-      codec !== undefined && { sql: '(s.codecs & ?) <> 0', values: [CODEC_BITS[codec]] },
-      sealed !== undefined && { sql: `s.state ${sealed ? '=' : '<>'} ?`, values: [SEALED] },
+      fromMs !== undefined && fromMs % 1000 !== 0 && { sql: 'session.found_ms >= ?', values: [fromMs] },
+      toMs !== undefined && toMs % 1000 !== 0 && { sql: 'session.found_ms < ?', values: [toMs] },
+      minMs !== undefined && { sql: '+session.recorded_ms >= ?', values: [minMs] },
+      maxMs !== undefined && { sql: '+session.recorded_ms <= ?', values: [maxMs] },
+      gaps !== undefined && { sql: gaps ? '+session.gaps > 0' : '+session.gaps = 0', values: [] },
+      codec !== undefined && { sql: '(session.codecs & ?) <> 0', values: [CODEC_BITS[codec]] },
+      sealed !== undefined && { sql: `session.state ${sealed ? '=' : '<>'} ?`, values: [SEALED] },
     ];
     return {
       fromId: fromMs === undefined ? null : Math.floor(fromMs / 1000) * IDS_A_SECOND,
@@ -137,7 +139,7 @@ export class SessionQueries {
     const known = this.#totals.get(key);
     if (known !== undefined) return known;
     const { others } = conditions;
-    const { from, id } = tablesOf({ match, looked: short, needsSession: others.length > 0 });
+    const { from, id } = tablesOf({ match, looked: short, walks: false, needsSession: others.length > 0 });
     const { sql, values } = allOf([
       ...matching(match),
       ...within(conditions, id),
@@ -158,14 +160,22 @@ export class SessionQueries {
     { sort, order, limit, total, after }: PageOptions,
   ): Row[] {
     const sessions = Number(this.#file.rows('SELECT count(*) AS count FROM session')[0]?.['count']);
-    const isBroad = total * BROAD > sessions;
-    const match = sort === 'found' || !isBroad ? words.match : null;
-    const looked = match === null ? words.all : words.short;
     const { others } = conditions;
-    const { from, id } = tablesOf({ match, looked, needsSession: others.length > 0 || sort !== 'found' });
+    const walks =
+      others.length === 0
+        ? (limit + 1) * sessions <= total * WALKED
+        : words.all.length > 0 && total * BROAD > sessions;
+    const match = sort === 'found' || !walks ? words.match : null;
+    const looked = match === null ? words.all : words.short;
+    const { from, id } = tablesOf({
+      match,
+      looked,
+      walks: walks && sort !== 'found',
+      needsSession: others.length > 0 || sort !== 'found',
+    });
     const place = COLUMNS[sort] ?? id;
     // With a plus, what fits is sorted: to go along an index would be to look at much that does not fit.
-    const by = isBroad || sort === 'found' ? place : `+${place}`;
+    const by = walks || sort === 'found' ? place : `+${place}`;
     const { sql, values } = allOf([
       ...matching(match),
       ...within(conditions, id),
@@ -196,19 +206,23 @@ interface PageOptions {
 interface Tables {
   match: string | null;
   looked: readonly string[];
+  /** Along an index of sessions. */
+  walks: boolean;
   needsSession: boolean;
 }
 
-/** As few as will do, the one that leaves the fewest first: CROSS JOIN keeps that order. */
-function tablesOf({ match, looked, needsSession }: Tables): { from: string; id: string } {
-  const folded = looked.length > 0;
-  if (match !== null) {
-    const id = 'words.rowid';
-    const session = needsSession ? ` CROSS JOIN session s ON s.id = ${id}` : '';
-    return { from: `words${session}${folded ? ` CROSS JOIN folded ON folded.id = ${id}` : ''}`, id };
-  }
-  if (folded && !needsSession) return { from: 'folded', id: 'folded.id' };
-  return { from: `session s${folded ? ' CROSS JOIN folded ON folded.id = s.id' : ''}`, id: 's.id' };
+/** As few as will do, in the order in which they are gone through: CROSS JOIN keeps it. */
+function tablesOf({ match, looked, walks, needsSession }: Tables): { from: string; id: string } {
+  const folded = looked.length > 0 ? ['folded'] : [];
+  const session = needsSession ? ['session'] : [];
+  const order = match === null ? [...folded, ...session] : ['words', ...session, ...folded];
+  if (walks) order.reverse();
+  const [first = 'session', ...others] = order;
+  const id = first === 'words' ? 'words.rowid' : `${first}.id`;
+  return {
+    from: [first, ...others.map((table) => `${table} ON ${table}.id = ${id}`)].join(' CROSS JOIN '),
+    id,
+  };
 }
 
 const within = ({ fromId, toId }: Conditions, id: string): Condition[] => [
