@@ -13,6 +13,8 @@ import { slow } from './slow-store.ts';
 export interface BuildFigures {
   what: string;
   ms: number;
+  /** Of the processor, in all threads: what it takes on a machine that has nothing else to do, and more. */
+  cpuMs: number;
   /** The most that the process had in memory. */
   maxRss: number;
   detail: string;
@@ -20,6 +22,13 @@ export interface BuildFigures {
 
 export interface QueryFigures {
   what: string;
+  /** In ms, as somebody waits. */
+  wall: Quantiles;
+  /** In ms of the processor: other work on the machine is not in it. */
+  cpu: Quantiles;
+}
+
+interface Quantiles {
   p50: number;
   p99: number;
   max: number;
@@ -41,6 +50,7 @@ async function refresh(kind: string, latencyMs: number): Promise<BuildFigures> {
       everyMs: 1000,
     });
   const beganMs = performance.now();
+  const before = process.cpuUsage();
   const catalogue = Catalogue.open(store, { path, clock: systemClock, log: silentLogger() });
   let detail: string;
   if (kind === 'snapshot') {
@@ -51,10 +61,12 @@ async function refresh(kind: string, latencyMs: number): Promise<BuildFigures> {
     detail = `${done.full ? 'full, ' : ''}${done.read} read, ${done.fromSnapshot} of them from the snapshot`;
   }
   const ms = performance.now() - beganMs;
+  const { user, system } = process.cpuUsage(before);
+  const cpuMs = (user + system) / 1000;
   await catalogue.close();
   const size = `cache ${statSync(path).size} bytes`;
   const what = `${kind}${latencyMs === 0 ? '' : `, ${latencyMs} ms a request`}`;
-  return { what, ms, maxRss: process.resourceUsage().maxRSS * 1024, detail: `${detail}; ${size}` };
+  return { what, ms, cpuMs, maxRss: process.resourceUsage().maxRSS * 1024, detail: `${detail}; ${size}` };
 }
 
 function queries(rounds: number): QueryFigures[] {
@@ -104,14 +116,26 @@ function queries(rounds: number): QueryFigures[] {
   };
   return kinds.map(([what, ask]) => {
     const took = Array.from({ length: rounds }, (_, n) => {
+      const before = process.threadCpuUsage();
       const beganMs = performance.now();
       ask(n);
-      return performance.now() - beganMs;
-    }).sort((a, b) => a - b);
-    const at = (share: number): number =>
-      took[Math.min(took.length - 1, Math.floor(share * took.length))] ?? 0;
-    return { what, p50: at(0.5), p99: at(0.99), max: at(1) };
+      const wall = performance.now() - beganMs;
+      const { user, system } = process.threadCpuUsage(before);
+      return { wall, cpu: (user + system) / 1000 };
+    });
+    return {
+      what,
+      wall: quantiles(took.map(({ wall }) => wall)),
+      cpu: quantiles(took.map(({ cpu }) => cpu)),
+    };
   });
+}
+
+function quantiles(values: readonly number[]): Quantiles {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
 const [first = '', second = '0'] = args;

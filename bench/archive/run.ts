@@ -80,13 +80,16 @@ async function bench(): Promise<void> {
       await build('ten new sessions', 'new'),
     ];
     const queries = await phase<QueryFigures[]>('queries', 'queries', values.rounds);
-    for (const { what, ms, maxRss, detail } of builds)
+    for (const { what, ms, cpuMs, maxRss, detail } of builds) {
+      const figures = [seconds(ms), `CPU ${seconds(cpuMs)}`, mib(maxRss)].map((text) => text.padStart(11));
+      process.stdout.write(`${what.padEnd(28)} ${figures.join('  ')}  ${detail}\n`);
+    }
+    for (const { what, wall, cpu } of queries) {
+      const shown = ({ p50, p99, max }: QueryFigures['cpu']): string =>
+        [p50, p99, max].map((ms) => ms.toFixed(1).padStart(7)).join('');
       process.stdout.write(
-        `${what.padEnd(34)} ${seconds(ms).padStart(8)}  ${mib(maxRss).padStart(8)}  ${detail}\n`,
+        `${what.padEnd(34)} p50, p99, max:${shown(wall)} ms, of the processor${shown(cpu)} ms\n`,
       );
-    for (const { what, p50, p99, max } of queries) {
-      const [a, b, c] = [p50, p99, max].map((ms) => ms.toFixed(1).padStart(6));
-      process.stdout.write(`${what.padEnd(34)} p50 ${a} ms, p99 ${b} ms, at most ${c} ms\n`);
     }
     if (values.json !== undefined)
       await writeFile(values.json, `${JSON.stringify({ options: values, builds, queries }, null, 1)}\n`);

@@ -21,7 +21,8 @@ const UNUSABLE = new Set([3, 5, 8, 10, 13, 14, 15]);
 
 /**
  * `session.id` is the second in which the session was found, times `IDS_A_SECOND`, and a count: so that ids are in the
- * order of time, also for FTS5, which knows no other. What is counted and filtered by is in narrow rows of its own.
+ * order of time, also for FTS5, which knows no other. What is counted and filtered by is in narrow rows of its own, since
+ * all of them are gone through.
  */
 const TABLES = `
   CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -29,18 +30,20 @@ const TABLES = `
     id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, account TEXT, newest INTEGER NOT NULL,
     handle TEXT NOT NULL, display_name TEXT) STRICT;
   CREATE TABLE session (
-    id INTEGER PRIMARY KEY, session TEXT NOT NULL, handle TEXT NOT NULL, current TEXT NOT NULL,
-    person INTEGER NOT NULL, found_ms INTEGER NOT NULL, recorded_ms INTEGER NOT NULL, bytes INTEGER NOT NULL,
-    coverage REAL NOT NULL, gaps INTEGER NOT NULL, codecs INTEGER NOT NULL, state INTEGER NOT NULL,
-    index_bytes INTEGER, index_ms INTEGER, UNIQUE (session, handle)) STRICT;
-  CREATE INDEX session_handle ON session (handle, person);
-  CREATE INDEX session_current ON session (current, person);
+    id INTEGER PRIMARY KEY, person INTEGER NOT NULL, found_ms INTEGER NOT NULL, recorded_ms INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, coverage REAL NOT NULL, gaps INTEGER NOT NULL, codecs INTEGER NOT NULL,
+    state INTEGER NOT NULL) STRICT;
   CREATE INDEX session_person ON session (person, id, bytes, recorded_ms);
-  CREATE INDEX session_open ON session (session) WHERE state <> 1;
   CREATE INDEX session_length ON session (recorded_ms, id);
   CREATE INDEX session_size ON session (bytes, id);
   CREATE INDEX session_coverage ON session (coverage, id);
   CREATE INDEX session_gaps ON session (gaps, id);
+  CREATE TABLE name (
+    id INTEGER PRIMARY KEY, session TEXT NOT NULL, handle TEXT NOT NULL, current TEXT NOT NULL, person INTEGER NOT NULL,
+    is_sealed INTEGER NOT NULL, index_bytes INTEGER, index_ms INTEGER, UNIQUE (session, handle)) STRICT;
+  CREATE INDEX name_handle ON name (handle, person);
+  CREATE INDEX name_current ON name (current, person);
+  CREATE INDEX name_open ON name (session) WHERE is_sealed = 0;
   CREATE TABLE document (id INTEGER PRIMARY KEY, summary TEXT, problem TEXT) STRICT;
   CREATE TABLE folded (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;
   CREATE VIRTUAL TABLE words USING fts5(text, content='', contentless_delete=1, tokenize='trigram case_sensitive 1');

@@ -64,7 +64,7 @@ export class Catalogue {
   /** The one of that handle's folder, or the only one of that id. */
   get(session: string, handle?: string): CatalogueEntry | undefined {
     const rows = this.#file.rows(
-      `SELECT session, handle, summary, problem FROM session JOIN document USING (id)
+      `SELECT session, handle, summary, problem FROM name JOIN document USING (id)
        WHERE session = ? AND (? IS NULL OR handle = ?) LIMIT 2`,
       session,
       handle ?? null,
@@ -76,7 +76,7 @@ export class Catalogue {
   /** Of whole ids that begin so, newest first. */
   idsBeginning(text: string, limit: number): { session: string; handle: string }[] {
     const rows = this.#file.rows(
-      'SELECT session, handle FROM session WHERE session >= ? AND session < ? ORDER BY session DESC LIMIT ?',
+      'SELECT session, handle FROM name WHERE session >= ? AND session < ? ORDER BY session DESC LIMIT ?',
       text,
       `${text}\u{10FFFF}`,
       limit,

@@ -84,16 +84,16 @@ export class Overview {
   #creators(): CatalogueCreator[] {
     const handles = new Map<number, Set<string>>();
     for (const { person, handle } of this.#file.rows(
-      'SELECT DISTINCT person, handle FROM session UNION SELECT DISTINCT person, current FROM session',
+      'SELECT DISTINCT person, handle FROM name UNION SELECT DISTINCT person, current FROM name',
     )) {
       const known = handles.get(Number(person)) ?? new Set();
       handles.set(Number(person), known.add(String(handle)));
     }
     const rows = this.#file.rows(
-      `SELECT person.*, total.*, session.session AS newest_session
+      `SELECT person.*, total.*, name.session AS newest_session
        FROM (SELECT person AS of, count(*) AS sessions, sum(bytes) AS bytes, sum(recorded_ms) AS recorded_ms,
                max(id) AS last FROM session INDEXED BY session_person GROUP BY person) AS total
-       JOIN person ON person.id = total.of JOIN session ON session.id = total.last ORDER BY total.last DESC`,
+       JOIN person ON person.id = total.of JOIN name ON name.id = total.last ORDER BY total.last DESC`,
     );
     return joined(rows.map((row) => creatorOf(row, [...(handles.get(Number(row['of'])) ?? [])].sort())));
   }

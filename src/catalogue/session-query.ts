@@ -51,20 +51,29 @@ const MOST_AT_ONCE = 1000;
 const DAY_MS = 24 * 3_600_000;
 /** Totals are asked for again with each page, and while somebody types. */
 const TOTALS_KEPT = 200;
-/** When more than one in so many fits, it is quicker to go along the order and look at each. */
+/** To go along the order and look at each until a page is full pays while it is likely to end after so many, ... */
+const WALKED = 20_000;
+/** ... or, where what fits may all lie at one end (of other columns than the order's), while one in so many fits. */
 const BROAD = 8;
 
-const COLUMNS: Record<SessionSort, string> = {
-  found: 's.id',
-  length: 's.recorded_ms',
-  size: 's.bytes',
-  coverage: 's.coverage',
-  gaps: 's.gaps',
+/** Null: the id of whichever table leads. */
+const COLUMNS: Record<SessionSort, string | null> = {
+  found: null,
+  length: 'session.recorded_ms',
+  size: 'session.bytes',
+  coverage: 'session.coverage',
+  gaps: 'session.gaps',
 };
 
 interface Condition {
   sql: string;
   values: (string | number)[];
+}
+
+interface Conditions {
+  fromId: number | null;
+  toId: number | null;
+  others: Condition[];
 }
 
 const cursorSchema = z.tuple([z.enum(SORTS), z.enum(['asc', 'desc']), z.number(), z.number().int()]);
@@ -83,11 +92,11 @@ export class SessionQueries {
   search(query: SessionQuery): SessionPage {
     const { sort = 'found', order = 'desc' } = query;
     const limit = Math.min(Math.max(1, Math.floor(query.limit ?? DEFAULT_LIMIT)), MOST_AT_ONCE);
-    const plain = this.#conditions(query);
+    const conditions = this.#conditions(query);
     const words = query.text === undefined ? NO_WORDS : searchWords(query.text);
-    const total = this.#total(plain, words);
+    const total = this.#total(conditions, words);
     const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, sort, order);
-    const rows = total === 0 ? [] : this.#page(plain, words, { sort, order, limit, total, after });
+    const rows = total === 0 ? [] : this.#page(conditions, words, { sort, order, limit, total, after });
     const entries = rows.slice(0, limit).map(entryOf);
     const last = rows.length > limit ? rows[limit - 1] : undefined;
     const next = last && encodeCursor([sort, order, Number(last['place']), Number(last['id'])]);
@@ -96,50 +105,49 @@ export class SessionQueries {
 
   /** Of whoever bears the handle, and of nobody else. */
   peopleOf(creator: string): number[] {
-    const text =
-      'SELECT person FROM session WHERE handle = ? UNION SELECT person FROM session WHERE current = ?';
+    const text = 'SELECT person FROM name WHERE handle = ? UNION SELECT person FROM name WHERE current = ?';
     return this.#file.rows(text, creator, creator).map(({ person }) => Number(person));
   }
 
-  #conditions(query: SessionQuery): Condition[] {
+  #conditions(query: SessionQuery): Conditions {
     const { creator, minMs, maxMs, gaps, codec, sealed } = query;
     const fromMs = query.from === undefined ? undefined : instantOf('from', query.from, 0);
     const toMs = query.to === undefined ? undefined : instantOf('to', query.to, DAY_MS);
-    const conditions: (Condition | false)[] = [
-      creator !== undefined && among('s.person', this.peopleOf(creator)),
-      // The id lets it be found in order, the time is exact.
-      fromMs !== undefined && {
-        sql: 's.id >= ? AND s.found_ms >= ?',
-        values: [Math.floor(fromMs / 1000) * IDS_A_SECOND, fromMs],
-      },
-      toMs !== undefined && {
-        sql: 's.id < ? AND s.found_ms < ?',
-        values: [Math.ceil(toMs / 1000) * IDS_A_SECOND, toMs],
-      },
-      minMs !== undefined && { sql: 's.recorded_ms >= ?', values: [minMs] },
-      maxMs !== undefined && { sql: 's.recorded_ms <= ?', values: [maxMs] },
-      gaps !== undefined && { sql: gaps ? 's.gaps > 0' : 's.gaps = 0', values: [] },
-      codec !== undefined && { sql: '(s.codecs & ?) <> 0', values: [CODEC_BITS[codec]] },
-      sealed !== undefined && { sql: `s.state ${sealed ? '=' : '<>'} ?`, values: [SEALED] },
+    const others: (Condition | false)[] = [
+      creator !== undefined && among('session.person', this.peopleOf(creator)),
+      // Ids know seconds. A plus keeps SQLite from an index whose rows it would have to look up one by one.
+      fromMs !== undefined && fromMs % 1000 !== 0 && { sql: 'session.found_ms >= ?', values: [fromMs] },
+      toMs !== undefined && toMs % 1000 !== 0 && { sql: 'session.found_ms < ?', values: [toMs] },
+      minMs !== undefined && { sql: '+session.recorded_ms >= ?', values: [minMs] },
+      maxMs !== undefined && { sql: '+session.recorded_ms <= ?', values: [maxMs] },
+      gaps !== undefined && { sql: gaps ? '+session.gaps > 0' : '+session.gaps = 0', values: [] },
+      codec !== undefined && { sql: '(session.codecs & ?) <> 0', values: [CODEC_BITS[codec]] },
+      sealed !== undefined && { sql: `session.state ${sealed ? '=' : '<>'} ?`, values: [SEALED] },
     ];
-    return conditions.filter((condition) => condition !== false);
+    return {
+      fromId: fromMs === undefined ? null : Math.floor(fromMs / 1000) * IDS_A_SECOND,
+      toId: toMs === undefined ? null : Math.ceil(toMs / 1000) * IDS_A_SECOND,
+      others: others.filter((condition) => condition !== false),
+    };
   }
 
-  #total(plain: readonly Condition[], { match, short, all }: SearchWords): number {
+  #total(conditions: Conditions, { match, short, all }: SearchWords): number {
     const { generation } = this.#file;
     if (generation !== this.#generation) this.#totals.clear();
     this.#generation = generation;
-    const key = JSON.stringify([plain, all]);
+    const key = JSON.stringify([conditions, all]);
     const known = this.#totals.get(key);
     if (known !== undefined) return known;
-    const tables = match === null ? ['session s'] : plain.length === 0 ? ['words'] : INDEXED;
-    const from = [
-      ...tables,
-      ...(short.length === 0 ? [] : [foldedOf(match === null ? 's.id' : 'words.rowid')]),
-    ];
-    const { sql, values } = allOf([...matching(match), ...plain, ...short.map(containing)]);
-    const text = `SELECT count(*) AS total FROM ${from.join(' CROSS JOIN ')} WHERE ${sql}`;
-    const total = Number(this.#file.rows(text, ...values)[0]?.['total']);
+    const { others } = conditions;
+    const { from, id } = tablesOf({ match, looked: short, walks: false, needsSession: others.length > 0 });
+    const { sql, values } = allOf([
+      ...matching(match),
+      ...within(conditions, id),
+      ...others,
+      ...short.map(containing),
+    ]);
+    const [row] = this.#file.rows(`SELECT count(*) AS total FROM ${from} WHERE ${sql}`, ...values);
+    const total = Number(row?.['total']);
     if (this.#totals.size >= TOTALS_KEPT) this.#totals.clear();
     this.#totals.set(key, total);
     return total;
@@ -147,35 +155,41 @@ export class SessionQueries {
 
   /** One row more than asked for, where there is one. */
   #page(
-    plain: readonly Condition[],
-    { match, short, all }: SearchWords,
+    conditions: Conditions,
+    words: SearchWords,
     { sort, order, limit, total, after }: PageOptions,
   ): Row[] {
     const sessions = Number(this.#file.rows('SELECT count(*) AS count FROM session')[0]?.['count']);
-    const isBroad = total * BROAD > sessions;
-    const usesWords = match !== null && (sort === 'found' || !isBroad);
-    const looked = usesWords ? short : all;
-    const from = [
-      ...(usesWords ? INDEXED : ['session s']),
-      ...(looked.length === 0 ? [] : [foldedOf('s.id')]),
-    ];
-    const id = usesWords ? 'words.rowid' : 's.id';
-    const place = sort === 'found' ? id : COLUMNS[sort];
-    // A plus keeps SQLite from going along an index where most of what is in it does not fit.
-    const by = isBroad || sort === 'found' ? place : `+${place}`;
+    const { others } = conditions;
+    const walks =
+      others.length === 0
+        ? (limit + 1) * sessions <= total * WALKED
+        : words.all.length > 0 && total * BROAD > sessions;
+    const match = sort === 'found' || !walks ? words.match : null;
+    const looked = match === null ? words.all : words.short;
+    const { from, id } = tablesOf({
+      match,
+      looked,
+      walks: walks && sort !== 'found',
+      needsSession: others.length > 0 || sort !== 'found',
+    });
+    const place = COLUMNS[sort] ?? id;
+    // With a plus, what fits is sorted: to go along an index would be to look at much that does not fit.
+    const by = walks || sort === 'found' ? place : `+${place}`;
     const { sql, values } = allOf([
-      ...matching(usesWords ? match : null),
-      ...plain,
+      ...matching(match),
+      ...within(conditions, id),
+      ...others,
       ...looked.map(containing),
       ...(after === undefined ? [] : [beyond(after, by, id)]),
     ]);
     const direction = order === 'asc' ? 'ASC' : 'DESC';
     // What is shown is fetched for this page alone, not for all that is sorted.
     const text = `
-      SELECT page.id, page.place, s.session, s.handle, document.summary, document.problem FROM (
-        SELECT s.id AS id, ${place} AS place FROM ${from.join(' CROSS JOIN ')} WHERE ${sql}
+      SELECT page.id, page.place, name.session, name.handle, document.summary, document.problem FROM (
+        SELECT ${id} AS id, ${place} AS place FROM ${from} WHERE ${sql}
         ORDER BY ${by} ${direction}${sort === 'found' ? '' : `, ${id} ${direction}`} LIMIT ?) AS page
-      CROSS JOIN session s ON s.id = page.id CROSS JOIN document ON document.id = page.id
+      CROSS JOIN name ON name.id = page.id CROSS JOIN document ON document.id = page.id
       ORDER BY page.place ${direction}, page.id ${direction}`;
     return this.#file.rows(text, ...values, limit + 1);
   }
@@ -189,10 +203,32 @@ interface PageOptions {
   after: Cursor | undefined;
 }
 
-/** CROSS JOIN keeps the order of the tables: the words lead. */
-const INDEXED = ['words', 'session s ON s.id = words.rowid'];
-const foldedOf = (id: string): string => `folded ON folded.id = ${id}`;
+interface Tables {
+  match: string | null;
+  looked: readonly string[];
+  /** Along an index of sessions. */
+  walks: boolean;
+  needsSession: boolean;
+}
 
+/** As few as will do, in the order in which they are gone through: CROSS JOIN keeps it. */
+function tablesOf({ match, looked, walks, needsSession }: Tables): { from: string; id: string } {
+  const folded = looked.length > 0 ? ['folded'] : [];
+  const session = needsSession ? ['session'] : [];
+  const order = match === null ? [...folded, ...session] : ['words', ...session, ...folded];
+  if (walks) order.reverse();
+  const [first = 'session', ...others] = order;
+  const id = first === 'words' ? 'words.rowid' : `${first}.id`;
+  return {
+    from: [first, ...others.map((table) => `${table} ON ${table}.id = ${id}`)].join(' CROSS JOIN '),
+    id,
+  };
+}
+
+const within = ({ fromId, toId }: Conditions, id: string): Condition[] => [
+  ...(fromId === null ? [] : [{ sql: `${id} >= ?`, values: [fromId] }]),
+  ...(toId === null ? [] : [{ sql: `${id} < ?`, values: [toId] }]),
+];
 const matching = (match: string | null): Condition[] =>
   match === null ? [] : [{ sql: 'words MATCH ?', values: [match] }];
 const containing = (word: string): Condition => ({ sql: 'instr(folded.text, ?) > 0', values: [word] });

@@ -45,10 +45,10 @@ export class SessionRows {
 
   /** Sessions of this id and later ones, and those that are not sealed, by name. */
   known(from: string): Map<string, KnownSession> {
-    const columns = 'session, handle, state, index_bytes, index_ms';
+    const columns = 'session, handle, is_sealed, index_bytes, index_ms';
     const rows = this.#file.rows(
-      `SELECT ${columns} FROM session WHERE session >= ?
-       UNION ALL SELECT ${columns} FROM session WHERE state <> ${SEALED} AND session < ?`,
+      `SELECT ${columns} FROM name WHERE session >= ?
+       UNION ALL SELECT ${columns} FROM name WHERE is_sealed = 0 AND session < ?`,
       from,
       from,
     );
@@ -61,13 +61,13 @@ export class SessionRows {
 
   /** Those that are not sealed. */
   open(): SessionRef[] {
-    const rows = this.#file.rows(`SELECT session, handle FROM session WHERE state <> ${SEALED}`);
+    const rows = this.#file.rows('SELECT session, handle FROM name WHERE is_sealed = 0');
     return rows.map(({ session, handle }) => ({ session: String(session), handle: String(handle) }));
   }
 
   /** The id of the newest that sorts before that; '' where there is none. */
   newestBefore(text: string): string {
-    const [row] = this.#file.rows('SELECT max(session) AS newest FROM session WHERE session < ?', text);
+    const [row] = this.#file.rows('SELECT max(session) AS newest FROM name WHERE session < ?', text);
     return row?.['newest'] == null ? '' : String(row['newest']);
   }
 
@@ -109,20 +109,28 @@ export class SessionRows {
     const id =
       before !== undefined && Math.floor(before / IDS_A_SECOND) === second ? before : this.#freeId(second);
     const current = summary?.handle ?? handle;
+    const person = this.#personOf(id, stored, current);
+    const state = stateOf(stored);
     this.#file.run(
-      'INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
       id,
-      session,
-      handle,
-      current,
-      this.#personOf(id, stored, current),
+      person,
       foundMs,
       summary?.recordedMs ?? 0,
       summary?.bytes ?? 0,
       summary?.coverageRatio ?? 0,
       summary?.gaps ?? 0,
       (summary?.codecs ?? []).reduce((bits, codec) => bits | CODEC_BITS[codec], 0),
-      stateOf(stored),
+      state,
+    );
+    this.#file.run(
+      'INSERT INTO name VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      id,
+      session,
+      handle,
+      current,
+      person,
+      state === SEALED ? 1 : 0,
       index?.bytes ?? null,
       index?.modifiedMs ?? null,
     );
@@ -135,13 +143,13 @@ export class SessionRows {
   }
 
   #delete(id: number): void {
-    for (const table of ['session', 'document', 'folded'])
+    for (const table of ['session', 'name', 'document', 'folded'])
       this.#file.run(`DELETE FROM ${table} WHERE id = ?`, id);
     this.#file.run('DELETE FROM words WHERE rowid = ?', id);
   }
 
   #idOf({ session, handle }: SessionRef): number | undefined {
-    const [row] = this.#file.rows('SELECT id FROM session WHERE session = ? AND handle = ?', session, handle);
+    const [row] = this.#file.rows('SELECT id FROM name WHERE session = ? AND handle = ?', session, handle);
     return row === undefined ? undefined : Number(row['id']);
   }
 
@@ -180,10 +188,10 @@ export class SessionRows {
   }
 }
 
-const knownOf = ({ session, handle, state, index_bytes, index_ms }: Row): KnownSession => ({
+const knownOf = ({ session, handle, is_sealed, index_bytes, index_ms }: Row): KnownSession => ({
   session: String(session),
   handle: String(handle),
-  isSealed: state === STATES.sealed,
+  isSealed: is_sealed === 1,
   index:
     index_bytes == null || index_ms == null
       ? null

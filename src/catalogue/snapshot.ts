@@ -17,7 +17,7 @@ import { FORMAT, summarySchema, type Summary } from '../model/manifest.ts';
 import { parseHandle } from '../model/handle.ts';
 import type { Store } from '../store/store.ts';
 import type { CatalogueFile } from './catalogue-file.ts';
-import { SEALED, type IndexStamp } from './session-rows.ts';
+import type { IndexStamp } from './session-rows.ts';
 
 /** With fewer, reading them is quick enough. */
 export const SNAPSHOT_LEAST = 500;
@@ -71,10 +71,9 @@ export async function writeSnapshot(
 function* snapshotLines(file: CatalogueFile): Generator<string> {
   for (let last = Number.MIN_SAFE_INTEGER; ;) {
     const rows = file.rows(
-      `SELECT id, handle, index_bytes, index_ms, summary FROM session JOIN document USING (id)
-       WHERE id > ? AND state = ? AND index_bytes IS NOT NULL ORDER BY id LIMIT ?`,
+      `SELECT id, handle, index_bytes, index_ms, summary FROM name JOIN document USING (id)
+       WHERE id > ? AND is_sealed = 1 AND index_bytes IS NOT NULL ORDER BY id LIMIT ?`,
       last,
-      SEALED,
       PAGE,
     );
     for (const { id, handle, index_bytes, index_ms, summary } of rows) {

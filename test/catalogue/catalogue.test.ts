@@ -8,6 +8,7 @@ import { listSessions } from '../../src/archive/catalogue.ts';
 import { INDEX } from '../../src/layout/keys.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { Store } from '../../src/store/store.ts';
+import { CannotMount, SmallDisk } from '../support/small-disk.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { CountingStore, DAY, HOUR, idsOf, nameOf, NOW, open, write, type OpenCatalogue } from './archive.ts';
 import { catalogueContract } from './contract.ts';
@@ -105,6 +106,19 @@ describe('the cache file', () => {
     await using it = openCached();
     await it.catalogue.refresh();
     expect(idsOf(it)).toHaveLength(2);
+  });
+
+  test('on a disk that fills up meanwhile is done without', { tags: 'disk-full' }, async (context) => {
+    await filled(400);
+    const disk = await SmallDisk.mount(join(folder, 'disk'), 2).catch((error: unknown) => {
+      if (error instanceof CannotMount) context.skip(error.message);
+      throw error;
+    });
+    await using _ = disk;
+    await disk.fill(0.2);
+    await using it = open(store, disk.folder);
+    await it.catalogue.refresh();
+    expect(it.catalogue.search({ limit: 1000 }).entries).toEqual(await listSessions(store));
   });
 
   test('is shared by several processes that fill it at once', async () => {

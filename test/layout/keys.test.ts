@@ -2,8 +2,11 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   contentTypeOf,
+  changeKey,
+  foundAtMsOf,
   indexKey,
   isSessionId,
+  parseChangeKey,
   parseIndexKey,
   parseJournalKey,
   parseSegmentKey,
@@ -41,6 +44,12 @@ describe('session ids', () => {
         expect(isSessionId(session)).toBe(true);
         checkKey(`${sessionPrefix(name, session)}${sessionKeys.manifest}`);
         expect(parseIndexKey(indexKey(session, name))).toEqual({ session, handle: name });
+        const of = { session, handle: name };
+        const atMs = foundAtMsOf(session);
+        expect(atMs).toBeDefined();
+        expect(parseChangeKey(changeKey(atMs ?? 0, of))).toEqual({ of, atMs });
+        expect(parseChangeKey(changeKey(atMs ?? 0, null))).toEqual({ of: null, atMs });
+        checkKey(changeKey(atMs ?? 0, of));
       }),
     );
   });
@@ -108,6 +117,7 @@ test.each([
   'creators/alice/20261122T140307Z-1/summary.json',
 ])('%s is no index object', (key) => {
   expect(parseIndexKey(key)).toBeUndefined();
+  expect(parseChangeKey(key)).toBeUndefined();
 });
 
 test.each([
