@@ -1,6 +1,7 @@
 /** Making an MP4 of a session on its page: what part of it, how far it is, where to fetch it. */
 import { basename } from 'node:path';
 import { html } from 'hono/html';
+import type { Moment } from '../archive/export-range.ts';
 import { foreign } from '../kernel/foreign-text.ts';
 import type { OrderedExport } from './exports.ts';
 import { length, many, size, type Html } from './page.ts';
@@ -9,30 +10,12 @@ export const exportSection = (orders: readonly OrderedExport[]): Html =>
   html`<section id="exports" aria-labelledby="exports-title">
     <h2 id="exports-title">Download</h2>
     <form method="post" action="exports" class="inline">
-      <label
-        >From
-        <input
-          name="from"
-          inputmode="numeric"
-          placeholder="0:00"
-          size="8"
-          pattern="[0-9:.]*"
-          title="1:02:03, 2:03 or seconds"
-      /></label>
-      <label
-        >to
-        <input
-          name="to"
-          inputmode="numeric"
-          placeholder="the end"
-          size="8"
-          pattern="[0-9:.]*"
-          title="1:02:03, 2:03 or seconds"
-      /></label>
+      <label>From <input name="from" placeholder="0:00" size="8" title="1:02:03, 2:03 or seconds" /></label>
+      <label>to <input name="to" placeholder="the end" size="8" title="1:02:03, 2:03 or seconds" /></label>
       <button>Make an MP4</button>
     </form>
     <p class="faint">
-      Nothing is encoded anew, so a part begins at the keyframe before. All files as they lie in the archive:
+      Nothing is encoded anew, so a part is made of whole segments. All files as they lie in the archive:
       <code>livestow download</code>.
     </p>
     <ul class="plain" data-part="exports" aria-live="polite">
@@ -41,11 +24,11 @@ export const exportSection = (orders: readonly OrderedExport[]): Html =>
   </section>`;
 
 function item(order: OrderedExport): Html {
-  const { id, state, done, files, leftOut, problem, fromMs, toMs } = order;
+  const { id, state, done, files, leftOut, problem, from, to } = order;
   const part =
-    fromMs === null && toMs === null
+    from === null && to === null
       ? 'All of it'
-      : `${length(fromMs ?? 0)} to ${toMs === null ? 'the end' : length(toMs)}`;
+      : `${from === null ? 'The beginning' : momentText(from)} to ${to === null ? 'the end' : momentText(to)}`;
   const cancel = (what: string): Html =>
     html`<form method="post" action="exports/${id}/cancel" class="inline">
       <button class="quiet">${what}</button>
@@ -72,3 +55,6 @@ function item(order: OrderedExport): Html {
     ${cancel('Remove')}
   </li>`;
 }
+
+const momentText = ({ kind, ms }: Moment): string =>
+  kind === 'place' ? length(ms) : new Date(ms).toISOString().slice(0, 19).replace('T', ' ');

@@ -7,6 +7,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import PQueue from 'p-queue';
 import { exportSession, type ExportedFile } from '../archive/export.ts';
+import type { Moment } from '../archive/export-range.ts';
 import type { SessionRef } from '../archive/session-reader.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { LivestowError, messageOf } from '../kernel/errors.ts';
@@ -21,9 +22,9 @@ const NICENESS = 10;
 const ROOM_FACTOR = 2.2;
 
 export interface ExportOrder extends SessionRef {
-  /** Into the recording, in milliseconds; null: from its beginning, to its end. */
-  fromMs: number | null;
-  toMs: number | null;
+  /** Null: from the beginning, to the end. */
+  from: Moment | null;
+  to: Moment | null;
   bytes: number;
 }
 
@@ -112,6 +113,8 @@ export class Exports {
         out: join(order.folder, `${order.handle}-${order.session}.mp4`),
         force: false,
         ffmpegPath: await ffmpegPath(),
+        ...(order.from ? { from: order.from } : {}),
+        ...(order.to ? { to: order.to } : {}),
         niceness: NICENESS,
         onProgress: (done) => (order.done = done),
         signal: order.stop.signal,

@@ -11,6 +11,7 @@ import { html } from 'hono/html';
 import type { SessionRef } from '../archive/session-reader.ts';
 import { addSessionRoutes, type RequestedSession } from '../archive/session-routes.ts';
 import { parseRange } from '../archive/byte-range.ts';
+import { MOMENT_FORMS, parseMoment, type Moment } from '../archive/export-range.ts';
 import { LivestowError } from '../kernel/errors.ts';
 import { encodeManifest } from '../layout/manifest.ts';
 import { keyIn } from '../archive/session-reader.ts';
@@ -22,7 +23,6 @@ import type { Exports } from './exports.ts';
 import { pageHeaders } from './headers.ts';
 import { page, type Html, type Viewer } from './page.ts';
 import type { Pictures } from './pictures.ts';
-import { parsePosition } from './positions.ts';
 import { sessionPage } from './session-page.ts';
 import { readRecords } from './session-records.ts';
 import { viewOf } from './session-view.ts';
@@ -107,8 +107,8 @@ function addExports(
     const { segments } = await watched.manifest();
     exports.order({
       ...ref,
-      fromMs: positionOf(from, 'the beginning'),
-      toMs: positionOf(to, 'the end'),
+      from: momentOf(from, 'the beginning'),
+      to: momentOf(to, 'the end'),
       bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
     });
     return c.redirect(`${pathOf(c, '/exports')}#exports`, 303);
@@ -168,11 +168,11 @@ async function timelineOf(store: Store, { ref, watched }: SessionHere) {
 /** The session's own path, whatever it is mounted at. */
 const pathOf = (c: Context, own: string): string => `${c.req.path.slice(0, -own.length)}/`;
 
-function positionOf(said: unknown, what: string): number | null {
+function momentOf(said: unknown, what: string): Moment | null {
   if (typeof said !== 'string' || said.trim() === '') return null;
-  const ms = parsePosition(said);
-  if (ms !== undefined) return ms;
-  throw new LivestowError('USAGE', `${what} is no time: write 1:02:03, 2:03 or seconds`);
+  const moment = parseMoment(said.trim());
+  if (moment) return moment;
+  throw new LivestowError('USAGE', `${what} is no time: ${MOMENT_FORMS}`);
 }
 
 /** There is always something to show: a page is not wrong for want of a picture. */
