@@ -41,7 +41,7 @@ if (values.help) process.stdout.write(`${USAGE}\n`);
 else await bench();
 
 async function bench(): Promise<void> {
-  const folder = await mkdtemp(join(values.folder, 'livestow-archive-'));
+  const folder = await mkdtemp(join(values.folder, 'livestow-bench-'));
   const archive = join(folder, 'archive');
   try {
     const beganMs = performance.now();
