@@ -8,6 +8,8 @@ import { silentLogger } from '../../src/kernel/logger.ts';
 import { SNAPSHOT } from '../../src/layout/keys.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { COMMON_WORD, RARE_WORD, writeBucket } from './bucket.ts';
+import { pageFigures } from './pages.ts';
+import { quantiles, type Quantiles } from './quantiles.ts';
 import { slow } from './slow-store.ts';
 
 export interface BuildFigures {
@@ -26,12 +28,6 @@ export interface QueryFigures {
   wall: Quantiles;
   /** In ms of the processor: other work on the machine is not in it. */
   cpu: Quantiles;
-}
-
-interface Quantiles {
-  p50: number;
-  p99: number;
-  max: number;
 }
 
 const [name = '', archive = '', cache = '', ...args] = process.argv.slice(2);
@@ -131,14 +127,12 @@ function queries(rounds: number): QueryFigures[] {
   });
 }
 
-function quantiles(values: readonly number[]): Quantiles {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number): number =>
-    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
-  return { p50: at(0.5), p99: at(0.99), max: at(1) };
-}
-
 const [first = '', second = '0'] = args;
-const figures = name === 'refresh' ? await refresh(first, Number(second)) : queries(Number(first));
+const figures =
+  name === 'refresh'
+    ? await refresh(first, Number(second))
+    : name === 'pages'
+      ? await pageFigures(archive, cache, Number(first))
+      : queries(Number(first));
 process.stdout.write(JSON.stringify(figures));
 process.exit();

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { writeBucket } from './bucket.ts';
+import type { PageFigures } from './pages.ts';
 import type { BuildFigures, QueryFigures } from './phases.ts';
 
 const USAGE = `usage: npm run bench:archive -- [options]
@@ -80,6 +81,7 @@ async function bench(): Promise<void> {
       await build('ten new sessions', 'new'),
     ];
     const queries = await phase<QueryFigures[]>('queries', 'queries', values.rounds);
+    const pages = await phase<PageFigures[]>('pages', 'pages', values.rounds);
     for (const { what, ms, cpuMs, maxRss, detail } of builds) {
       const figures = [seconds(ms), `CPU ${seconds(cpuMs)}`, mib(maxRss)].map((text) => text.padStart(11));
       process.stdout.write(`${what.padEnd(28)} ${figures.join('  ')}  ${detail}\n`);
@@ -91,8 +93,18 @@ async function bench(): Promise<void> {
         `${what.padEnd(34)} p50, p99, max:${shown(wall)} ms, of the processor${shown(cpu)} ms\n`,
       );
     }
+    for (const { what, first, wall, cpu, bytes, compressedBytes } of pages) {
+      const shown = ({ p50, p99 }: PageFigures['cpu']): string =>
+        [p50, p99].map((ms) => ms.toFixed(1).padStart(7)).join('');
+      process.stdout.write(
+        `${what.padEnd(34)} first ${first.toFixed(1)} ms, p50, p99:${shown(wall)} ms, of the processor${shown(cpu)} ms, ${bytes} bytes, ${compressedBytes} sent\n`,
+      );
+    }
     if (values.json !== undefined)
-      await writeFile(values.json, `${JSON.stringify({ options: values, builds, queries }, null, 1)}\n`);
+      await writeFile(
+        values.json,
+        `${JSON.stringify({ options: values, builds, queries, pages }, null, 1)}\n`,
+      );
     if (values.keep) say(`the bucket is in ${archive}`);
   } finally {
     if (!values.keep) await rm(folder, { recursive: true, force: true });
