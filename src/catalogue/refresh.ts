@@ -56,7 +56,7 @@ export interface RefreshDeps {
 
 const READS_AT_ONCE = 32;
 /** Sessions in one transaction: some milliseconds, in which others wait. */
-const BATCH = 1_000;
+const BATCH = 250;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** Then everything is listed again, whoever asks. */
