@@ -92,7 +92,7 @@ export class WebServer {
       server.#loop.close();
       throw new LivestowError('CONFIG', `nothing can listen on ${urlOf(options.listen)}`, {
         cause,
-        hint: 'something else listens there, another livestow perhaps: --listen takes another address',
+        hint: 'something else listens there, another livestow perhaps: --listen takes another address, or off',
       });
     }
     return server;

@@ -17,9 +17,9 @@ import { FPS } from './media.ts';
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const TALL = { width: 360, height: 640, seconds: 6, numbered: true };
 const WIDE = { width: 640, height: 360, seconds: 4, numbered: true };
-/** When the first picture was live: ffmpeg's MPEG-TS begins its clock at 1.4 s. */
+/** When the first picture was live. */
 const T = Date.UTC(2026, 10, 22, 14, 3, 7, 200);
-const FOUND = T - 1_400;
+const FOUND = T;
 
 let temp: TempStore;
 let alice: BuiltSession;

@@ -21,7 +21,7 @@ test('status shows a running daemon', async () => {
   const run = await operator(served);
   const { exitCode, stdout, stderr } = await run('status');
   expect([exitCode, stderr]).toEqual([0, '']);
-  expect(stdout).toMatch(/^livestow 1\.2\.3 · recording 0 .*\nCREATOR .*\n@alice +watching/);
+  expect(stdout).toMatch(/^livestow 1\.2\.3 · recording 0 .*\nCREATOR .*\n(?:@bob .*\n)?@alice +watching/);
   const told = JSON.parse((await run('status', '--json')).stdout) as Record<string, unknown>;
   expect(told).toMatchObject({
     status: { version: '1.2.3' },
