@@ -29,7 +29,8 @@ export default defineConfig({
           name: 'unit',
           include: [tests('**')],
           exclude: [...exclude, tests('**', '.s3'), 'test/e2e/**'],
-          maxWorkers: 2,
+          // They mostly wait, for child processes and for time.
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },
