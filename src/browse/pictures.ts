@@ -29,8 +29,8 @@ export interface PicturesOptions {
   signal: AbortSignal;
 }
 
-/** By name; null: nothing can be made of this session. */
-type Made = Record<string, Buffer> | null;
+/** By name; null: nothing can be made of this session; undefined: not now. */
+type Made = Record<string, Buffer> | null | undefined;
 
 export class Pictures {
   readonly #options: PicturesOptions;
@@ -47,10 +47,10 @@ export class Pictures {
     return this.#read(avatarFile(handle));
   }
 
-  async poster(ref: SessionRef, isSealed: boolean): Promise<Buffer | undefined> {
+  async poster(ref: SessionRef, isSealed: () => Promise<boolean>): Promise<Buffer | undefined> {
     const there =
       (await this.#read(keyIn(ref, sessionKeys.poster))) ?? (await this.#read(keyIn(ref, sessionKeys.cover)));
-    if (there || !isSealed) return there;
+    if (there || !(await isSealed())) return there;
     return this.#made(ref, 'poster.jpg', async () => {
       const poster = await makePosterOf(this.#options.store, ref, await this.#jobOptions());
       return poster ? { 'poster.jpg': poster } : null;
@@ -60,10 +60,10 @@ export class Pictures {
   async storyboard(
     ref: SessionRef,
     name: 'storyboard.jpg' | 'storyboard.vtt',
-    isSealed: boolean,
+    isSealed: () => Promise<boolean>,
   ): Promise<Buffer | undefined> {
     const there = await this.#read(keyIn(ref, name));
-    if (there || !isSealed) return there;
+    if (there || !(await isSealed())) return there;
     return this.#made(ref, name, async () => {
       const made = await makeStoryboard(this.#options.store, ref, await this.#jobOptions());
       return made ? { 'storyboard.jpg': made.jpg, 'storyboard.vtt': Buffer.from(made.vtt) } : null;
@@ -109,7 +109,7 @@ export class Pictures {
       return made;
     } catch (error) {
       log.warn({ err: error, ...ref }, 'a picture of an archived session could not be made');
-      return null;
+      return isLivestowError(error) && error.retryable ? undefined : null;
     }
   }
 
