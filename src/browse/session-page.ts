@@ -160,20 +160,20 @@ function gapTable({ gaps, runs }: SessionView): Html | '' {
       <table>
         <thead>
           <tr>
-            <th scope="col">From</th>
+            <th scope="col" class="number">In the recording</th>
             <th scope="col" class="number">For</th>
             <th scope="col">Why</th>
-            <th scope="col" class="number">In the recording</th>
+            <th scope="col">From</th>
           </tr>
         </thead>
         <tbody>
           ${shown.map(
             ({ fromMs, ms, cause, why, positionMs }) =>
               html`<tr>
-                <td>${time(new Date(fromMs).toISOString(), 'exact')}</td>
+                <td class="number">${seek(positionMs)}</td>
                 <td class="number">${length(ms)}</td>
                 <td><code>${cause}</code> ${why}</td>
-                <td class="number">${seek(positionMs)}</td>
+                <td>${time(new Date(fromMs).toISOString(), 'exact')}</td>
               </tr>`,
           )}
         </tbody>
@@ -191,22 +191,22 @@ function epochTable({ epochs }: SessionView): Html | '' {
       <table>
         <thead>
           <tr>
-            <th scope="col">From</th>
+            <th scope="col" class="number">In the recording</th>
             <th scope="col" class="number">For</th>
             <th scope="col">Picture</th>
-            <th scope="col" class="number">In the recording</th>
+            <th scope="col">From</th>
           </tr>
         </thead>
         <tbody>
           ${epochs.map(
             ({ epoch, atMs, ms, positionMs }) =>
               html`<tr>
-                <td>${time(new Date(atMs).toISOString(), 'exact')}</td>
-                <td class="number">${length(ms)}</td>
-                <td>${foreign(epochLabel(epoch))}</td>
                 <td class="number">
                   <a href="#video" data-seek-ms="${positionMs}">${length(positionMs)}</a>
                 </td>
+                <td class="number">${length(ms)}</td>
+                <td>${foreign(epochLabel(epoch))}</td>
+                <td>${time(new Date(atMs).toISOString(), 'exact')}</td>
               </tr>`,
           )}
         </tbody>
