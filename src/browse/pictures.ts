@@ -47,13 +47,15 @@ export class Pictures {
     return this.#read(avatarFile(handle));
   }
 
+  /** Of the first media, so that of a session that goes on is as good as any. */
   async poster(ref: SessionRef, isSealed: () => Promise<boolean>): Promise<Buffer | undefined> {
     const there =
       (await this.#read(keyIn(ref, sessionKeys.poster))) ?? (await this.#read(keyIn(ref, sessionKeys.cover)));
-    if (there || !(await isSealed())) return there;
+    if (there) return there;
+    const isFinal = await isSealed();
     return this.#made(ref, 'poster.jpg', async () => {
       const poster = await makePosterOf(this.#options.store, ref, await this.#jobOptions());
-      return poster ? { 'poster.jpg': poster } : null;
+      return poster ? { 'poster.jpg': poster } : isFinal ? null : undefined;
     });
   }
 

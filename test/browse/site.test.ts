@@ -344,6 +344,13 @@ test('a poster that is there is shown without reading the manifest: a list has m
   expect((await get(site, '/sessions/bob/20261122T140307Z-7412/poster.jpg')).status).toBe(404);
 });
 
+test('a session that goes on has a poster of its own media', async () => {
+  const { site, store } = await world();
+  const built = await buildSession(store, { handle: 'bob', state: 'recording' });
+  const answer = await get(site, `${pathOf(built)}poster.jpg`);
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/jpeg']);
+});
+
 test('an export is made, told of while it is, and can be fetched', async () => {
   const { site, built } = await world();
   const path = pathOf(built);
