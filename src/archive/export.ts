@@ -36,6 +36,8 @@ export interface ExportOptions extends ExportRange {
   ffmpegPath: string;
   /** Of ffmpeg, from 0 to 19. */
   niceness?: number;
+  /** Told how much is to be fetched before anything is; nothing is when it rejects. */
+  onPlanned?: (bytes: number) => Promise<void>;
   /** From 0 to 1: half of it is fetching, half is writing. */
   onProgress?: (done: number) => void;
   signal?: AbortSignal | undefined;
@@ -97,6 +99,7 @@ async function exportAll(store: Store, refs: readonly SessionRef[], options: Exp
   }
   await checkPlaces(planned, force);
   const totalBytes = planned.reduce((sum, { bytes }) => sum + bytes, 0);
+  await options.onPlanned?.(totalBytes);
   let doneBytes = 0;
   const advance = (bytes: number): void => {
     doneBytes += bytes;

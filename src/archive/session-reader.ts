@@ -114,23 +114,31 @@ export async function readJournals(
   ref: SessionRef,
   signal?: AbortSignal,
 ): Promise<JournalEntry[]> {
+  const names = await journalsOf(store, ref, signal);
+  const queue = new PQueue({ concurrency: JOURNALS_AT_ONCE });
+  const all = await queue.addAll(names.map((name) => () => readJournal(store, ref, name, signal)));
+  return all.flat();
+}
+
+/** Their names within the session, in order of term and number. */
+export async function journalsOf(store: Store, ref: SessionRef, signal?: AbortSignal): Promise<string[]> {
   const prefix = keyIn(ref, '');
-  const found: { key: string; term: number; n: number }[] = [];
+  const found: { name: string; term: number; n: number }[] = [];
   for await (const { key } of store.list(`${prefix}journal/`, signal ? { signal } : {})) {
-    const name = parseJournalKey(key.slice(prefix.length));
-    if (name) found.push({ key, ...name });
+    const name = key.slice(prefix.length);
+    const place = parseJournalKey(name);
+    if (place) found.push({ name, ...place });
   }
   found.sort((a, b) => a.term - b.term || a.n - b.n);
-  const queue = new PQueue({ concurrency: JOURNALS_AT_ONCE });
-  const texts = await queue.addAll(
-    found.map(
-      ({ key }) =>
-        () =>
-          readText(store, key, signal),
-    ),
-  );
-  // One that vanished between the listing and the reading belongs to a session that is being removed.
-  return texts.flatMap((text, index) =>
-    decodeJournal(text ?? '', found[index]?.key.slice(prefix.length) ?? ''),
-  );
+  return found.map(({ name }) => name);
+}
+
+/** Empty where it vanished since it was listed: it is of a session that is being removed. */
+export async function readJournal(
+  store: Store,
+  ref: SessionRef,
+  name: string,
+  signal?: AbortSignal,
+): Promise<JournalEntry[]> {
+  return decodeJournal((await readText(store, keyIn(ref, name), signal)) ?? '', name);
 }

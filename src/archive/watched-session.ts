@@ -1,12 +1,20 @@
 /**
- * A session that may still grow: its manifest as it stood a moment ago. Once it is sealed it is never asked for again.
+ * A session that somebody looks at, and that may still grow: its manifest as it stood a moment ago, and what its journals
+ * tell beside it. A manifest that is sealed stays as it is, but for the session's removal: now and then its size and time
+ * are asked for.
  */
+import PQueue from 'p-queue';
 import type { Clock } from '../kernel/clock.ts';
-import type { Manifest } from '../model/manifest.ts';
+import { sessionKeys } from '../layout/keys.ts';
+import type { JournalEntry, Manifest } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
-import { openSession, type SessionRef } from './session-reader.ts';
+import { journalsOf, keyIn, openSession, readJournal, type SessionRef } from './session-reader.ts';
 
 const FRESH_MS = 2_000;
+const SEALED_FRESH_MS = 60_000;
+const JOURNALS_AT_ONCE = 16;
+
+export type SessionRecord = Extract<JournalEntry, { type: 'sample' | 'event' }>;
 
 export class WatchedSession {
   readonly #store: Store;
@@ -14,7 +22,12 @@ export class WatchedSession {
   readonly #clock: Clock;
   #current: Promise<Manifest> | undefined;
   #askedAt = -Infinity;
-  #isSealed = false;
+  #sealed: Manifest | undefined;
+  /** Of the manifest that is sealed. */
+  #stamp: string | undefined;
+  /** Journals never change: each is read once. A day has thousands. */
+  readonly #records = new Map<string, SessionRecord[]>();
+  #reading: Promise<SessionRecord[]> | undefined;
 
   constructor(store: Store, ref: SessionRef, clock: Clock) {
     this.#store = store;
@@ -24,8 +37,8 @@ export class WatchedSession {
 
   /** Throws as `openSession` does; the next call asks again. */
   manifest(): Promise<Manifest> {
-    const isFresh = this.#isSealed || this.#clock.monotonic() - this.#askedAt < FRESH_MS;
-    if (this.#current && isFresh) return this.#current;
+    const freshMs = this.#sealed ? SEALED_FRESH_MS : FRESH_MS;
+    if (this.#current && this.#clock.monotonic() - this.#askedAt < freshMs) return this.#current;
     this.#askedAt = this.#clock.monotonic();
     const asked = this.#ask();
     this.#current = asked;
@@ -35,9 +48,42 @@ export class WatchedSession {
     return asked;
   }
 
+  /** Samples and events of its journals, in order. Throws MANIFEST where one cannot be read, and what the store throws. */
+  records(): Promise<SessionRecord[]> {
+    this.#reading ??= this.#readRecords().finally(() => (this.#reading = undefined));
+    return this.#reading;
+  }
+
   async #ask(): Promise<Manifest> {
+    if (this.#sealed) {
+      const found = await this.#store.head(keyIn(this.#ref, sessionKeys.manifest));
+      const stamp = `${found?.bytes} ${found?.modifiedAt?.getTime()}`;
+      if (stamp === this.#stamp) return this.#sealed;
+      this.#stamp = stamp;
+      this.#sealed = undefined;
+    }
     const { manifest } = await openSession(this.#store, this.#ref, { quick: true });
-    this.#isSealed = manifest.sealedAt !== null;
+    if (manifest.sealedAt !== null) {
+      this.#sealed = manifest;
+      this.#records.clear();
+    }
     return manifest;
+  }
+
+  async #readRecords(): Promise<SessionRecord[]> {
+    const names = await journalsOf(this.#store, this.#ref);
+    const queue = new PQueue({ concurrency: JOURNALS_AT_ONCE });
+    await queue.addAll(
+      names
+        .filter((name) => !this.#records.has(name))
+        .map((name) => async () => {
+          const entries = await readJournal(this.#store, this.#ref, name);
+          this.#records.set(
+            name,
+            entries.filter((entry) => entry.type === 'sample' || entry.type === 'event'),
+          );
+        }),
+    );
+    return names.flatMap((name) => this.#records.get(name) ?? []);
   }
 }

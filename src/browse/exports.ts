@@ -1,9 +1,10 @@
 /**
  * MP4s that somebody asked for on a page: made one at a time in a folder of their own, told of while they are, kept for a
- * while to be fetched, then removed. They are for whoever has the address of the session; nothing survives a restart.
+ * while to be fetched, then removed. They are for whoever has the address of the session; nothing survives a restart:
+ * what a process left that was killed is removed by the next one.
  */
-import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import PQueue from 'p-queue';
 import { exportSession, type ExportedFile } from '../archive/export.ts';
@@ -13,8 +14,10 @@ import type { Clock } from '../kernel/clock.ts';
 import { LivestowError, messageOf } from '../kernel/errors.ts';
 import { freeBytes } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { lockFolder, type FolderLock } from '../spool/folder-lock.ts';
 import type { Store } from '../store/store.ts';
 
+const PREFIX = 'exports-';
 const KEPT_MS = 3_600_000;
 const MOST_WAITING = 10;
 const NICENESS = 10;
@@ -25,7 +28,6 @@ export interface ExportOrder extends SessionRef {
   /** Null: from the beginning, to the end. */
   from: Moment | null;
   to: Moment | null;
-  bytes: number;
 }
 
 export interface OrderedExport extends ExportOrder {
@@ -41,20 +43,38 @@ export interface OrderedExport extends ExportOrder {
 
 export interface ExportsOptions {
   store: Store;
-  /** A folder for these alone. */
-  folder: string;
+  /** Where a folder for these alone is made, beside those of others. */
+  parent: string;
+  /** Of its disk, so much stays free: recordings may need it. */
+  reserveBytes: number;
   ffmpegPath: () => Promise<string>;
   clock: Clock;
   log: Logger;
 }
 
+interface Entry extends OrderedExport {
+  stop: AbortController;
+  /** Resolves when nothing is written any more. */
+  made: Promise<void>;
+  forget: () => void;
+}
+
 export class Exports {
   readonly #options: ExportsOptions;
+  readonly #folder: string;
+  /** Held from the first export on. */
+  #lock: FolderLock | undefined;
   readonly #queue = new PQueue({ concurrency: 1 });
-  readonly #orders = new Map<string, OrderedExport & { stop: AbortController; folder: string | null }>();
+  readonly #orders = new Map<string, Entry>();
 
-  constructor(options: ExportsOptions) {
+  private constructor(options: ExportsOptions) {
     this.#options = options;
+    this.#folder = join(options.parent, `${PREFIX}${randomUUID()}`);
+  }
+
+  static async open(options: ExportsOptions): Promise<Exports> {
+    await removeLeftBehind(options.parent);
+    return new Exports(options);
   }
 
   /** Newest first. */
@@ -68,19 +88,20 @@ export class Exports {
   order(order: ExportOrder): OrderedExport {
     if (this.#queue.size >= MOST_WAITING)
       throw new LivestowError('UNAVAILABLE', `${MOST_WAITING} exports wait already`, { retryable: true });
-    const entry = {
+    const entry: Entry = {
       ...order,
       id: randomBytes(9).toString('base64url'),
-      state: 'waiting' as OrderedExport['state'],
+      state: 'waiting',
       done: 0,
-      files: [] as readonly ExportedFile[],
+      files: [],
       leftOut: 0,
-      problem: null as string | null,
+      problem: null,
       stop: new AbortController(),
-      folder: null as string | null,
+      made: Promise.resolve(),
+      forget: () => {},
     };
     this.#orders.set(entry.id, entry);
-    void this.#queue.add(() => this.#make(entry));
+    void this.#queue.add(() => (entry.made = this.#make(entry)));
     return entry;
   }
 
@@ -97,27 +118,28 @@ export class Exports {
   async close(): Promise<void> {
     for (const id of this.#orders.keys()) await this.#drop(id);
     await this.#queue.onIdle();
-    await rm(this.#options.folder, { recursive: true, force: true });
+    await this.#remove(this.#folder);
+    this.#lock?.release();
   }
 
-  async #make(order: OrderedExport & { stop: AbortController; folder: string | null }): Promise<void> {
-    const { store, folder, ffmpegPath, clock, log } = this.#options;
-    if (order.stop.signal.aborted) return;
+  async #make(order: Entry): Promise<void> {
+    const { store, ffmpegPath, clock, log } = this.#options;
+    const { signal } = order.stop;
+    if (signal.aborted) return;
     order.state = 'working';
     try {
-      await mkdir(folder, { recursive: true });
-      if ((await freeBytes(folder)) < order.bytes * ROOM_FACTOR)
-        throw new LivestowError('UNAVAILABLE', 'there is no room for it on the disk of livestow');
-      order.folder = await mkdtemp(join(folder, 'export-'));
+      this.#lock ??= lockFolder(this.#folder, { message: `${this.#folder} is in use`, hint: 'try again' });
+      const folder = await mkdtemp(join(this.#folder, `${order.id}-`));
       const made = await exportSession(store, order, {
-        out: join(order.folder, `${order.handle}-${order.session}.mp4`),
+        out: join(folder, `${order.handle}-${order.session}.mp4`),
         force: false,
         ffmpegPath: await ffmpegPath(),
         ...(order.from ? { from: order.from } : {}),
         ...(order.to ? { to: order.to } : {}),
         niceness: NICENESS,
+        onPlanned: (bytes) => this.#requireRoom(bytes),
         onProgress: (done) => (order.done = done),
-        signal: order.stop.signal,
+        signal,
       });
       order.files = made.files;
       order.leftOut = made.leftOut.length;
@@ -126,15 +148,51 @@ export class Exports {
     } catch (error) {
       order.state = 'failed';
       order.problem = messageOf(error);
-      if (!order.stop.signal.aborted) log.warn({ err: error, session: order.session }, 'an export failed');
+      if (!signal.aborted) log.warn({ err: error, session: order.session }, 'an export failed');
     }
-    clock.after(KEPT_MS, () => void this.#drop(order.id));
+    if (!signal.aborted) order.forget = clock.after(KEPT_MS, () => void this.#drop(order.id));
+  }
+
+  async #requireRoom(bytes: number): Promise<void> {
+    const free = await freeBytes(this.#folder);
+    if (free < bytes * ROOM_FACTOR + this.#options.reserveBytes)
+      throw new LivestowError('UNAVAILABLE', 'there is no room for it on the disk of livestow');
   }
 
   async #drop(id: string): Promise<void> {
     const order = this.#orders.get(id);
+    if (!order) return;
     this.#orders.delete(id);
-    order?.stop.abort();
-    if (order?.folder) await rm(order.folder, { recursive: true, force: true });
+    order.forget();
+    order.stop.abort();
+    await order.made;
+    for (const name of await namesIn(this.#folder))
+      if (name.startsWith(`${id}-`)) await this.#remove(join(this.#folder, name));
+  }
+
+  /** Never rejects: nobody waits for it as a rule, and the next process tries again. */
+  async #remove(path: string): Promise<void> {
+    try {
+      await rm(path, { recursive: true, force: true });
+    } catch (error) {
+      this.#options.log.warn({ err: error, path }, 'an export could not be removed');
+    }
   }
 }
+
+/** Those of processes that are not there any more. */
+async function removeLeftBehind(parent: string): Promise<void> {
+  for (const name of await namesIn(parent)) {
+    if (!name.startsWith(PREFIX)) continue;
+    const folder = join(parent, name);
+    try {
+      lockFolder(folder, { message: `${folder} is in use`, hint: 'leave it' }).release();
+      await rm(folder, { recursive: true, force: true });
+    } catch {
+      // In use, or somebody else's.
+    }
+  }
+}
+
+/** None where it cannot be listed: there is nothing to tidy up, then. */
+const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);

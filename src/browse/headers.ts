@@ -27,3 +27,7 @@ export function pageHeaders(c: Context, mediaFrom: readonly string[] = []): void
 /** A proxy in front speaks TLS: whoever says so falsely makes their own life harder only. */
 export const isEncrypted = (c: Context): boolean =>
   c.req.header('x-forwarded-proto')?.split(',')[0]?.trim() === 'https' || c.req.url.startsWith('https:');
+
+/** Under which the browser knows this server. */
+export const originOf = (c: Context): string =>
+  `${isEncrypted(c) ? 'https' : 'http'}://${new URL(c.req.url).host}`;

@@ -127,8 +127,8 @@ function card(
         recording === null
           ? ''
           : html`<p class="number">
-                ${length(recording.recordedMs)} · ${size(recording.bytes)} ·
-                ${recording.width}×${recording.height}
+                ${length(recording.recordedMs)} ·
+                ${size(recording.bytes)}${recording.width === 0 ? '' : ` · ${recording.width}×${recording.height}`}
               </p>
               <p class="faint">
                 ${size(recording.shippedBytes)} in the

@@ -29,8 +29,8 @@ export interface PicturesOptions {
   signal: AbortSignal;
 }
 
-/** By name; null: nothing can be made of this session. */
-type Made = Record<string, Buffer> | null;
+/** By name; null: nothing can be made of this session; undefined: not now. */
+type Made = Record<string, Buffer> | null | undefined;
 
 export class Pictures {
   readonly #options: PicturesOptions;
@@ -47,23 +47,25 @@ export class Pictures {
     return this.#read(avatarFile(handle));
   }
 
-  async poster(ref: SessionRef, isSealed: boolean): Promise<Buffer | undefined> {
+  /** Of the first media, so that of a session that goes on is as good as any. */
+  async poster(ref: SessionRef, isSealed: () => Promise<boolean>): Promise<Buffer | undefined> {
     const there =
       (await this.#read(keyIn(ref, sessionKeys.poster))) ?? (await this.#read(keyIn(ref, sessionKeys.cover)));
-    if (there || !isSealed) return there;
+    if (there) return there;
+    const isFinal = await isSealed();
     return this.#made(ref, 'poster.jpg', async () => {
       const poster = await makePosterOf(this.#options.store, ref, await this.#jobOptions());
-      return poster ? { 'poster.jpg': poster } : null;
+      return poster ? { 'poster.jpg': poster } : isFinal ? null : undefined;
     });
   }
 
   async storyboard(
     ref: SessionRef,
     name: 'storyboard.jpg' | 'storyboard.vtt',
-    isSealed: boolean,
+    isSealed: () => Promise<boolean>,
   ): Promise<Buffer | undefined> {
     const there = await this.#read(keyIn(ref, name));
-    if (there || !isSealed) return there;
+    if (there || !(await isSealed())) return there;
     return this.#made(ref, name, async () => {
       const made = await makeStoryboard(this.#options.store, ref, await this.#jobOptions());
       return made ? { 'storyboard.jpg': made.jpg, 'storyboard.vtt': Buffer.from(made.vtt) } : null;
@@ -109,7 +111,7 @@ export class Pictures {
       return made;
     } catch (error) {
       log.warn({ err: error, ...ref }, 'a picture of an archived session could not be made');
-      return null;
+      return isLivestowError(error) && error.retryable ? undefined : null;
     }
   }
 

@@ -36,7 +36,8 @@ export function sessionPage({ manifest, records, aside, isGuest }: SessionPageOp
       <p class="facts-line">
         ${isGuest ? handle : html`<a href="${creatorPath(creator.handle)}">${handle}</a>`}
         ${creator.displayName ? html`<bdi>${foreign(creator.displayName)}</bdi>` : ''}
-        ${time(manifest.foundAt)} ${isLive ? html`<span class="badge live">not sealed yet</span>` : ''}
+        ${time(manifest.foundAt)}
+        <span data-part="state">${isLive ? html`<span class="badge live">not sealed yet</span>` : ''}</span>
       </p>
     </header>
     <div class="player">
@@ -62,9 +63,8 @@ export function sessionPage({ manifest, records, aside, isGuest }: SessionPageOp
           tabindex="0"
           aria-label="Position in the broadcast"
           aria-valuenow="0"
-          data-part="timeline"
         >
-          ${timelineDrawing(view, viewers)}
+          <div data-part="timeline">${timelineDrawing(view, viewers)}</div>
           <div id="playhead"></div>
         </div>
         <div class="controls">
@@ -120,7 +120,10 @@ export function sessionPage({ manifest, records, aside, isGuest }: SessionPageOp
         ['Sealed', manifest.sealedAt === null ? 'not yet' : time(manifest.sealedAt, 'exact')],
       ])}
     </section>
-    ${aside} ${gapTable(view)} ${epochTable(view)} ${eventTable(records)} ${objectTable(manifest, isGuest)}
+    ${aside}
+    <div data-part="gaps">${gapTable(view)}</div>
+    <div data-part="epochs">${epochTable(view)}</div>
+    ${eventTable(records)} ${objectTable(manifest, isGuest)}
   </article>`;
 }
 
@@ -151,26 +154,26 @@ function gapTable({ gaps, runs }: SessionView): Html | '' {
     runs.length === 0
       ? ''
       : html`<a href="#video" data-seek-ms="${Math.max(0, positionMs - LATE_MS)}">${length(positionMs)}</a>`;
-  return html`<section aria-labelledby="gaps-title" data-part="gaps">
+  return html`<section aria-labelledby="gaps-title">
     <h2 id="gaps-title">What is missing</h2>
     <div class="scroll" tabindex="0" role="region" aria-labelledby="gaps-title">
       <table>
         <thead>
           <tr>
-            <th scope="col">From</th>
+            <th scope="col" class="number">In the recording</th>
             <th scope="col" class="number">For</th>
             <th scope="col">Why</th>
-            <th scope="col" class="number">In the recording</th>
+            <th scope="col">From</th>
           </tr>
         </thead>
         <tbody>
           ${shown.map(
             ({ fromMs, ms, cause, why, positionMs }) =>
               html`<tr>
-                <td>${time(new Date(fromMs).toISOString(), 'exact')}</td>
+                <td class="number">${seek(positionMs)}</td>
                 <td class="number">${length(ms)}</td>
                 <td><code>${cause}</code> ${why}</td>
-                <td class="number">${seek(positionMs)}</td>
+                <td>${time(new Date(fromMs).toISOString(), 'exact')}</td>
               </tr>`,
           )}
         </tbody>
@@ -182,28 +185,28 @@ function gapTable({ gaps, runs }: SessionView): Html | '' {
 
 function epochTable({ epochs }: SessionView): Html | '' {
   if (epochs.length === 0) return '';
-  return html`<section aria-labelledby="epochs-title" data-part="epochs">
+  return html`<section aria-labelledby="epochs-title">
     <h2 id="epochs-title">What it was recorded from</h2>
     <div class="scroll" tabindex="0" role="region" aria-labelledby="epochs-title">
       <table>
         <thead>
           <tr>
-            <th scope="col">From</th>
+            <th scope="col" class="number">In the recording</th>
             <th scope="col" class="number">For</th>
             <th scope="col">Picture</th>
-            <th scope="col" class="number">In the recording</th>
+            <th scope="col">From</th>
           </tr>
         </thead>
         <tbody>
           ${epochs.map(
             ({ epoch, atMs, ms, positionMs }) =>
               html`<tr>
-                <td>${time(new Date(atMs).toISOString(), 'exact')}</td>
-                <td class="number">${length(ms)}</td>
-                <td>${foreign(epochLabel(epoch))}</td>
                 <td class="number">
                   <a href="#video" data-seek-ms="${positionMs}">${length(positionMs)}</a>
                 </td>
+                <td class="number">${length(ms)}</td>
+                <td>${foreign(epochLabel(epoch))}</td>
+                <td>${time(new Date(atMs).toISOString(), 'exact')}</td>
               </tr>`,
           )}
         </tbody>

@@ -1,7 +1,8 @@
 /** What a session has beside its manifest: how many watched, and what happened. Of one that goes on, from its journals. */
 import { z } from 'zod';
 import { readText } from '../archive/read-text.ts';
-import { keyIn, readJournals, type SessionRef } from '../archive/session-reader.ts';
+import { keyIn, type SessionRef } from '../archive/session-reader.ts';
+import type { WatchedSession } from '../archive/watched-session.ts';
 import { isLivestowError } from '../kernel/errors.ts';
 import { sessionKeys } from '../layout/keys.ts';
 import type { Manifest } from '../model/manifest.ts';
@@ -30,10 +31,11 @@ export async function readRecords(
   store: Store,
   ref: SessionRef,
   manifest: Manifest,
+  watched: WatchedSession,
 ): Promise<SessionRecords> {
   try {
     if (manifest.sealedAt === null) {
-      const entries = await readJournals(store, ref);
+      const entries = await watched.records();
       return {
         samples: entries.filter((entry) => entry.type === 'sample'),
         events: entries.filter((entry) => entry.type === 'event'),

@@ -15,12 +15,13 @@ import { MOMENT_FORMS, parseMoment, type Moment } from '../archive/export-range.
 import { LivestowError } from '../kernel/errors.ts';
 import { encodeManifest } from '../layout/manifest.ts';
 import { keyIn } from '../archive/session-reader.ts';
+import type { WatchedSession } from '../archive/watched-session.ts';
 import type { Store } from '../store/store.ts';
 import type { Guarded } from '../web/guard.ts';
 import type { Assets } from './assets.ts';
 import { exportSection } from './export-section.ts';
 import type { Exports } from './exports.ts';
-import { pageHeaders } from './headers.ts';
+import { originOf, pageHeaders } from './headers.ts';
 import { page, type Html, type Viewer } from './page.ts';
 import type { Pictures } from './pictures.ts';
 import { sessionPage } from './session-page.ts';
@@ -58,19 +59,19 @@ export function addSessionSite(
   app.get(base, (c) => c.redirect(`${c.req.path}/`, 301));
   app.get(`${base}/`, (c) => showPage(c, deps, hereOf(c)));
   app.get(`${base}/timeline.json`, async (c) => c.json(await timelineOf(store, hereOf(c))));
+  // The manifest is read only for want of a picture: that of a day is large, and a list shows many posters.
+  const isSealed = (watched: WatchedSession) => async (): Promise<boolean> =>
+    (await watched.manifest()).sealedAt !== null;
   for (const name of ['storyboard.jpg', 'storyboard.vtt'] as const) {
     app.get(`${base}/${name}`, async (c) => {
       const { ref, watched } = hereOf(c);
-      const { sealedAt } = await watched.manifest();
-      const picture = await pictures.storyboard(ref, name, sealedAt !== null);
-      return sendPicture(c, picture, sealedAt !== null, name === 'storyboard.vtt' ? NO_CUES : NO_POSTER);
+      const picture = await pictures.storyboard(ref, name, isSealed(watched));
+      return sendPicture(c, picture, name === 'storyboard.vtt' ? NO_CUES : NO_POSTER);
     });
   }
   app.get(`${base}/poster.jpg`, async (c) => {
     const { ref, watched } = hereOf(c);
-    const { sealedAt } = await watched.manifest();
-    const picture = await pictures.poster(ref, sealedAt !== null);
-    return sendPicture(c, picture, sealedAt !== null, NO_POSTER);
+    return sendPicture(c, await pictures.poster(ref, isSealed(watched)), NO_POSTER);
   });
   app.get(`${base}/segments/:name`, async (c, next) => {
     const { ref, watched } = hereOf(c);
@@ -104,13 +105,9 @@ function addExports(
   app.post(`${base}/exports`, async (c) => {
     const { ref, watched } = own(c);
     const { from, to } = await c.req.parseBody();
-    const { segments } = await watched.manifest();
-    exports.order({
-      ...ref,
-      from: momentOf(from, 'the beginning'),
-      to: momentOf(to, 'the end'),
-      bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
-    });
+    // There has to be such a session.
+    await watched.manifest();
+    exports.order({ ...ref, from: momentOf(from, 'the beginning'), to: momentOf(to, 'the end') });
     return c.redirect(`${pathOf(c, '/exports')}#exports`, 303);
   });
   app.post(`${base}/exports/:id/cancel`, async (c) => {
@@ -127,15 +124,13 @@ async function showPage(c: Context<Guarded>, deps: SessionSiteDeps, here: Sessio
   const { store, assets, exports, shares } = deps;
   const { ref, watched, viewer, isPublic } = here;
   const manifest = await watched.manifest();
-  const records = await readRecords(store, ref, manifest);
+  const records = await readRecords(store, ref, manifest, watched);
   pageHeaders(c, await originsOf(store, ref));
   const orders = exports.of(ref);
   const isLive =
     manifest.sealedAt === null || orders.some(({ state }) => state === 'waiting' || state === 'working');
   const sharing =
-    viewer.role === 'admin' && shares
-      ? shareSection(c.req.query('shared'), ref, shares, new URL(c.req.url).origin)
-      : '';
+    viewer.role === 'admin' && shares ? shareSection(c.req.query('shared'), ref, shares, originOf(c)) : '';
   const aside: Html | '' = isPublic ? '' : html`${exportSection(orders)}${sharing}`;
   const title = manifest.room.title ?? `@${manifest.creator.handle}`;
   const live = isLive ? { live: { events: [] } } : {};
@@ -175,18 +170,17 @@ function momentOf(said: unknown, what: string): Moment | null {
   throw new LivestowError('USAGE', `${what} is no time: ${MOMENT_FORMS}`);
 }
 
-/** There is always something to show: a page is not wrong for want of a picture. */
+/** There is always something to show: a page is not wrong for want of a picture. One that is there stays as it is. */
 function sendPicture(
   c: Context,
   bytes: Buffer | undefined,
-  isForGood: boolean,
   nothing: { text: string; type: string },
 ): Response | Promise<Response> {
   const isText = bytes?.subarray(0, 6).toString() === 'WEBVTT';
   const type = !bytes ? nothing.type : isText ? 'text/vtt; charset=utf-8' : 'image/jpeg';
   return c.body(bytes ? Uint8Array.from(bytes) : nothing.text, 200, {
     'Content-Type': type,
-    'Cache-Control': bytes && isForGood ? 'private, max-age=604800' : 'private, max-age=10',
+    'Cache-Control': bytes ? 'private, max-age=604800' : 'private, max-age=10',
   });
 }
 

@@ -32,8 +32,8 @@ import { settingsPage } from './settings-page.ts';
 import type { ShareLinks } from './share.ts';
 import { signInRoutes } from './sign-in.ts';
 
-/** Sessions whose manifests are remembered: players come back for each segment. */
-const MOST_OPEN = 100;
+/** Sessions whose manifests are remembered, at 3 MB for a day's: players come back for each segment. */
+const MOST_OPEN = 30;
 const DAY_MS = 24 * 3_600_000;
 
 export interface SiteDeps {

@@ -1,7 +1,6 @@
 /** Puts the pages together for the commands that serve them: catalogue, pictures, exports, links, over one archive. */
-import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { Assets } from '../browse/assets.ts';
 import { Exports } from '../browse/exports.ts';
 import { Pictures } from '../browse/pictures.ts';
@@ -46,8 +45,9 @@ export async function openSessionParts(
   const cache = cataloguePath(config.cache, store.description, env);
   const folder = cache === null ? null : cache.replace(/catalogue-(\w+)\.sqlite$/, 'pictures-$1');
   const pictures = new Pictures({ store, folder, ffmpegPath, log, signal: over.signal });
-  const exportsFolder = join(cache === null ? tmpdir() : dirname(cache), `exports-${randomUUID()}`);
-  const exports = new Exports({ store, folder: exportsFolder, ffmpegPath, clock, log });
+  const parent = cache === null ? tmpdir() : dirname(cache);
+  const reserveBytes = config.diskReserveBytes;
+  const exports = await Exports.open({ store, parent, reserveBytes, ffmpegPath, clock, log });
   ending.defer(() => exports.close());
   const shares = config.token === null ? null : new ShareLinks(config.token, clock);
   return { store, assets: await Assets.load(), pictures, exports, shares };

@@ -3,6 +3,10 @@
  * few at once. Nothing moves for whoever asked their system for less motion.
  */
 const MOST_AT_ONCE = 6;
+/** It may only just have begun. */
+const AGAIN_MS = 5_000;
+/** The browser may know no such pictures: h265 is not for all. */
+const UNPLAYABLE_AGAIN_MS = 120_000;
 
 const playing = new Map<HTMLVideoElement, () => void>();
 const inSight = new Set<HTMLVideoElement>();
@@ -43,7 +47,7 @@ function play(video: HTMLVideoElement): () => void {
   const src = video.dataset['liveSrc'] ?? '';
   let stop = (): void => {};
   let isOver = false;
-  void import('hls.js/light').then(({ Events, Hls }) => {
+  void import('hls.js/light').then(({ ErrorTypes, Events, Hls }) => {
     if (isOver || !Hls.isSupported()) return;
     const hls = new Hls({
       enableWorker: false,
@@ -51,14 +55,16 @@ function play(video: HTMLVideoElement): () => void {
       backBufferLength: 0,
       liveSyncDurationCount: 2,
     });
-    hls.on(Events.ERROR, (_, { fatal }) => {
+    hls.on(Events.ERROR, (_, { fatal, type }) => {
       if (!fatal) return;
-      // It may only just have begun: the page asks again when it changes.
       hls.destroy();
-      setTimeout(() => {
-        playing.delete(video);
-        settle();
-      }, 5_000);
+      setTimeout(
+        () => {
+          playing.delete(video);
+          settle();
+        },
+        type === ErrorTypes.MEDIA_ERROR ? UNPLAYABLE_AGAIN_MS : AGAIN_MS,
+      );
     });
     hls.on(Events.MANIFEST_PARSED, () => void video.play().catch(() => {}));
     hls.loadSource(src);

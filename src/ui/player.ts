@@ -8,6 +8,8 @@ import type { SessionTimeline } from './session-timeline.ts';
 
 const PLAYLIST = 'index.m3u8';
 const MOST_RECOVERIES = 5;
+/** What goes well for so long has recovered: a broadcast may be watched for a day. */
+const RECOVERED_MS = 60_000;
 const DIRECT = '?direct';
 
 export class Player {
@@ -17,6 +19,7 @@ export class Player {
   #hls: Hls | undefined;
   #isDirect = false;
   #recovered = 0;
+  #failedAt = 0;
 
   constructor(video: HTMLVideoElement, timeline: SessionTimeline, tell: (problem: string) => void) {
     this.#video = video;
@@ -66,6 +69,8 @@ export class Player {
   }
 
   #onFatal(type: ErrorTypes, details: string): void {
+    if (performance.now() - this.#failedAt > RECOVERED_MS) this.#recovered = 0;
+    this.#failedAt = performance.now();
     this.#recovered += 1;
     if (this.#recovered > MOST_RECOVERIES) {
       this.#tell(

@@ -27,14 +27,7 @@ async function begin(): Promise<void> {
   speed.addEventListener('change', () => (video.playbackRate = Number(speed.value)));
   video.addEventListener('ratechange', () => (speed.value = String(video.playbackRate)));
   document.addEventListener('keydown', (event) => onKey(event, scrubber));
-  for (const link of document.querySelectorAll<HTMLAnchorElement>('a[data-seek-ms]')) {
-    link.addEventListener('click', (event) => {
-      event.preventDefault();
-      video.currentTime = Number(link.dataset['seekMs']) / 1_000;
-      video.scrollIntoView({ block: 'nearest' });
-      video.focus();
-    });
-  }
+  document.addEventListener('click', seekByLink);
   if (!timeline.isLive) return;
   const again = setInterval(() => {
     void grow();
@@ -52,6 +45,16 @@ async function begin(): Promise<void> {
 function tell(text: string): void {
   problem.textContent = text;
   problem.hidden = text === '';
+}
+
+/** Of a session that goes on the tables with these links are replaced. */
+function seekByLink(event: MouseEvent): void {
+  const link = event.target instanceof Element ? event.target.closest<HTMLElement>('a[data-seek-ms]') : null;
+  if (!link) return;
+  event.preventDefault();
+  video.currentTime = Number(link.dataset['seekMs']) / 1_000;
+  video.scrollIntoView({ block: 'nearest' });
+  video.focus();
 }
 
 function onKey(event: KeyboardEvent, scrubber: Scrubber): void {

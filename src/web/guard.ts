@@ -57,11 +57,15 @@ const isNavigation = (c: Context): boolean =>
   c.req.header('sec-fetch-dest') === 'document' &&
   !c.req.path.startsWith('/api/');
 
-/** Browsers say where a request comes from; other programs say nothing. */
+/**
+ * Browsers say where a request comes from; other programs say nothing. What they say outright goes before what can be told
+ * from the names: a proxy in front may call livestow by another one.
+ */
 function refuseOtherSites(c: Context): void {
   const site = c.req.header('sec-fetch-site');
+  if (site === 'same-origin') return;
   const origin = c.req.header('origin');
-  const isOther = site !== undefined && site !== 'same-origin' && site !== 'none';
+  const isOther = site !== undefined && site !== 'none';
   if (isOther || (origin !== undefined && hostOf(origin) !== c.req.header('host'))) {
     throw new LivestowError('FORBIDDEN', 'a page of another site asks');
   }
@@ -91,8 +95,9 @@ function whoAsks(c: Context, access: Access): { role: Role | null; hasCookie: bo
   if (access.isOpen) return { role: 'admin', hasCookie: false };
   const [, shown] = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
   if (shown !== undefined) return { role: access.roleOfToken(shown) ?? null, hasCookie: false };
-  const cookie = getCookie(c, COOKIE) ?? getCookie(c, SECURE_COOKIE);
-  const role = cookie === undefined ? null : (access.roleOfCookie(cookie) ?? null);
+  // An old one of the one name may be there beside a good one of the other.
+  const cookies = [getCookie(c, SECURE_COOKIE), getCookie(c, COOKIE)].filter((each) => each !== undefined);
+  const role = cookies.map((each) => access.roleOfCookie(each)).find((each) => each !== undefined) ?? null;
   return { role, hasCookie: role !== null };
 }
 

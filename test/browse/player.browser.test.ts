@@ -10,7 +10,9 @@ import {
   buildSession,
   LANDSCAPE,
   PORTRAIT,
+  publish,
   tempStore,
+  type BuiltSession,
   type SessionSpec,
   type TempStore,
 } from '../archive/fixture.ts';
@@ -67,10 +69,11 @@ const playToEnd = (page: Page): Promise<Played> => page.evaluate<Played>(PLAY_TO
 
 async function onSession<T>(
   spec: SessionSpec,
-  use: (page: Page, playlistUrl: string) => Promise<T>,
+  use: (page: Page, playlistUrl: string, built: BuiltSession) => Promise<T>,
   size: keyof typeof SIZES = 'desktop',
 ): Promise<T> {
-  const server = await play(temp.store, await buildSession(temp.store, spec));
+  const built = await buildSession(temp.store, spec);
+  const server = await play(temp.store, built);
   try {
     return await onPage(
       browser,
@@ -78,7 +81,7 @@ async function onSession<T>(
       async (page) => {
         await page.goto(server.pageUrl);
         await until(page, `document.querySelector('#video').readyState >= 2`);
-        return use(page, server.playlistUrl);
+        return use(page, server.playlistUrl, built);
       },
       SIZES[size],
     );
@@ -224,6 +227,29 @@ test('keys play, change the speed, and lead to gaps', async () => {
     expect(await secondShown(page)).toBeCloseTo(9, 0);
   });
 });
+
+test('the page of a session that goes on grows with it, and goes on to lead where one wants', async () => {
+  await onSession({ roomId: 'growing', state: 'recording' }, async (page, _, built) => {
+    const { manifest } = built;
+    const last = manifest.segments.at(-1)!;
+    const from = manifest.coverage.liveMs + Date.parse(manifest.foundAt);
+    const [begins, ends] = [from, from + 5_000].map((ms) => new Date(ms).toISOString()) as [string, string];
+    const gap = { after: last.key, from: begins, to: ends, ms: 5_000, cause: 'stall' as const };
+    const grown = { ...manifest, revision: manifest.revision + 1, gaps: [...manifest.gaps, gap] };
+    await publish(temp.store, { ...built, manifest: grown });
+    await expect.poll(() => page.locator('[data-part="gaps"] tbody tr').count(), { timeout: 20_000 }).toBe(2);
+    await page.click('[data-part="gaps"] tbody tr:last-child a');
+    await settled(page);
+    expect(await secondShown(page)).toBeCloseTo(7, 0);
+    await expect
+      .poll(() =>
+        page.evaluate<number>(`parseFloat(document.querySelector('#playhead').style.insetInlineStart)`),
+      )
+      .toBeGreaterThan(40);
+    await publish(temp.store, { ...built, manifest: { ...grown, revision: 9, sealedAt: ends } });
+    await expect.poll(() => page.locator('.badge.live').count(), { timeout: 20_000 }).toBe(0);
+  });
+}, 60_000);
 
 test.for(Object.keys(SIZES) as (keyof typeof SIZES)[])(
   'the page says what it plays, in the creator’s words and as text only: on a %s',

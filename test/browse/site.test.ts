@@ -178,6 +178,31 @@ describe('with tokens', () => {
     expect(await status(cookie)).toBe(401);
   });
 
+  test('an old cookie of plain HTTP does not keep out who signs in by TLS', async () => {
+    const { site } = await world(TOKENS);
+    const old = await signIn(
+      (await world({ LIVESTOW_TOKEN: `${TOKEN}-of-before` })).site,
+      `${TOKEN}-of-before`,
+    );
+    const tls = { origin: site.url, 'x-forwarded-proto': 'https' };
+    const given = (await post(site, '/sign-in', { token: TOKEN }, tls)).headers.get('set-cookie') ?? '';
+    const cookie = `${old['cookie'] ?? ''}; ${given.split(';')[0] ?? ''}`;
+    expect((await get(site, '/archive', { ...HTML, cookie })).status).toBe(200);
+  });
+
+  test('a proxy with TLS may call livestow by another name than the browser does', async () => {
+    const { site, built } = await world(TOKENS);
+    const browser = {
+      ...(await signIn(site, TOKEN)),
+      origin: 'https://live.example',
+      'sec-fetch-site': 'same-origin',
+      'x-forwarded-proto': 'https',
+    };
+    expect((await post(site, `${pathOf(built)}exports`, {}, browser)).status).toBe(303);
+    const text = await (await get(site, `${pathOf(built)}?shared=7`, browser)).text();
+    expect(text).toContain('value="https://');
+  });
+
   test('signing out takes the cookie away', async () => {
     const { site } = await world(TOKENS);
     const out = await post(site, '/sign-out', {}, { ...(await signIn(site, TOKEN)), origin: site.url });
@@ -308,6 +333,22 @@ test('what is bundled is kept for good, and sent compressed', async () => {
   expect(answer.headers.get('content-encoding')).toBe('br');
   expect(answer.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
   expect(await answer.text()).toContain('EventSource');
+});
+
+test('a poster that is there is shown without reading the manifest: a list has many', async () => {
+  const { site, built, store } = await world();
+  await store.put(`${built.prefix}poster.jpg`, { bytes: Buffer.from('a picture') });
+  await store.delete(`${built.prefix}manifest.json`);
+  const answer = await get(site, `${pathOf(built)}poster.jpg`);
+  expect([answer.status, await answer.text()]).toEqual([200, 'a picture']);
+  expect((await get(site, '/sessions/bob/20261122T140307Z-7412/poster.jpg')).status).toBe(404);
+});
+
+test('a session that goes on has a poster of its own media', async () => {
+  const { site, store } = await world();
+  const built = await buildSession(store, { handle: 'bob', state: 'recording' });
+  const answer = await get(site, `${pathOf(built)}poster.jpg`);
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/jpeg']);
 });
 
 test('an export is made, told of while it is, and can be fetched', async () => {

@@ -13,6 +13,7 @@ import { logAbove } from '../log-above.ts';
 import { ConfigReload } from '../config-reload.ts';
 import { STOP_PATIENCE_MS } from '../stop.ts';
 import { openSite } from '../open-site.ts';
+import { openStore } from '../../store/open-store.ts';
 import { livestowVersion } from '../version.ts';
 import { WebServer } from '../../web/server.ts';
 
@@ -49,9 +50,12 @@ signal stops at once; nothing recorded is lost then either.`,
         const inForce = { first: loaded, latest: loaded, waiting: [] as string[] };
         const view = new WebView(daemon, { clock, version, config: () => inForce });
         if (web) {
+          // With connections of its own: whoever reads slowly on a page keeps no segment from the store.
+          const store = openStore(loaded.config.store, { logger: log, clock });
+          ending.defer(() => store.close());
           const site = openSite(
             {
-              store: daemon.recorder.store,
+              store,
               config: loaded.config,
               clock,
               log,
