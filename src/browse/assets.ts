@@ -1,6 +1,6 @@
 /**
  * What the pages load: scripts and styles, bundled from `src/ui`. Each is named by what is in it, so browsers keep it for
- * good. They are read once, and sent compressed.
+ * good. They are read once, and compressed when a browser first asks.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -33,10 +33,11 @@ export type AssetName = 'app.ts' | 'session.ts' | 'style.css' | 'icon.svg' | 'hl
 
 interface Asset {
   plain: Buffer<ArrayBuffer>;
-  compressed: Buffer<ArrayBuffer>;
+  compressed: () => Promise<Buffer<ArrayBuffer>>;
 }
 
 const compress = promisify(brotliCompress);
+const QUALITY = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } };
 
 export class Assets {
   readonly #urls: ReadonlyMap<string, string>;
@@ -60,8 +61,8 @@ export class Assets {
     const files = new Map<string, Asset>();
     for (const { file } of Object.values(manifest)) {
       const plain = await readFile(join(BUNDLED, file));
-      const options = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } };
-      files.set(file, { plain, compressed: await compress(plain, options) });
+      let compressed: Promise<Buffer<ArrayBuffer>> | undefined;
+      files.set(file, { plain, compressed: () => (compressed ??= compress(plain, QUALITY)) });
     }
     const urls = Object.entries(manifest).map(([source, { file }]): [string, string] => [
       nameOf(source),
@@ -78,7 +79,7 @@ export class Assets {
 
   routes(): Hono {
     const routes = new Hono();
-    routes.get('/assets/:name{[\\w.-]+}', (c) => {
+    routes.get('/assets/:name{[\\w.-]+}', async (c) => {
       const name = `assets/${c.req.param('name')}`;
       const asset = this.#files.get(name);
       if (!asset) return c.notFound();
@@ -87,7 +88,7 @@ export class Assets {
       c.header('Cache-Control', 'public, max-age=31536000, immutable');
       c.header('Vary', 'Accept-Encoding');
       if (takesBrotli) c.header('Content-Encoding', 'br');
-      return c.body(takesBrotli ? asset.compressed : asset.plain);
+      return c.body(takesBrotli ? await asset.compressed() : asset.plain);
     });
     return routes;
   }

@@ -49,6 +49,21 @@ signal stops at once; nothing recorded is lost then either.`,
         ending.defer(() => daemon.close());
         const inForce = { first: loaded, latest: loaded, waiting: [] as string[] };
         const view = new WebView(daemon, { clock, version, config: () => inForce });
+        // Before anything that takes its time: an edit in between would go unnoticed.
+        const telling = hiddenKeyTeller(log);
+        telling(loaded);
+        const reloading = new ConfigReload({
+          load: () => context.loadConfig(command, { tell: false }),
+          file: loaded.file,
+          daemon,
+          log,
+          onReloaded: (latest, waiting) => {
+            telling(latest);
+            Object.assign(inForce, { latest, waiting });
+          },
+        });
+        reload = () => void reloading.begin();
+        if (loaded.file !== null) onFileChange(loaded.file, reload, { clock, log, signal: stop });
         if (web) {
           // With connections of its own: whoever reads slowly on a page keeps no segment from the store.
           const store = openStore(loaded.config.store, { logger: log, clock });
@@ -89,20 +104,6 @@ signal stops at once; nothing recorded is lost then either.`,
           'serving',
         );
         if (daemon.roster.all.length === 0) log.warn('nobody is watched: the config file lists no creators');
-        const telling = hiddenKeyTeller(log);
-        telling(loaded);
-        const reloading = new ConfigReload({
-          load: () => context.loadConfig(command, { tell: false }),
-          file: loaded.file,
-          daemon,
-          log,
-          onReloaded: (latest, waiting) => {
-            telling(latest);
-            Object.assign(inForce, { latest, waiting });
-          },
-        });
-        reload = () => void reloading.begin();
-        if (loaded.file !== null) onFileChange(loaded.file, reload, { clock, log, signal: stop });
         if (!stop.aborted) await once(stop, 'abort');
         const kind = stopKind(stop) ?? 'interrupt';
         if (kind === 'drain') log.info('draining: sessions stay open, and the next start goes on with them');
