@@ -12,7 +12,7 @@ import type { Logger } from '../kernel/logger.ts';
 const VERSION = 1;
 /** "lvst", in the file's header. */
 const APPLICATION = 0x6c_76_73_74;
-/** Several may write at once; each does so for some milliseconds. */
+/** Several may write at once; each does so for some milliseconds. Nothing else runs in this process meanwhile. */
 const BUSY_MS = 20_000;
 /** SQLITE_CORRUPT, SQLITE_NOTADB */
 const DAMAGED = new Set([11, 26]);
@@ -57,6 +57,7 @@ export type Row = Record<string, SQLOutputValue>;
 export class CatalogueFile {
   readonly #of: string;
   readonly #log: Logger;
+  readonly #busyMs: number;
   #path: string | null;
   #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
@@ -65,10 +66,12 @@ export class CatalogueFile {
   /**
    * @param of which bucket's: a file of another one is thrown away
    * @param path null: in memory
+   * @param busyMs how long others that write are waited for; then it is kept in memory
    */
-  constructor(of: string, path: string | null, log: Logger) {
+  constructor(of: string, path: string | null, log: Logger, busyMs = BUSY_MS) {
     this.#of = of;
     this.#log = log;
+    this.#busyMs = busyMs;
     this.#path = path;
     this.#database = this.#open();
   }
@@ -166,7 +169,7 @@ export class CatalogueFile {
 
   #opened(path: string): DatabaseSync {
     for (let tries = 0; ; tries += 1) {
-      const database = new DatabaseSync(path, { timeout: BUSY_MS });
+      const database = new DatabaseSync(path, { timeout: this.#busyMs });
       try {
         return this.#ready(database);
       } catch (error) {

@@ -19,6 +19,8 @@ export interface CatalogueDeps {
   path: string | null;
   clock: Pick<Clock, 'now'>;
   log: Logger;
+  /** How long another process that writes the file is waited for, in which nothing else runs in this one. */
+  busyMs?: number | undefined;
 }
 
 export class Catalogue {
@@ -32,7 +34,7 @@ export class Catalogue {
   private constructor(store: Store, deps: CatalogueDeps) {
     this.#store = store;
     this.#deps = deps;
-    this.#file = new CatalogueFile(store.description, deps.path, deps.log);
+    this.#file = new CatalogueFile(store.description, deps.path, deps.log, deps.busyMs);
     this.#queries = new SessionQueries(this.#file);
     this.#overview = new Overview(this.#file);
     this.#refreshes = new JointRun((asked, signal) => this.#refresh(asked, signal));

@@ -18,6 +18,9 @@ import type { Access } from '../web/access.ts';
 import type { DaemonView } from '../web/daemon-view.ts';
 import type { ConfigInForce } from '../web/schemas.ts';
 
+/** Another livestow may have been stopped (Ctrl-Z) as it wrote the list of sessions. */
+const RECORDING_WAITS_MS = 1_000;
+
 export interface SessionPartsOptions {
   store: Store;
   config: Config;
@@ -57,7 +60,8 @@ export async function openSite(options: OpenSiteOptions, ending: AsyncDisposable
   const { store, config, clock, log, env, access, daemon, inForce, version } = options;
   const parts = await openSessionParts(options, ending);
   const path = cataloguePath(config.cache, store.description, env);
-  const catalogue = Catalogue.open(store, { path, clock, log });
+  const busyMs = daemon === null ? undefined : RECORDING_WAITS_MS;
+  const catalogue = Catalogue.open(store, { path, clock, log, busyMs });
   ending.defer(() => catalogue.close());
   return new Site({ ...parts, catalogue, access, daemon, config: inForce, clock, version });
 }

@@ -5,6 +5,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { listSessions } from '../../src/archive/catalogue.ts';
+import { Catalogue } from '../../src/catalogue/catalogue.ts';
+import { silentLogger } from '../../src/kernel/logger.ts';
 import { INDEX } from '../../src/layout/keys.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -34,6 +36,21 @@ async function filled(count: number): Promise<void> {
 describe('the cache file', () => {
   const path = (): string => join(folder, 'cache', 'catalogue.sqlite');
   const openCached = (): OpenCatalogue => open(store, join(folder, 'cache'));
+
+  test('a process that was stopped as it wrote holds nobody up for longer than they said', async () => {
+    await filled(2);
+    await using first = openCached();
+    await first.catalogue.refresh();
+    using stopped = new DatabaseSync(path());
+    stopped.exec('BEGIN IMMEDIATE');
+    await using it = {
+      catalogue: Catalogue.open(store, { path: path(), clock: first.clock, log: silentLogger(), busyMs: 50 }),
+      clock: first.clock,
+      [Symbol.asyncDispose]: () => it.catalogue.close(),
+    };
+    await it.catalogue.refresh();
+    expect(idsOf(it)).toHaveLength(2);
+  });
 
   test('is used by the next process: nothing is read again', async () => {
     await filled(4);
