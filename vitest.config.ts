@@ -40,7 +40,7 @@ export default defineConfig({
           name: 's3',
           include: [tests('**', '.s3')],
           exclude: [...exclude, 'test/e2e/**'],
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
           ...s3,
         },
