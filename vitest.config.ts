@@ -15,7 +15,8 @@ export default defineConfig({
     passWithNoTests: long,
     tags: FAULTS.map((name) => ({ name })),
     // Nothing is left in the cache of whoever runs the tests.
-    env: { LIVESTOW_CACHE: 'off' },
+    // What is started again and again is not compiled each time.
+    env: { LIVESTOW_CACHE: 'off', NODE_COMPILE_CACHE: `${import.meta.dirname}/.cache/compile` },
     pool: 'forks',
     testTimeout: long ? 20 * 60_000 : 60_000,
     hookTimeout: 120_000,
@@ -29,8 +30,7 @@ export default defineConfig({
           name: 'unit',
           include: [tests('**')],
           exclude: [...exclude, tests('**', '.s3'), 'test/e2e/**'],
-          // They mostly wait, for child processes and for time.
-          maxWorkers: 3,
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
@@ -40,7 +40,7 @@ export default defineConfig({
           name: 's3',
           include: [tests('**', '.s3')],
           exclude: [...exclude, 'test/e2e/**'],
-          maxWorkers: 3,
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
           ...s3,
         },

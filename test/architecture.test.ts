@@ -42,7 +42,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   sandbox: [...GROUND, 'media', 'ffmpeg'],
   jobs: [...GROUND, 'schedule', 'store', 'archive', 'type:config'],
   web: [...GROUND, 'config'],
-  browse: [...GROUND, 'store', 'archive', 'catalogue', 'web'],
+  browse: [...GROUND, 'spool', 'store', 'archive', 'catalogue', 'web'],
   // Runs in browsers.
   ui: [],
 

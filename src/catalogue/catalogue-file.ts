@@ -2,14 +2,15 @@
  * The SQLite file behind a catalogue. It is a cache: a file that is damaged, another livestow's, or of another bucket is
  * thrown away, and one that cannot be written is done without, in memory. Several processes may use it at once.
  */
+import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { LivestowError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 
-/** Grows whenever the tables, or what is searched, change their form. */
-const VERSION = 1;
+/** Grows whenever what is kept in the tables changes its form; of the tables themselves it is known. */
+const FORM = 1;
 /** "lvst", in the file's header. */
 const APPLICATION = 0x6c_76_73_74;
 /** Several may write at once; each does so for some milliseconds. Nothing else runs in this process meanwhile. */
@@ -49,6 +50,9 @@ const TABLES = `
   CREATE VIRTUAL TABLE words USING fts5(text, content='', contentless_delete=1, tokenize='trigram case_sensitive 1');
   CREATE TABLE gone (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   CREATE TABLE change (key TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;`;
+
+/** Positive, as the file's header takes it: another one for other tables. */
+const VERSION = createHash('sha256').update(`${FORM}${TABLES}`).digest().readUInt32BE() & 0x7f_ff_ff_ff;
 
 export const IDS_A_SECOND = 16_384;
 

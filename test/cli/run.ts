@@ -19,7 +19,8 @@ export class CliFolder implements AsyncDisposable {
   }
 
   environment(more: Record<string, string> = {}): Record<string, string> {
-    return { PATH: process.env['PATH'] ?? '', HOME: this.path, ...more };
+    const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
+    return { PATH, NODE_COMPILE_CACHE, HOME: this.path, ...more };
   }
 
   /** Runs `livestow` with these arguments to its end, whatever that is. */

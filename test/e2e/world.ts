@@ -86,11 +86,12 @@ export class World implements AsyncDisposable {
 
   get surroundings(): { cwd: string; env: NodeJS.ProcessEnv } {
     const { bucket, env } = this.#plan;
-    const { PATH, HOME, TMPDIR } = process.env;
+    const { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE } = process.env;
     return {
       cwd: this.folder,
       env: {
         PATH,
+        NODE_COMPILE_CACHE,
         HOME,
         ...(TMPDIR === undefined ? {} : { TMPDIR }),
         LIVESTOW_API_KEY: API_KEY,
