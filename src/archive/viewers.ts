@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { sessionKeys } from '../layout/keys.ts';
 import type { Store } from '../store/store.ts';
-import { readText } from './read-text.ts';
+import { linesOf, readText } from './read-text.ts';
 import { keyIn, readJournals, type OpenedSession } from './session-reader.ts';
 
 export interface Viewers {
@@ -13,7 +13,7 @@ export interface Viewers {
   mean: number;
 }
 
-const sampleSchema = z.object({
+export const sampleSchema = z.object({
   at: z.iso.datetime({ offset: true }),
   viewers: z.number().int().nonnegative(),
 });
@@ -27,20 +27,11 @@ export async function viewerSamples(
 ): Promise<ViewerSample[]> {
   const isFiled = manifest.files.some(({ key }) => key === sessionKeys.samples);
   const text = isFiled ? await readText(store, keyIn(ref, sessionKeys.samples), signal) : undefined;
-  if (text !== undefined) return text.split('\n').flatMap(samplesIn);
+  if (text !== undefined) return linesOf(text, sampleSchema);
   const entries = await readJournals(store, ref, signal);
   return entries.flatMap((entry) =>
     entry.type === 'sample' ? [{ at: entry.at, viewers: entry.viewers }] : [],
   );
-}
-
-function samplesIn(line: string): ViewerSample[] {
-  try {
-    const parsed = sampleSchema.safeParse(JSON.parse(line));
-    return parsed.success ? [parsed.data] : [];
-  } catch {
-    return [];
-  }
 }
 
 /** Null where there are none. */

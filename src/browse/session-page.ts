@@ -5,14 +5,14 @@ import { END_CAUSES } from '../model/causes.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { SessionRecords } from './session-records.ts';
 import { creatorPath, facts, length, many, share, size, time, type Html } from './page.ts';
-import { epochLabel, viewersOf, viewOf, type SessionView } from './session-view.ts';
+import { epochLabel, shownViewers, viewOf, type SessionView } from './session-view.ts';
 import { timelineDrawing } from './timeline-drawing.ts';
 
 const MOST_EVENTS = 500;
 const MOST_GAPS = 500;
 const SPEEDS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 4];
-/** Looked up once a minute and worth nothing to whoever reads what happened. */
-const LATE_MS = 3_000;
+/** A link to a gap leads so far before it, so that one sees it come. */
+const LEAD_MS = 3_000;
 
 export interface SessionPageOptions {
   manifest: Manifest;
@@ -24,7 +24,7 @@ export interface SessionPageOptions {
 
 export function sessionPage({ manifest, records, aside, isGuest }: SessionPageOptions): Html {
   const view = viewOf(manifest);
-  const viewers = viewersOf(records.samples);
+  const viewers = shownViewers(records.samples);
   const { creator, room, coverage, segments } = manifest;
   const isLive = manifest.sealedAt === null;
   const name = foreign(room.title ?? '').trim();
@@ -103,7 +103,7 @@ export function sessionPage({ manifest, records, aside, isGuest }: SessionPageOp
           ? [
               [
                 'Viewers',
-                `${viewers.least.toLocaleString('en')} to ${viewers.most.toLocaleString('en')}, ${viewers.mean.toLocaleString('en')} in the mean`,
+                `${viewers.min.toLocaleString('en')} to ${viewers.max.toLocaleString('en')}, ${viewers.mean.toLocaleString('en')} in the mean`,
               ] as const,
             ]
           : []),
@@ -153,7 +153,7 @@ function gapTable({ gaps, runs }: SessionView): Html | '' {
   const seek = (positionMs: number): Html | '' =>
     runs.length === 0
       ? ''
-      : html`<a href="#video" data-seek-ms="${Math.max(0, positionMs - LATE_MS)}">${length(positionMs)}</a>`;
+      : html`<a href="#video" data-seek-ms="${Math.max(0, positionMs - LEAD_MS)}">${length(positionMs)}</a>`;
   return html`<section aria-labelledby="gaps-title">
     <h2 id="gaps-title">What is missing</h2>
     <div class="scroll" tabindex="0" role="region" aria-labelledby="gaps-title">

@@ -1,18 +1,14 @@
 /** What a session has beside its manifest: how many watched, and what happened. Of one that goes on, from its journals. */
 import { z } from 'zod';
-import { readText } from '../archive/read-text.ts';
+import { linesOf, readText } from '../archive/read-text.ts';
 import { keyIn, type SessionRef } from '../archive/session-reader.ts';
+import { sampleSchema, type ViewerSample } from '../archive/viewers.ts';
 import type { WatchedSession } from '../archive/watched-session.ts';
 import { isLivestowError } from '../kernel/errors.ts';
 import { sessionKeys } from '../layout/keys.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
 
-const sampleSchema = z.object({
-  at: z.string(),
-  viewers: z.number(),
-  title: z.string().nullable().optional(),
-});
 const eventSchema = z.object({
   at: z.string(),
   event: z.string(),
@@ -20,7 +16,7 @@ const eventSchema = z.object({
 });
 
 export interface SessionRecords {
-  samples: readonly z.infer<typeof sampleSchema>[];
+  samples: readonly ViewerSample[];
   events: readonly z.infer<typeof eventSchema>[];
 }
 
@@ -44,19 +40,9 @@ export async function readRecords(
     const [samples, events] = await Promise.all(
       [sessionKeys.samples, sessionKeys.events].map((key) => readText(store, keyIn(ref, key))),
     );
-    return { samples: linesOf(samples, sampleSchema), events: linesOf(events, eventSchema) };
+    return { samples: linesOf(samples ?? '', sampleSchema), events: linesOf(events ?? '', eventSchema) };
   } catch (error) {
     if (isLivestowError(error, 'MANIFEST', 'STORE_NOT_FOUND')) return NONE;
     throw error;
   }
-}
-
-function linesOf<T>(text: string | undefined, schema: z.ZodType<T>): T[] {
-  return (text ?? '').split('\n').flatMap((line) => {
-    try {
-      return line === '' ? [] : [schema.parse(JSON.parse(line))];
-    } catch {
-      return [];
-    }
-  });
 }

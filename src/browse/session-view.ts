@@ -2,6 +2,7 @@
  * A session as its page shows it: runs of media on a time line, what is missing between them, how many watched. Pure. The
  * recording's positions are those of `index.m3u8`, in which what is missing takes no time.
  */
+import { viewersOf, type Viewers, type ViewerSample } from '../archive/viewers.ts';
 import { GAP_CAUSES } from '../model/causes.ts';
 import type { Epoch, Gap, Manifest, Segment } from '../model/manifest.ts';
 
@@ -90,25 +91,20 @@ export function viewOf(manifest: Manifest): SessionView {
   return { fromMs, toMs: Math.max(fromMs + 1_000, ...ends), recordedMs: positionMs, runs, gaps, epochs };
 }
 
-export interface Viewers {
+export interface ShownViewers extends Viewers {
   /** Oldest first, thinned out evenly. */
   points: { atMs: number; viewers: number }[];
-  least: number;
-  most: number;
-  mean: number;
 }
 
-/** Undefined: nobody counted. */
-export function viewersOf(samples: readonly { at: string; viewers: number }[]): Viewers | undefined {
-  if (samples.length === 0) return undefined;
-  const counts = samples.map(({ viewers }) => viewers);
+/** Null: nobody counted. */
+export function shownViewers(samples: readonly ViewerSample[]): ShownViewers | null {
+  const viewers = viewersOf(samples);
+  if (viewers === null) return null;
   const step = Math.max(1, Math.ceil(samples.length / MOST_VIEWER_POINTS));
   const kept = samples.filter((_, i) => i % step === 0 || i === samples.length - 1);
   return {
-    points: kept.map(({ at, viewers }) => ({ atMs: Date.parse(at), viewers })),
-    least: counts.reduce((a, b) => Math.min(a, b)),
-    most: counts.reduce((a, b) => Math.max(a, b)),
-    mean: Math.round(counts.reduce((a, b) => a + b, 0) / counts.length),
+    ...viewers,
+    points: kept.map(({ at, viewers: count }) => ({ atMs: Date.parse(at), viewers: count })),
   };
 }
 

@@ -2,7 +2,7 @@
 import { html } from 'hono/html';
 import { formatClockTime } from '../kernel/duration.ts';
 import type { Html } from './page.ts';
-import type { SessionView, Viewers } from './session-view.ts';
+import type { SessionView, ShownViewers } from './session-view.ts';
 
 /** In which it is drawn; the page stretches it. */
 const WIDTH = 1_000;
@@ -13,7 +13,7 @@ const LEAST_WIDTH = 1.5;
 
 export function timelineDrawing(
   { fromMs, toMs, runs, gaps, epochs }: SessionView,
-  viewers: Viewers | undefined,
+  viewers: ShownViewers | null,
 ): Html {
   const x = (atMs: number): number => round(((atMs - fromMs) / (toMs - fromMs)) * WIDTH);
   const bar = (atMs: number, ms: number, kind: string, title: string): Html => {
@@ -41,8 +41,8 @@ export function timelineDrawing(
   </svg>`;
 }
 
-function viewerLine({ points, most }: Viewers, x: (atMs: number) => number): Html {
-  const y = (viewers: number): number => round(BAR_TOP - 5 - (viewers / Math.max(1, most)) * (BAR_TOP - 8));
+function viewerLine({ points, max }: ShownViewers, x: (atMs: number) => number): Html {
+  const y = (viewers: number): number => round(BAR_TOP - 5 - (viewers / Math.max(1, max)) * (BAR_TOP - 8));
   const line = points.map(({ atMs, viewers }) => `${x(atMs)},${y(viewers)}`).join(' ');
   return html`<polyline class="viewers" points="${line}" />`;
 }
