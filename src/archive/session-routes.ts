@@ -3,13 +3,12 @@
  * lacks them) and the objects that the manifest names. Nothing else can be reached: a path is looked up among those
  * names and never becomes a key itself.
  */
-import { Readable } from 'node:stream';
 import type { Context, Env, Hono } from 'hono';
 import { contentTypeOf, sessionKeys } from '../layout/keys.ts';
 import { epochPlaylist, sessionPlaylist } from '../layout/playlist.ts';
 import type { ArchivedFile, Manifest } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
-import { parseRange } from './byte-range.ts';
+import { sendBytes } from './send-bytes.ts';
 import { keyIn, type SessionRef } from './session-reader.ts';
 import type { WatchedSession } from './watched-session.ts';
 
@@ -68,34 +67,21 @@ function objectNamed({ epochs, segments, files }: Manifest, key: string): Archiv
   return segments.find((segment) => segment.key === key) ?? files.find((file) => file.key === key);
 }
 
-async function sendObject(
+function sendObject(
   c: Context,
   store: Store,
   ref: SessionRef,
-  object: ArchivedFile,
-  forPlayers: Record<string, string>,
+  { key, bytes, sha256 }: ArchivedFile,
+  always: Record<string, string>,
 ): Promise<Response> {
-  const { key, bytes, sha256 } = object;
-  const range = parseRange(c.req.header('Range'), bytes);
-  const headers = {
-    ...forPlayers,
-    'Content-Type': contentTypeOf(key),
-    'Accept-Ranges': 'bytes',
-    ETag: `"${sha256}"`,
-    'Cache-Control': 'private, max-age=86400, immutable',
-  };
-  if (range === 'unsatisfiable')
-    return c.body(null, 416, { ...forPlayers, 'Content-Range': `bytes */${bytes}` });
-  const isPart = range !== 'whole';
-  const length = isPart ? range.end - range.start + 1 : bytes;
-  const answer = {
-    ...headers,
-    'Content-Length': String(length),
-    ...(isPart ? { 'Content-Range': `bytes ${range.start}-${range.end}/${bytes}` } : {}),
-  };
-  const status = isPart ? 206 : 200;
-  // Hono answers HEAD by GET and drops the body: nothing may be opened for it.
-  if (c.req.method === 'HEAD') return c.body(null, status, answer);
-  const body = await store.get(keyIn(ref, key), isPart ? { range } : {});
-  return c.body(Readable.toWeb(body) as ReadableStream, status, answer);
+  return sendBytes(c, {
+    size: bytes,
+    always,
+    headers: {
+      'Content-Type': contentTypeOf(key),
+      ETag: `"${sha256}"`,
+      'Cache-Control': 'private, max-age=86400, immutable',
+    },
+    open: (range) => store.get(keyIn(ref, key), range ? { range } : {}),
+  });
 }

@@ -5,16 +5,14 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { Readable } from 'node:stream';
 import type { Context, Hono } from 'hono';
 import { html } from 'hono/html';
-import type { SessionRef } from '../archive/session-reader.ts';
+import { sendBytes } from '../archive/send-bytes.ts';
+import { keyIn, type SessionRef } from '../archive/session-reader.ts';
 import { addSessionRoutes, type RequestedSession } from '../archive/session-routes.ts';
-import { parseRange } from '../archive/byte-range.ts';
 import { MOMENT_FORMS, parseMoment, type Moment } from '../archive/export-range.ts';
 import { LivestowError } from '../kernel/errors.ts';
 import { encodeManifest } from '../layout/manifest.ts';
-import { keyIn } from '../archive/session-reader.ts';
 import type { WatchedSession } from '../archive/watched-session.ts';
 import type { Store } from '../store/store.ts';
 import type { Guarded } from '../web/guard.ts';
@@ -203,18 +201,12 @@ async function originsOf(store: Store, ref: SessionRef): Promise<string[]> {
 
 async function sendFile(c: Context, path: string | undefined): Promise<Response> {
   if (path === undefined) return c.notFound();
-  const { size } = await stat(path);
-  const range = parseRange(c.req.header('Range'), size);
-  if (range === 'unsatisfiable') return c.body(null, 416, { 'Content-Range': `bytes */${size}` });
-  const isPart = range !== 'whole';
-  const headers = {
-    'Content-Type': 'video/mp4',
-    'Content-Disposition': `attachment; filename="${basename(path)}"`,
-    'Accept-Ranges': 'bytes',
-    'Content-Length': String(isPart ? range.end - range.start + 1 : size),
-    ...(isPart ? { 'Content-Range': `bytes ${range.start}-${range.end}/${size}` } : {}),
-  };
-  if (c.req.method === 'HEAD') return c.body(null, isPart ? 206 : 200, headers);
-  const stream = createReadStream(path, isPart ? { start: range.start, end: range.end } : {});
-  return c.body(Readable.toWeb(stream) as ReadableStream, isPart ? 206 : 200, headers);
+  return sendBytes(c, {
+    size: (await stat(path)).size,
+    headers: {
+      'Content-Type': 'video/mp4',
+      'Content-Disposition': `attachment; filename="${basename(path)}"`,
+    },
+    open: (range) => createReadStream(path, range),
+  });
 }
