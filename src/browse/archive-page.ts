@@ -3,9 +3,10 @@ import { html } from 'hono/html';
 import type { CatalogueEntry } from '../archive/catalogue.ts';
 import type { CatalogueCreator, CatalogueTotals } from '../catalogue/overview.ts';
 import type { SessionPage } from '../catalogue/session-query.ts';
+import { formatShare } from '../kernel/amounts.ts';
 import { foreign } from '../kernel/foreign-text.ts';
 import { calendar, type CalendarDay } from './calendar.ts';
-import { creatorPath, length, many, sessionPath, share, size, time, type Html } from './page.ts';
+import { creatorPath, length, many, moreThan, sessionPath, size, time, type Html } from './page.ts';
 import { queryString, type ArchiveQuery } from './archive-query.ts';
 
 const MOST_CREATORS = 60;
@@ -17,20 +18,20 @@ export interface ArchivePageOptions {
   creators: readonly CatalogueCreator[];
   days: readonly CalendarDay[];
   todayMs: number;
-  /** Of what the catalogue knows; null: it is not complete yet. */
-  freshAt: string | null;
+  /** The archive was read as a whole. */
+  isComplete: boolean;
   problem: string | null;
 }
 
 export function archivePage(options: ArchivePageOptions): Html {
-  const { query, found, totals, creators, days, todayMs, freshAt, problem } = options;
+  const { query, found, totals, creators, days, todayMs, isComplete, problem } = options;
   const creator =
     query.creator === undefined
       ? undefined
       : creators.find(({ handles }) => handles.includes(query.creator ?? ''));
   return html`<h1>${creator ? html`<bdi>@${creator.handle}</bdi>` : 'Archive'}</h1>
     ${problem === null ? '' : html`<p class="problem" role="alert">${foreign(problem)}</p>`}
-    ${creator ? aboutCreator(creator) : html`<p class="faint" data-part="totals">${many(totals.sessions, 'session')} of ${many(totals.creators, 'creator')}, ${length(totals.recordedMs)}, ${size(totals.bytes)}${freshAt === null ? '; the archive is still being read' : ''}</p>`}
+    ${creator ? aboutCreator(creator) : html`<p class="faint" data-part="totals">${many(totals.sessions, 'session')} of ${many(totals.creators, 'creator')}, ${length(totals.recordedMs)}, ${size(totals.bytes)}${!isComplete ? '; the archive is still being read' : ''}</p>`}
     ${searchForm(query, creators)}
     <section aria-label="Days" data-part="calendar">
       ${calendar(days, todayMs, (day) => `/archive?${queryString({ ...query, from: day, to: day, cursor: undefined })}`)}
@@ -128,7 +129,7 @@ function creatorList(creators: readonly CatalogueCreator[]): Html {
           </li>`,
       )}
     </ul>
-    ${creators.length > shown.length ? html`<p class="faint">and ${many(creators.length - shown.length, 'more')}: search finds them</p>` : ''}
+    ${creators.length > shown.length ? html`<p class="faint">and ${moreThan(shown.length, creators.length)}: search finds them</p>` : ''}
   </section>`;
 }
 
@@ -151,7 +152,7 @@ function card({ handle, session, summary, problem }: CatalogueEntry): Html {
           ? html`<p class="faint">${problem === null ? 'just begun' : foreign(problem)}</p>`
           : html`<p>${time(summary.foundAt)}</p>
               <p class="number">
-                ${length(summary.recordedMs)} · ${share(summary.coverageRatio)} · ${size(summary.bytes)}
+                ${length(summary.recordedMs)} · ${formatShare(summary.coverageRatio)} · ${size(summary.bytes)}
               </p>
               <p>
                 ${summary.sealedAt === null ? html`<span class="badge live">not sealed yet</span> ` : ''}${summary.gaps === 0 ? '' : html`<span class="badge gaps">${many(summary.gaps, 'gap')}</span>`}

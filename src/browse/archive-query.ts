@@ -37,30 +37,15 @@ export function queryString(query: ArchiveQuery): string {
   return new URLSearchParams(pairs).toString();
 }
 
-export function sessionQuery({
-  text,
-  creator,
-  from,
-  to,
-  min,
-  gaps,
-  codec,
-  sealed,
-  sort,
-  cursor,
-}: ArchiveQuery): SessionQuery {
+export function sessionQuery({ min, gaps, sealed, sort, ...same }: ArchiveQuery): SessionQuery {
+  const isYes = (said: 'yes' | 'no' | undefined): boolean | undefined => said && said === 'yes';
   return {
+    ...same,
     limit: PAGE_SIZE,
     sort: sort === undefined || sort === 'found-asc' ? 'found' : sort,
     order: sort === 'found-asc' || sort === 'coverage' ? 'asc' : 'desc',
-    ...(text === undefined ? {} : { text }),
-    ...(creator === undefined ? {} : { creator }),
-    ...(from === undefined ? {} : { from }),
-    ...(to === undefined ? {} : { to }),
-    ...(min === undefined ? {} : { minMs: Number(min) * 60_000 }),
-    ...(gaps === undefined ? {} : { gaps: gaps === 'yes' }),
-    ...(codec === undefined ? {} : { codec }),
-    ...(sealed === undefined ? {} : { sealed: sealed === 'yes' }),
-    ...(cursor === undefined ? {} : { cursor }),
+    minMs: min === undefined ? undefined : Number(min) * 60_000,
+    gaps: isYes(gaps),
+    sealed: isYes(sealed),
   };
 }

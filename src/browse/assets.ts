@@ -15,10 +15,7 @@ import { isMissing } from '../kernel/files.ts';
 /** The same from `src` and from `dist`. */
 const BUNDLED = fileURLToPath(new URL('../../dist/ui/', import.meta.url));
 
-const manifestSchema = z.record(
-  z.string(),
-  z.object({ file: z.string(), css: z.array(z.string()).optional() }),
-);
+const manifestSchema = z.record(z.string(), z.object({ file: z.string() }));
 
 const TYPES: Record<string, string> = {
   js: 'text/javascript; charset=utf-8',

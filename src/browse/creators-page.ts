@@ -3,8 +3,8 @@ import { html } from 'hono/html';
 import { formatDuration } from '../kernel/duration.ts';
 import { foreign } from '../kernel/foreign-text.ts';
 import type { Creator } from '../web/schemas.ts';
-import { stateWords } from './now-page.ts';
-import { creatorPath, many, time, type Html } from './page.ts';
+import { nextLook, stateWords } from './now-page.ts';
+import { creatorPath, many, type Html } from './page.ts';
 
 export interface CreatorsPageOptions {
   creators: readonly Creator[];
@@ -61,8 +61,7 @@ const addForm = (groups: readonly string[]): Html =>
   </form>`;
 
 function row(creator: Creator, mayOrder: boolean): Html {
-  const { handle, state, group, priority, nextLookAt, nextLookWhy, windows, expectation, note, problem } =
-    creator;
+  const { handle, state, group, priority, expectation, note, problem } = creator;
   const part = (name: string, content: Html | string): Html =>
     html`<td data-part="${name}-${handle}">${content}</td>`;
   return html`<tr data-key="${handle}">
@@ -71,7 +70,7 @@ function row(creator: Creator, mayOrder: boolean): Html {
       >${group === null ? '' : html` <span class="faint">${foreign(group)}</span>`}${priority === 0 ? '' : html` <span class="faint">priority ${priority}</span>`}
     </th>
     ${part('state', html`<span class="badge ${state}">${stateWords(state)}</span>${problem ? html` <span class="problem">${foreign(problem.message)}</span>` : ''}`)}
-    ${part('next', html`${state === 'closed' && windows !== null ? foreign(windows) : time(nextLookAt, 'time', '')}${nextLookWhy === 'budget-spent' ? ', credits are spent' : ''}`)}
+    ${part('next', nextLook(creator))}
     <td class="number">${expectation?.delayMs == null ? '' : roundly(expectation.delayMs)}</td>
     <td class="number">${expectation ? expectation.creditsPerDay.toFixed(0) : ''}</td>
     <td>${mayOrder ? noteForm(handle, note) : foreign(note ?? '')}</td>

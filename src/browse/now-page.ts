@@ -3,7 +3,7 @@ import { html } from 'hono/html';
 import { foreign } from '../kernel/foreign-text.ts';
 import type { CreatorStatus } from '../model/creator-status.ts';
 import type { Status } from '../web/schemas.ts';
-import { creatorPath, facts, length, many, sessionPath, size, time, type Html } from './page.ts';
+import { creatorPath, facts, length, many, moreThan, sessionPath, size, time, type Html } from './page.ts';
 
 type State = CreatorStatus['state'];
 const MOST_WATCHED = 200;
@@ -21,6 +21,10 @@ const WORDS: Record<State, string> = {
   failing: 'failing',
   leaving: 'leaves when it is over',
 };
+/** When, or why not yet. */
+export const nextLook = ({ state, windows, nextLookAt, nextLookWhy }: CreatorStatus): Html =>
+  html`${state === 'closed' && windows !== null ? foreign(windows) : time(nextLookAt, 'time', '')}${nextLookWhy === 'budget-spent' ? ', credits are spent' : ''}`;
+
 export const stateWords = (state: State): string => WORDS[state];
 
 /** @param isPlayable whether something of this session is in the archive */
@@ -167,9 +171,7 @@ function watchedTable(creators: readonly CreatorStatus[]): Html {
                   <a href="${creatorPath(creator.handle)}"><bdi>@${creator.handle}</bdi></a>
                 </th>
                 <td>${stateWords(creator.state)}</td>
-                <td>
-                  ${creator.state === 'closed' && creator.windows !== null ? foreign(creator.windows) : time(creator.nextLookAt, 'time', '')}${creator.nextLookWhy === 'budget-spent' ? ', credits are spent' : ''}
-                </td>
+                <td>${nextLook(creator)}</td>
                 <td>
                   ${time(creator.lastLookAt, 'time')}${creator.lastLook === null ? '' : `, ${creator.lastLook}`}
                 </td>
@@ -178,7 +180,7 @@ function watchedTable(creators: readonly CreatorStatus[]): Html {
         </tbody>
       </table>
     </div>
-    ${creators.length > shown.length ? html`<p class="faint">and ${many(creators.length - shown.length, 'more')}, looked at later</p>` : ''}`;
+    ${creators.length > shown.length ? html`<p class="faint">and ${moreThan(shown.length, creators.length)}, looked at later</p>` : ''}`;
 }
 
 const due = ({ nextLookAt }: CreatorStatus): number =>

@@ -42,6 +42,9 @@ export interface Frame {
   live?: { events: readonly string[] };
 }
 
+/** Whoever is not signed in. */
+export const GUEST: Viewer = { role: 'viewer', hasCookie: false, hasDaemon: false, isGuest: true };
+
 export function page(frame: Frame, body: Html): Html {
   const { title, current, viewer, assets, script, live } = frame;
   const shown = (Object.keys(NAMES) as PageName[]).filter(
@@ -95,8 +98,8 @@ export function time(at: string | null, as: 'moment' | 'exact' | 'time' = 'momen
 
 export const length = (ms: number): string => formatClockTime(ms);
 export const size = (bytes: number): string => formatBytes(bytes);
-/** Never rounded up to all of it. */
-export const share = (ratio: number): string => `${(Math.floor(ratio * 1_000) / 10).toFixed(1)} %`;
+/** What is shown of a list is not all: so many more there are. */
+export const moreThan = (shown: number, all: number): string => `${(all - shown).toLocaleString('en')} more`;
 export const many = (count: number, one: string, more = `${one}s`): string =>
   `${count.toLocaleString('en')} ${count === 1 ? one : more}`;
 

@@ -3,9 +3,7 @@
  * that pages of others in the same browser can't read along.
  */
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import type { SessionRef } from '../archive/session-reader.ts';
@@ -13,7 +11,8 @@ import { WatchedSession } from '../archive/watched-session.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import type { Guarded } from '../web/guard.ts';
-import { type Viewer } from './page.ts';
+import { close, listen } from '../web/listening.ts';
+import { GUEST } from './page.ts';
 import { addSessionSite, type SessionSiteDeps } from './session-site.ts';
 
 const LOOPBACK = '127.0.0.1';
@@ -44,7 +43,6 @@ export async function startPlayer(
   options: PlayOptions,
 ): Promise<PlayServer> {
   const secret = randomBytes(12).toString('base64url');
-  const viewer: Viewer = { role: 'viewer', hasCookie: false, hasDaemon: false, isGuest: true };
   const app = new Hono<Guarded>();
   app.use(async (c, next) => {
     for (const [name, value] of Object.entries(GUARDED)) c.header(name, value);
@@ -52,7 +50,7 @@ export async function startPlayer(
   });
   app.route('/', deps.assets.routes());
   const watched = new WatchedSession(deps.store, ref, options.clock);
-  addSessionSite(app, `/${secret}`, deps, () => ({ ref, watched, viewer, isPublic: true }));
+  addSessionSite(app, `/${secret}`, deps, () => ({ ref, watched, viewer: GUEST, isPublic: true }));
   app.onError((error, c) => {
     const isMissing = isLivestowError(error, 'NOT_FOUND', 'STORE_NOT_FOUND');
     return c.text(
@@ -61,27 +59,12 @@ export async function startPlayer(
     );
   });
   const server = createAdaptorServer({ fetch: app.fetch, hostname: LOOPBACK }) as Server;
-  const { port } = await listen(server, options.port);
-  const pageUrl = `http://${LOOPBACK}:${port}/${secret}/`;
-  return { pageUrl, playlistUrl: `${pageUrl}index.m3u8`, close: () => close(server) };
-}
-
-async function listen(server: Server, port: number): Promise<AddressInfo> {
-  server.listen(port, LOOPBACK);
-  try {
-    await once(server, 'listening');
-  } catch (cause) {
-    throw new LivestowError('USAGE', `port ${port} of ${LOOPBACK} cannot be used`, {
+  const { port } = await listen(server, LOOPBACK, options.port).catch((cause: unknown) => {
+    throw new LivestowError('USAGE', `port ${options.port} of ${LOOPBACK} cannot be used`, {
       cause,
       hint: 'something else listens there as a rule; without --port a free one is taken',
     });
-  }
-  return server.address() as AddressInfo;
-}
-
-async function close(server: Server): Promise<void> {
-  const closed = once(server, 'close');
-  server.close();
-  server.closeAllConnections();
-  await closed;
+  });
+  const pageUrl = `http://${LOOPBACK}:${port}/${secret}/`;
+  return { pageUrl, playlistUrl: `${pageUrl}index.m3u8`, close: () => close(server) };
 }

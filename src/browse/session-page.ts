@@ -1,10 +1,11 @@
 /** The page of one session: player, time line, what is missing and why, what it was recorded from, what happened. */
 import { html } from 'hono/html';
+import { formatShare } from '../kernel/amounts.ts';
 import { foreign } from '../kernel/foreign-text.ts';
 import { END_CAUSES } from '../model/causes.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { SessionRecords } from './session-records.ts';
-import { creatorPath, facts, length, many, share, size, time, type Html } from './page.ts';
+import { creatorPath, facts, length, many, moreThan, size, time, type Html } from './page.ts';
 import { epochLabel, shownViewers, viewOf, type SessionView } from './session-view.ts';
 import { timelineDrawing } from './timeline-drawing.ts';
 
@@ -91,7 +92,7 @@ export function sessionPage({ manifest, records, aside, isGuest }: SessionPageOp
     <section data-part="facts" aria-label="In short">
       ${facts([
         ['Recorded', length(coverage.recordedMs)],
-        ['Of the broadcast', share(coverage.ratio)],
+        ['Of the broadcast', formatShare(coverage.ratio)],
         [
           'Missing',
           manifest.gaps.length === 0
@@ -179,7 +180,7 @@ function gapTable({ gaps, runs }: SessionView): Html | '' {
         </tbody>
       </table>
     </div>
-    ${gaps.length > shown.length ? html`<p class="faint">and ${many(gaps.length - shown.length, 'more')}; manifest.json has all</p>` : ''}
+    ${gaps.length > shown.length ? html`<p class="faint">and ${moreThan(shown.length, gaps.length)}; manifest.json has all</p>` : ''}
   </section>`;
 }
 

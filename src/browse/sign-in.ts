@@ -7,7 +7,7 @@ import type { Access } from '../web/access.ts';
 import { COOKIE, SECURE_COOKIE, type Guarded } from '../web/guard.ts';
 import type { Assets } from './assets.ts';
 import { isEncrypted, pageHeaders } from './headers.ts';
-import { page, type Html } from './page.ts';
+import { GUEST, page, type Html } from './page.ts';
 
 export function signInRoutes(access: Access, assets: Assets): Hono<Guarded> {
   const routes = new Hono<Guarded>();
@@ -18,8 +18,10 @@ export function signInRoutes(access: Access, assets: Assets): Hono<Guarded> {
     problem: string,
   ): Response | Promise<Response> => {
     pageHeaders(c);
-    const viewer = { role: 'viewer' as const, hasCookie: false, hasDaemon: false, isGuest: true };
-    return c.html(page({ title: 'Sign in', current: null, viewer, assets }, form(next, problem)), status);
+    return c.html(
+      page({ title: 'Sign in', current: null, viewer: GUEST, assets }, form(next, problem)),
+      status,
+    );
   };
   routes.get('/sign-in', (c) => {
     const next = ownPath(c.req.query('next'));

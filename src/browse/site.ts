@@ -24,7 +24,7 @@ import { daemonPages } from './daemon-pages.ts';
 import type { Exports } from './exports.ts';
 import { FreshCatalogue } from './fresh-catalogue.ts';
 import { pageHeaders } from './headers.ts';
-import { page, type Viewer } from './page.ts';
+import { GUEST, page, type Viewer } from './page.ts';
 import type { Pictures } from './pictures.ts';
 import { problemPage } from './problem-page.ts';
 import { addSessionSite } from './session-site.ts';
@@ -87,7 +87,7 @@ export class Site {
         creators: catalogue.creators(),
         days: catalogue.days(query.creator, calendarFromMs(todayMs), todayMs + DAY_MS),
         todayMs,
-        freshAt: this.#fresh.isComplete ? '' : null,
+        isComplete: this.#fresh.isComplete,
         problem,
       });
       pageHeaders(c);
@@ -174,9 +174,6 @@ export class Site {
     return known;
   }
 }
-
-/** Whoever is not signed in. */
-const GUEST: Viewer = { role: 'viewer', hasCookie: false, hasDaemon: false, isGuest: true };
 
 const shrink = compress();
 

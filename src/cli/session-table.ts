@@ -1,5 +1,6 @@
 /** Sessions as `livestow ls` shows them: rows of a table, and JSON. */
 import type { CatalogueEntry, RemovedSession } from '../archive/catalogue.ts';
+import { formatShare } from '../kernel/amounts.ts';
 import { formatBytes } from '../kernel/byte-size.ts';
 import { formatClockTime } from '../kernel/duration.ts';
 import { foreign } from '../kernel/foreign-text.ts';
@@ -44,7 +45,7 @@ function row(entry: CatalogueEntry): string[] {
     shortTime(summary.foundAt),
     formatClockTime(summary.recordedMs),
     formatBytes(summary.bytes),
-    `${(Math.floor(summary.coverageRatio * 1000) / 10).toFixed(1)} %`,
+    formatShare(summary.coverageRatio),
     String(summary.gaps),
     stateOf(entry),
   ];

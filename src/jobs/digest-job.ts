@@ -1,6 +1,7 @@
 /** What the last day (or week) brought, as one event: sessions that were sealed in it, their gaps, and what failed. */
 import { readManifest } from '../archive/session-reader.ts';
 import type { JobOf } from '../config/jobs.ts';
+import { counted } from '../kernel/amounts.ts';
 import { formatBytes } from '../kernel/byte-size.ts';
 import { isoUtc } from '../kernel/clock.ts';
 import { formatClockTime } from '../kernel/duration.ts';
@@ -8,7 +9,7 @@ import type { EventReport } from '../model/event.ts';
 import type { Gap } from '../model/manifest.ts';
 import { nameOf, type SealedSession } from './job-archives.ts';
 import type { JobLedger } from './job-ledger.ts';
-import { counted, type JobReport, type RunContext } from './job-run.ts';
+import type { JobReport, RunContext } from './job-run.ts';
 
 type Digest = Extract<EventReport, { type: 'digest' }>;
 

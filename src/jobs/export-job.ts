@@ -6,6 +6,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { exportSession } from '../archive/export.ts';
 import type { JobOf } from '../config/jobs.ts';
+import { counted } from '../kernel/amounts.ts';
 import { formatBytes } from '../kernel/byte-size.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../kernel/errors.ts';
@@ -13,7 +14,7 @@ import { freeBytes } from '../kernel/files.ts';
 import type { Store } from '../store/store.ts';
 import { itemOf, nameOf, type SealedSession } from './job-archives.ts';
 import type { JobLedger } from './job-ledger.ts';
-import { counted, type JobReport, type RunContext } from './job-run.ts';
+import type { JobReport, RunContext } from './job-run.ts';
 
 /** Recording comes first. */
 const NICENESS = 15;

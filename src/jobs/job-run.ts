@@ -18,6 +18,3 @@ export interface JobReport {
   /** What could not be done, or was found to be wrong: the run is done in part then. */
   problems: string[];
 }
-
-/** `3 sessions` */
-export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

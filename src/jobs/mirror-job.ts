@@ -11,6 +11,7 @@ import { noteChange } from '../archive/change-notes.ts';
 import { readText } from '../archive/read-text.ts';
 import { keyIn, readManifest } from '../archive/session-reader.ts';
 import { compareObject } from '../archive/verify-object.ts';
+import { counted } from '../kernel/amounts.ts';
 import { forEachAtOnce } from '../kernel/at-once.ts';
 import { formatBytes } from '../kernel/byte-size.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -21,7 +22,7 @@ import type { ArchivedFile, Manifest } from '../model/manifest.ts';
 import { readDigest, sha256Of } from '../store/body.ts';
 import type { Store } from '../store/store.ts';
 import { nameOf, type SealedSession } from './job-archives.ts';
-import { counted, type JobReport, type RunContext } from './job-run.ts';
+import type { JobReport, RunContext } from './job-run.ts';
 
 const COPIES_AT_ONCE = 4;
 const LOOKS_AT_ONCE = 16;

@@ -4,12 +4,13 @@ import { planPrune } from '../archive/prune.ts';
 import { finishRemoval, removeSession } from '../archive/remove-session.ts';
 import type { Limits, RetentionPolicy } from '../archive/retention.ts';
 import type { JobOf } from '../config/jobs.ts';
+import { counted } from '../kernel/amounts.ts';
 import { formatBytes } from '../kernel/byte-size.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError } from '../kernel/errors.ts';
 import type { Store } from '../store/store.ts';
 import { nameOf, type JobArchive } from './job-archives.ts';
-import { counted, type JobReport, type RunContext } from './job-run.ts';
+import type { JobReport, RunContext } from './job-run.ts';
 
 const NONE: Limits = { maxAgeMs: null, maxBytes: null, maxSessions: null };
 

@@ -1,8 +1,9 @@
 /** Rebuilds what is derived in each archive, as `livestow reindex` does. */
+import { counted } from '../kernel/amounts.ts';
 import type { SessionRef } from '../archive/session-reader.ts';
 import type { Store } from '../store/store.ts';
 import { nameOf, type JobArchive } from './job-archives.ts';
-import { counted, type JobReport, type RunContext } from './job-run.ts';
+import type { JobReport, RunContext } from './job-run.ts';
 
 export interface ReindexedSession extends SessionRef {
   outcome: 'kept' | 'mended' | 'rebuilt' | 'unreadable';

@@ -1,12 +1,13 @@
 /** Reads a sample of the archive back: whole sessions, those first that were never read back, or longest ago. */
 import { verifySession } from '../archive/verify.ts';
 import type { JobOf } from '../config/jobs.ts';
+import { counted } from '../kernel/amounts.ts';
 import { formatBytes } from '../kernel/byte-size.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError } from '../kernel/errors.ts';
 import { itemOf, nameOf, type SealedSession } from './job-archives.ts';
 import type { JobLedger } from './job-ledger.ts';
-import { counted, type JobReport, type RunContext } from './job-run.ts';
+import type { JobReport, RunContext } from './job-run.ts';
 
 const MARKS = 'verify';
 

@@ -1,4 +1,5 @@
 /** What happened, in words for people: a headline, a line or two, and whether somebody should look. Plain text. */
+import { counted, formatShare } from '../kernel/amounts.ts';
 import { formatBytes } from '../kernel/byte-size.ts';
 import { formatClockTime } from '../kernel/duration.ts';
 import { foreign, shorten } from '../kernel/foreign-text.ts';
@@ -37,7 +38,6 @@ const DISK: Record<Extract<LivestowEvent, { type: 'disk' }>['level'], string> = 
 };
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
-const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 const lines = (...parts: (string | null)[]): string =>
   parts.filter((part) => part !== null && part !== '').join('\n');
 const mostFirst = <T extends { gaps: number }>(list: readonly T[]): T[] =>
@@ -89,7 +89,7 @@ function draft(notice: Notice): Draft {
     case 'sealed':
       return {
         headline: `@${notice.handle}: ${formatClockTime(notice.recordedMs)} archived`,
-        text: `${counted(notice.gaps, 'gap')}, ${percent(notice.coverage)} of it there, ${formatBytes(notice.bytes)}`,
+        text: `${counted(notice.gaps, 'gap')}, ${formatShare(notice.coverage)} of it there, ${formatBytes(notice.bytes)}`,
       };
     case 'failed':
       return {
@@ -137,7 +137,7 @@ function digestDraft(digest: Extract<LivestowEvent, { type: 'digest' }>): Draft 
     headline: `${counted(sessions, 'session')} of ${counted(creators, 'creator')}: ${formatClockTime(recordedMs)} archived`,
     text: lines(
       `${digest.from} to ${digest.to}`,
-      `${percent(share)} of what was live, ${formatBytes(bytes)}, ${counted(credits, 'credit')}`,
+      `${formatShare(share)} of what was live, ${formatBytes(bytes)}, ${counted(credits, 'credit')}`,
       gaps && `Gaps: ${gaps}`,
       failures && `Failures: ${failures}`,
       jobs && `Jobs: ${jobs}`,
@@ -159,9 +159,6 @@ function gapsDraft({ gaps, ms, causes, sessions }: GapDigest): Draft {
     ),
   };
 }
-
-/** Never 100 % where something is missing. */
-const percent = (share: number): string => `${(Math.floor(share * 1_000) / 10).toFixed(1)} %`;
 
 /** Errors quote what came from outside, and may tell of secrets. */
 const oneLine = (text: string | null): string => shorten(foreign(scrub(text ?? '')), TEXT_CHARS / 2);

@@ -4,7 +4,6 @@
  * meanwhile that it starts.
  */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
@@ -20,6 +19,7 @@ import { errorAnswer, statusOf } from './errors.ts';
 import { EventStreams } from './event-stream.ts';
 import { guard, type Guarded } from './guard.ts';
 import { healthRoutes, LoopWatch } from './health.ts';
+import { close, listen } from './listening.ts';
 import { Metrics } from './metrics.ts';
 import { operations } from './operations.ts';
 
@@ -85,9 +85,8 @@ export class WebServer {
     requireToken({ listen: options.listen, ...options.tokens });
     const server = new WebServer(options);
     const { host, port } = options.listen;
-    server.#server.listen(port, host);
     try {
-      await once(server.#server, 'listening');
+      await listen(server.#server, host, port);
     } catch (cause) {
       server.#loop.close();
       throw new LivestowError('CONFIG', `nothing can listen on ${urlOf(options.listen)}`, {
@@ -131,12 +130,9 @@ export class WebServer {
 
   /** Ends every connection. */
   async close(): Promise<void> {
-    for (const close of this.#closing) close();
+    for (const end of this.#closing) end();
     this.#loop.close();
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    this.#server.closeAllConnections();
-    await closed;
+    await close(this.#server);
   }
 
   #guarded(fill: (app: Hono<Guarded>) => void): Hono<Guarded> {

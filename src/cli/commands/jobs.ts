@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { Roster } from '../../daemon/roster.ts';
 import { ScheduledJobs } from '../../daemon/scheduled-jobs.ts';
-import { counted } from '../../jobs/job-run.ts';
+import { counted } from '../../kernel/amounts.ts';
 import { formatClockTime } from '../../kernel/duration.ts';
 import { foreign } from '../../kernel/foreign-text.ts';
 import { stopKind } from '../../kernel/stop-request.ts';

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { heldBecause } from '../../archive/hold.ts';
 import { openSession, type OpenedSession } from '../../archive/session-reader.ts';
 import { viewerSamples, viewersOf, type Viewers } from '../../archive/viewers.ts';
+import { counted } from '../../kernel/amounts.ts';
 import { formatBytes } from '../../kernel/byte-size.ts';
 import { formatClockTime } from '../../kernel/duration.ts';
 import { foreign } from '../../kernel/foreign-text.ts';
@@ -63,8 +64,6 @@ function describe({ ref, manifest }: OpenedSession, { store, held, viewers }: Be
 const section = (heading: string, lines: readonly string[]): string[] =>
   lines.length === 0 ? [] : ['', heading, ...lines.map((line) => `  ${line}`)];
 
-const count = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`;
-
 function facts(folder: string, manifest: Manifest, store: string, viewers: Viewers | null): string[] {
   const { session, creator, room, coverage, credits, segments, container, endCause } = manifest;
   const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
@@ -84,19 +83,19 @@ function facts(folder: string, manifest: Manifest, store: string, viewers: Viewe
     ['state', manifest.sealedAt === null ? 'not sealed' : `sealed ${shortTime(manifest.sealedAt)} UTC`],
     [
       'recorded',
-      `${recorded} (${Math.floor(coverage.ratio * 1000) / 10} %), ${count(manifest.gaps.length, 'gap')}`,
+      `${recorded} (${Math.floor(coverage.ratio * 1000) / 10} %), ${counted(manifest.gaps.length, 'gap')}`,
     ],
     [
       'media',
-      `${count(segments.length, 'segment')}, ${count(pictures, 'picture')}, ${formatBytes(bytes)}, ${container ?? 'no container yet'}`,
+      `${counted(segments.length, 'segment')}, ${counted(pictures, 'picture')}, ${formatBytes(bytes)}, ${container ?? 'no container yet'}`,
     ],
     [
       'viewers',
       viewers === null
         ? 'not known'
-        : `${viewers.min} to ${viewers.max}, ${viewers.mean} in the mean of ${count(viewers.samples, 'look')}`,
+        : `${viewers.min} to ${viewers.max}, ${viewers.mean} in the mean of ${counted(viewers.samples, 'look')}`,
     ],
-    ['credits', `${credits.charged} for ${count(credits.lookups, 'lookup')}`],
+    ['credits', `${credits.charged} for ${counted(credits.lookups, 'lookup')}`],
     ['lies in', `${store}, ${sessionPrefix(folder, session)}`],
   ]);
 }
@@ -114,8 +113,8 @@ function epochs(manifest: Manifest): string[] {
       `${epoch.width}x${epoch.height}`,
       own[0] === undefined ? '' : shortTime(own[0].startsAt),
       formatClockTime(own.reduce((sum, { durationMs }) => sum + durationMs, 0)),
-      count(own.length, 'segment'),
-      count(
+      counted(own.length, 'segment'),
+      counted(
         own.reduce((sum, { pictures }) => sum + pictures, 0),
         'picture',
       ),
@@ -150,7 +149,7 @@ function variants(manifest: Manifest): string[] {
   }
   const rows = [...of].sort(([, a], [, b]) => b.durationMs - a.durationMs);
   return table(
-    rows.map(([name, { durationMs, epochs: n }]) => [name, formatClockTime(durationMs), count(n, 'epoch')]),
+    rows.map(([name, { durationMs, epochs: n }]) => [name, formatClockTime(durationMs), counted(n, 'epoch')]),
   );
 }
 
