@@ -44,7 +44,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   web: [...GROUND, 'config'],
   browse: [...GROUND, 'spool', 'store', 'archive', 'catalogue', 'web'],
   // Runs in browsers.
-  ui: [],
+  ui: ['type:model'],
 
   daemon: ['*'],
   cli: ['*'],

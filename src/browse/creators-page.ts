@@ -5,6 +5,7 @@ import { foreign } from '../kernel/foreign-text.ts';
 import type { Creator } from '../web/schemas.ts';
 import { nextLook, stateWords } from './now-page.ts';
 import { creatorPath, many, type Html } from './page.ts';
+import { scrolledTable } from './scrolled-table.ts';
 
 export interface CreatorsPageOptions {
   creators: readonly Creator[];
@@ -16,24 +17,20 @@ export const creatorsPage = ({ creators, groups, mayOrder }: CreatorsPageOptions
   html`<h1>Creators</h1>
     ${mayOrder ? addForm(groups) : ''}
     <p class="faint" data-part="count">${many(creators.length, 'creator')}</p>
-    <div class="scroll" tabindex="0" role="region" aria-label="Creators">
-      <table class="creators">
-        <thead>
-          <tr>
-            <th scope="col">Creator</th>
-            <th scope="col">State</th>
-            <th scope="col">Next look</th>
-            <th scope="col">Found after</th>
-            <th scope="col">Credits a day</th>
-            <th scope="col">Note</th>
-            ${mayOrder ? html`<th scope="col"><span class="unseen">Orders</span></th>` : ''}
-          </tr>
-        </thead>
-        <tbody data-list="creators">
-          ${creators.map((creator) => row(creator, mayOrder))}
-        </tbody>
-      </table>
-    </div>`;
+    ${scrolledTable({
+      name: { label: 'Creators' },
+      headings: [
+        'Creator',
+        'State',
+        'Next look',
+        'Found after',
+        'Credits a day',
+        'Note',
+        ...(mayOrder ? [{ text: html`<span class="unseen">Orders</span>` }] : []),
+      ],
+      rows: creators.map((creator) => row(creator, mayOrder)),
+      list: 'creators',
+    })}`;
 
 const addForm = (groups: readonly string[]): Html =>
   html`<form method="post" action="/creators" class="inline">

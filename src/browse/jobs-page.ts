@@ -4,6 +4,7 @@ import { foreign } from '../kernel/foreign-text.ts';
 import type { CreatorStatus } from '../model/creator-status.ts';
 import type { JobRun, JobStatus } from '../model/job.ts';
 import { stateWords } from './now-page.ts';
+import { numbers, scrolledTable } from './scrolled-table.ts';
 import { creatorPath, length, many, time, type Html } from './page.ts';
 
 export interface JobsPageOptions {
@@ -33,31 +34,24 @@ function windowsSection(creators: readonly CreatorStatus[]): Html | '' {
   if (timed.length === 0) return '';
   return html`<section aria-labelledby="windows-title">
     <h2 id="windows-title">Windows</h2>
-    <div class="scroll" tabindex="0" role="region" aria-labelledby="windows-title" data-part="windows">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Creator</th>
-            <th scope="col">Now</th>
-            <th scope="col">Next</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${timed.map(
-            ({ handle, state, windows }) =>
-              html`<tr>
-                <th scope="row">
-                  <a href="${creatorPath(handle)}"><bdi>@${handle}</bdi></a>
-                </th>
-                <td>${stateWords(state)}</td>
-                <td>${foreign(windows ?? '')}</td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    ${scrolledTable({
+      name: { labelledBy: 'windows-title' },
+      headings: ['Creator', 'Now', 'Next'],
+      rows: timed.map(
+        ({ handle, state, windows }) =>
+          html`<tr>
+            <th scope="row">
+              <a href="${creatorPath(handle)}"><bdi>@${handle}</bdi></a>
+            </th>
+            <td>${stateWords(state)}</td>
+            <td>${foreign(windows ?? '')}</td>
+          </tr>`,
+      ),
+      part: 'windows',
+    })}
   </section>`;
 }
+
 const jobItem = (
   { job, kind, cron, timeZone, paused, nextAt, running, last }: JobStatus,
   mayOrder: boolean,
@@ -87,41 +81,29 @@ const outcome = ({ outcome: ended }: JobRun): Html =>
   html`<span class="badge ${ended ?? 'running'}">${ended ?? 'running'}</span>`;
 
 const historyTable = (runs: readonly JobRun[]): Html =>
-  html`<div class="scroll" tabindex="0" role="region" aria-labelledby="history-title">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Job</th>
-          <th scope="col">Began</th>
-          <th scope="col" class="number">Took</th>
-          <th scope="col">Outcome</th>
-          <th scope="col"></th>
-        </tr>
-      </thead>
-      <tbody>
-        ${runs.map(
-          (run) =>
-            html`<tr>
-              <th scope="row">${foreign(run.job)}</th>
-              <td>${time(run.startedAt)}</td>
-              <td class="number">
-                ${run.endedAt === null ? '' : length(Date.parse(run.endedAt) - Date.parse(run.startedAt))}
-              </td>
-              <td>${outcome(run)}</td>
-              <td>
-                ${foreign(run.message)}${
-                  run.problems.length === 0
-                    ? ''
-                    : html`<details>
-                        <summary>${many(run.problems.length, 'problem')}</summary>
-                        <ul>
-                          ${run.problems.map((problem) => html`<li>${foreign(problem)}</li>`)}
-                        </ul>
-                      </details>`
-                }
-              </td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+  scrolledTable({
+    name: { labelledBy: 'history-title' },
+    headings: ['Job', 'Began', numbers('Took'), 'Outcome', ''],
+    rows: runs.map(
+      (run) =>
+        html`<tr>
+          <th scope="row">${foreign(run.job)}</th>
+          <td>${time(run.startedAt)}</td>
+          <td class="number">
+            ${run.endedAt === null ? '' : length(Date.parse(run.endedAt) - Date.parse(run.startedAt))}
+          </td>
+          <td>${outcome(run)}</td>
+          <td>${foreign(run.message)}${problems(run)}</td>
+        </tr>`,
+    ),
+  });
+
+const problems = ({ problems: all }: JobRun): Html | '' =>
+  all.length === 0
+    ? ''
+    : html`<details>
+        <summary>${many(all.length, 'problem')}</summary>
+        <ul>
+          ${all.map((problem) => html`<li>${foreign(problem)}</li>`)}
+        </ul>
+      </details>`;

@@ -4,6 +4,7 @@ import { foreign } from '../kernel/foreign-text.ts';
 import type { CreatorStatus } from '../model/creator-status.ts';
 import type { Status } from '../web/schemas.ts';
 import { creatorPath, facts, length, many, moreThan, sessionPath, size, time, type Html } from './page.ts';
+import { scrolledTable } from './scrolled-table.ts';
 
 type State = CreatorStatus['state'];
 const MOST_WATCHED = 200;
@@ -153,34 +154,24 @@ const failure = ({ handle, problem }: CreatorStatus): Html =>
 function watchedTable(creators: readonly CreatorStatus[]): Html {
   if (creators.length === 0) return html`<p class="faint">Nobody else.</p>`;
   const shown = creators.slice(0, MOST_WATCHED);
-  return html`<div class="scroll" tabindex="0" role="region" aria-labelledby="watched-title">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Creator</th>
-            <th scope="col">State</th>
-            <th scope="col">Next look</th>
-            <th scope="col">Last look</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${shown.map(
-            (creator) =>
-              html`<tr>
-                <th scope="row">
-                  <a href="${creatorPath(creator.handle)}"><bdi>@${creator.handle}</bdi></a>
-                </th>
-                <td>${stateWords(creator.state)}</td>
-                <td>${nextLook(creator)}</td>
-                <td>
-                  ${time(creator.lastLookAt, 'time')}${creator.lastLook === null ? '' : `, ${creator.lastLook}`}
-                </td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
-    ${creators.length > shown.length ? html`<p class="faint">and ${moreThan(shown.length, creators.length)}, looked at later</p>` : ''}`;
+  return html`${scrolledTable({
+    name: { labelledBy: 'watched-title' },
+    headings: ['Creator', 'State', 'Next look', 'Last look'],
+    rows: shown.map(
+      (creator) =>
+        html`<tr>
+          <th scope="row">
+            <a href="${creatorPath(creator.handle)}"><bdi>@${creator.handle}</bdi></a>
+          </th>
+          <td>${stateWords(creator.state)}</td>
+          <td>${nextLook(creator)}</td>
+          <td>
+            ${time(creator.lastLookAt, 'time')}${creator.lastLook === null ? '' : `, ${creator.lastLook}`}
+          </td>
+        </tr>`,
+    ),
+  })}
+  ${creators.length > shown.length ? html`<p class="faint">and ${moreThan(shown.length, creators.length)}, looked at later</p>` : ''}`;
 }
 
 const due = ({ nextLookAt }: CreatorStatus): number =>

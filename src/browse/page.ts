@@ -107,7 +107,7 @@ export const sessionPath = (handle: string, session: string): string => `/sessio
 export const creatorPath = (handle: string): string => `/archive?creator=${encodeURIComponent(handle)}`;
 
 /** A few facts in a row, each with a name. */
-export const facts = (pairs: readonly (readonly [name: string, value: string | Html])[]): Html =>
+export const facts = (pairs: readonly (readonly [name: string | Html, value: string | Html])[]): Html =>
   html`<dl class="facts">
     ${pairs.map(
       ([name, value]) =>

@@ -4,6 +4,7 @@ import { formatShare } from '../kernel/amounts.ts';
 import { foreign } from '../kernel/foreign-text.ts';
 import { END_CAUSES } from '../model/causes.ts';
 import type { Manifest } from '../model/manifest.ts';
+import { numbers, scrolledTable } from './scrolled-table.ts';
 import type { SessionRecords } from './session-records.ts';
 import { creatorPath, facts, length, many, moreThan, size, time, type Html } from './page.ts';
 import { epochLabel, shownViewers, viewOf, type SessionView } from './session-view.ts';
@@ -11,6 +12,7 @@ import { timelineDrawing } from './timeline-drawing.ts';
 
 const MOST_EVENTS = 500;
 const MOST_GAPS = 500;
+const MOST_SEGMENTS = 200;
 const SPEEDS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 4];
 /** A link to a gap leads so far before it, so that one sees it come. */
 const LEAD_MS = 3_000;
@@ -129,8 +131,8 @@ export function sessionPage({ manifest, records, aside, isGuest }: SessionPageOp
 }
 
 const keys = (): Html =>
-  html`<dl class="facts">
-    ${[
+  facts(
+    [
       ['Space, k', 'play, pause'],
       ['← →', '5 seconds'],
       ['j l', '10 seconds'],
@@ -139,14 +141,8 @@ const keys = (): Html =>
       ['0 to 9', 'tenths of it'],
       ['m', 'sound'],
       ['f', 'full screen'],
-    ].map(
-      ([key, what]) =>
-        html`<div>
-          <dt><kbd>${key}</kbd></dt>
-          <dd>${what}</dd>
-        </div>`,
-    )}
-  </dl>`;
+    ].map(([key = '', what = '']) => [html`<kbd>${key}</kbd>`, what] as const),
+  );
 
 function gapTable({ gaps, runs }: SessionView): Html | '' {
   if (gaps.length === 0) return '';
@@ -157,29 +153,19 @@ function gapTable({ gaps, runs }: SessionView): Html | '' {
       : html`<a href="#video" data-seek-ms="${Math.max(0, positionMs - LEAD_MS)}">${length(positionMs)}</a>`;
   return html`<section aria-labelledby="gaps-title">
     <h2 id="gaps-title">What is missing</h2>
-    <div class="scroll" tabindex="0" role="region" aria-labelledby="gaps-title">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col" class="number">In the recording</th>
-            <th scope="col" class="number">For</th>
-            <th scope="col">Why</th>
-            <th scope="col">From</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${shown.map(
-            ({ fromMs, ms, cause, why, positionMs }) =>
-              html`<tr>
-                <td class="number">${seek(positionMs)}</td>
-                <td class="number">${length(ms)}</td>
-                <td><code>${cause}</code> ${why}</td>
-                <td>${time(new Date(fromMs).toISOString(), 'exact')}</td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    ${scrolledTable({
+      name: { labelledBy: 'gaps-title' },
+      headings: [numbers('In the recording'), numbers('For'), 'Why', 'From'],
+      rows: shown.map(
+        ({ fromMs, ms, cause, why, positionMs }) =>
+          html`<tr>
+            <td class="number">${seek(positionMs)}</td>
+            <td class="number">${length(ms)}</td>
+            <td><code>${cause}</code> ${why}</td>
+            <td>${time(new Date(fromMs).toISOString(), 'exact')}</td>
+          </tr>`,
+      ),
+    })}
     ${gaps.length > shown.length ? html`<p class="faint">and ${moreThan(shown.length, gaps.length)}; manifest.json has all</p>` : ''}
   </section>`;
 }
@@ -188,31 +174,19 @@ function epochTable({ epochs }: SessionView): Html | '' {
   if (epochs.length === 0) return '';
   return html`<section aria-labelledby="epochs-title">
     <h2 id="epochs-title">What it was recorded from</h2>
-    <div class="scroll" tabindex="0" role="region" aria-labelledby="epochs-title">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col" class="number">In the recording</th>
-            <th scope="col" class="number">For</th>
-            <th scope="col">Picture</th>
-            <th scope="col">From</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${epochs.map(
-            ({ epoch, atMs, ms, positionMs }) =>
-              html`<tr>
-                <td class="number">
-                  <a href="#video" data-seek-ms="${positionMs}">${length(positionMs)}</a>
-                </td>
-                <td class="number">${length(ms)}</td>
-                <td>${foreign(epochLabel(epoch))}</td>
-                <td>${time(new Date(atMs).toISOString(), 'exact')}</td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    ${scrolledTable({
+      name: { labelledBy: 'epochs-title' },
+      headings: [numbers('In the recording'), numbers('For'), 'Picture', 'From'],
+      rows: epochs.map(
+        ({ epoch, atMs, ms, positionMs }) =>
+          html`<tr>
+            <td class="number"><a href="#video" data-seek-ms="${positionMs}">${length(positionMs)}</a></td>
+            <td class="number">${length(ms)}</td>
+            <td>${foreign(epochLabel(epoch))}</td>
+            <td>${time(new Date(atMs).toISOString(), 'exact')}</td>
+          </tr>`,
+      ),
+    })}
   </section>`;
 }
 
@@ -221,27 +195,18 @@ function eventTable({ events }: SessionRecords): Html | '' {
   const shown = events.slice(-MOST_EVENTS);
   return html`<details class="more">
     <summary>What happened (${many(events.length, 'event')})</summary>
-    <div class="scroll" tabindex="0" role="region" aria-label="What happened">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">At</th>
-            <th scope="col">Event</th>
-            <th scope="col">Detail</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${shown.map(
-            ({ at, event, detail }) =>
-              html`<tr>
-                <td>${time(at, 'exact')}</td>
-                <td><code>${foreign(event)}</code></td>
-                <td class="small">${foreign(detailText(detail))}</td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    ${scrolledTable({
+      name: { label: 'What happened' },
+      headings: ['At', 'Event', 'Detail'],
+      rows: shown.map(
+        ({ at, event, detail }) =>
+          html`<tr>
+            <td>${time(at, 'exact')}</td>
+            <td><code>${foreign(event)}</code></td>
+            <td class="small">${foreign(detailText(detail))}</td>
+          </tr>`,
+      ),
+    })}
     ${events.length > shown.length ? html`<p class="faint">the newest ${shown.length}; events.ndjson has all</p>` : ''}
   </details>`;
 }
@@ -253,34 +218,25 @@ const detailText = (detail: Record<string, unknown>): string =>
 
 function objectTable(manifest: Manifest, isGuest: boolean): Html {
   const { files, segments } = manifest;
-  const last = segments.slice(-200);
+  const last = segments.slice(-MOST_SEGMENTS);
   return html`<details class="more">
     <summary>Files and hashes (${many(files.length + segments.length, 'file')})</summary>
     <p>
       ${isGuest ? '' : html`<a href="manifest.json" download>manifest.json</a> has the SHA-256 of every file. `}For
       another player: <a href="index.m3u8">index.m3u8</a>
     </p>
-    <div class="scroll" tabindex="0" role="region" aria-label="Files and hashes">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">File</th>
-            <th scope="col" class="number">Size</th>
-            <th scope="col">SHA-256</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${[...files, ...last].map(
-            ({ key, bytes, sha256 }) =>
-              html`<tr>
-                <td><a href="${key}">${key}</a></td>
-                <td class="number">${size(bytes)}</td>
-                <td><code class="small">${sha256}</code></td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    ${scrolledTable({
+      name: { label: 'Files and hashes' },
+      headings: ['File', numbers('Size'), 'SHA-256'],
+      rows: [...files, ...last].map(
+        ({ key, bytes, sha256 }) =>
+          html`<tr>
+            <td><a href="${key}">${key}</a></td>
+            <td class="number">${size(bytes)}</td>
+            <td><code class="small">${sha256}</code></td>
+          </tr>`,
+      ),
+    })}
     ${segments.length > last.length ? html`<p class="faint">of the segments the last ${last.length}</p>` : ''}
   </details>`;
 }

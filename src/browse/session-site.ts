@@ -14,6 +14,7 @@ import { MOMENT_FORMS, parseMoment, type Moment } from '../archive/export-range.
 import { LivestowError } from '../kernel/errors.ts';
 import { encodeManifest } from '../layout/manifest.ts';
 import type { WatchedSession } from '../archive/watched-session.ts';
+import type { SessionTimeline } from '../model/session-timeline.ts';
 import type { Store } from '../store/store.ts';
 import type { Guarded } from '../web/guard.ts';
 import type { Assets } from './assets.ts';
@@ -143,8 +144,7 @@ async function showPage(c: Context<Guarded>, deps: SessionSiteDeps, here: Sessio
   return c.html(page(frame, sessionPage({ manifest, records, aside, isGuest: isPublic })));
 }
 
-/** What the page's script draws with (`src/ui/session-timeline.ts`). */
-async function timelineOf(store: Store, { ref, watched }: SessionHere) {
+async function timelineOf(store: Store, { ref, watched }: SessionHere): Promise<SessionTimeline> {
   const manifest = await watched.manifest();
   const { fromMs, toMs, runs, gaps } = viewOf(manifest);
   const first = manifest.segments[0];
@@ -152,7 +152,7 @@ async function timelineOf(store: Store, { ref, watched }: SessionHere) {
     isLive: manifest.sealedAt === null,
     fromMs,
     toMs,
-    runs: runs.map(({ positionMs, atMs, ms }) => [positionMs, atMs, ms]),
+    runs: runs.map(({ positionMs, atMs, ms }) => [positionMs, atMs, ms] as const),
     gaps,
     probe: first && (await presigned(store, ref, first.key)) ? first.key : null,
   };

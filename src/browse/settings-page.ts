@@ -3,6 +3,7 @@ import { html } from 'hono/html';
 import { foreign } from '../kernel/foreign-text.ts';
 import type { ConfigInForce } from '../web/schemas.ts';
 import type { Html } from './page.ts';
+import { scrolledTable } from './scrolled-table.ts';
 
 export interface SettingsPageOptions extends ConfigInForce {
   version: string;
@@ -17,27 +18,18 @@ export const settingsPage = ({ file, settings, waiting, version, archive }: Sett
       <code>${archive}</code>
     </p>
     ${waiting.length === 0 ? '' : html`<p class="problem">The next start takes up what was changed: ${waiting.join(', ')}.</p>`}
-    <div class="scroll" tabindex="0" role="region" aria-label="Settings">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Setting</th>
-            <th scope="col">In force</th>
-            <th scope="col">From</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${settings.map(
-            ({ key, value, from }) =>
-              html`<tr>
-                <th scope="row"><code>${key}</code></th>
-                <td><code class="small">${foreign(shown(value))}</code></td>
-                <td class="${from === 'default' ? 'faint' : ''}">${from}</td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    ${scrolledTable({
+      name: { label: 'Settings' },
+      headings: ['Setting', 'In force', 'From'],
+      rows: settings.map(
+        ({ key, value, from }) =>
+          html`<tr>
+            <th scope="row"><code>${key}</code></th>
+            <td><code class="small">${foreign(shown(value))}</code></td>
+            <td class="${from === 'default' ? 'faint' : ''}">${from}</td>
+          </tr>`,
+      ),
+    })}`;
 
 const shown = (value: unknown): string =>
   value === null || value === undefined ? 'none' : typeof value === 'string' ? value : JSON.stringify(value);

@@ -4,7 +4,7 @@
  */
 import { ErrorTypes, Events, Hls } from 'hls.js/light';
 import workerPath from 'hls.js/dist/hls.worker.js?url';
-import type { SessionTimeline } from './session-timeline.ts';
+import type { SessionTimeline } from '../model/session-timeline.ts';
 
 const PLAYLIST = 'index.m3u8';
 const MOST_RECOVERIES = 5;

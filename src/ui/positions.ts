@@ -3,8 +3,7 @@
  * time in it.
  */
 
-/** Recorded without a break. Milliseconds: where it begins in the recording, when that was (UTC), how long it is. */
-export type Run = readonly [positionMs: number, atMs: number, ms: number];
+import type { Run } from '../model/session-timeline.ts';
 
 /** UTC milliseconds at this position. */
 export function momentAt(runs: readonly Run[], positionMs: number): number {
@@ -22,7 +21,7 @@ export function positionAt(runs: readonly Run[], momentMs: number): number {
   return beginsMs + Math.min(Math.max(0, momentMs - atMs), ms);
 }
 
-/** `1:02:03`, `2:03` */
+/** `1:02:03`, `2:03`: a second that is not over is not counted, as players do it. */
 export function clockTime(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   const [h, m, s] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];

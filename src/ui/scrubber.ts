@@ -4,7 +4,7 @@
  */
 import { maybe, need } from './dom.ts';
 import { clockTime, momentAt, positionAt } from './positions.ts';
-import type { SessionTimeline } from './session-timeline.ts';
+import type { SessionTimeline } from '../model/session-timeline.ts';
 import { Storyboard } from './storyboard.ts';
 
 const STEP_MS: Record<string, number> = {

@@ -5,7 +5,6 @@ import { Scrubber } from './scrubber.ts';
 import { loadTimeline } from './session-timeline.ts';
 
 const LIVE_AGAIN_MS = 10_000;
-const SPEEDS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 4];
 
 const video = need('#video', HTMLVideoElement);
 const speed = need('#speed', HTMLSelectElement);
@@ -98,6 +97,8 @@ function fullScreen(): void {
 }
 
 function changeSpeed(by: number): void {
-  const at = SPEEDS.indexOf(video.playbackRate);
-  video.playbackRate = SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, (at === -1 ? 3 : at) + by))] ?? 1;
+  const speeds = [...speed.options].map(({ value }) => Number(value));
+  const at = speeds.indexOf(video.playbackRate);
+  const from = at === -1 ? speeds.indexOf(1) : at;
+  video.playbackRate = speeds[Math.min(speeds.length - 1, Math.max(0, from + by))] ?? 1;
 }

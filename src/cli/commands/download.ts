@@ -2,9 +2,9 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { downloadSession, type Download } from '../../archive/download.ts';
-import { resolveSession } from '../../archive/resolve-session.ts';
 import { formatBytes } from '../../kernel/byte-size.ts';
 import { SESSION_HELP, withArchive } from '../archive-command.ts';
+import { sessionToRead } from '../catalogue.ts';
 import { action, examples, JSON_OPTION, type CommandFactory } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -29,9 +29,10 @@ export const downloadCommand: CommandFactory = (context) =>
     .addHelpText('after', `${MORE}\n${examples('download @alice', 'download @alice @bob -o ~/streams')}`)
     .action(
       action((sessions: string[], { output, json }: Options, command: Command) =>
-        withArchive(context, command, async ({ store, signal }) => {
+        withArchive(context, command, async (archive) => {
+          const { store, signal } = archive;
           // A name that nobody bears is known before anything is fetched.
-          const refs = await Promise.all(sessions.map((session) => resolveSession(store, session, signal)));
+          const refs = await Promise.all(sessions.map((session) => sessionToRead(context, archive, session)));
           let isDamaged = false;
           for (const [index, ref] of refs.entries()) {
             const bar = progressBar(context, `download ${index + 1}/${refs.length}`);

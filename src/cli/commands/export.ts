@@ -3,12 +3,12 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { MOMENT_FORMS, parseMoment, type Moment } from '../../archive/export-range.ts';
 import { exportSessions, type Export } from '../../archive/export.ts';
-import { resolveSession } from '../../archive/resolve-session.ts';
 import { findFfmpeg } from '../../ffmpeg/capabilities.ts';
 import { formatBytes } from '../../kernel/byte-size.ts';
 import { formatClockTime } from '../../kernel/duration.ts';
 import { LivestowError } from '../../kernel/errors.ts';
 import { SESSION_HELP, withArchive } from '../archive-command.ts';
+import { sessionToRead } from '../catalogue.ts';
 import { action, examples, JSON_OPTION, type CommandFactory } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -60,10 +60,11 @@ export const exportCommand: CommandFactory = (context) =>
     )
     .action(
       action((sessions: string[], options: Options, command: Command) =>
-        withArchive(context, command, async ({ store, signal }) => {
+        withArchive(context, command, async (archive) => {
+          const { store, signal } = archive;
           const { output, force, json, ...how } = options;
           const { path: ffmpegPath } = await findFfmpeg(context.env, signal);
-          const refs = await Promise.all(sessions.map((session) => resolveSession(store, session, signal)));
+          const refs = await Promise.all(sessions.map((session) => sessionToRead(context, archive, session)));
           const bar = progressBar(context, 'export');
           const made = await exportSessions(store, refs, {
             from: how.from,
