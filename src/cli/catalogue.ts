@@ -51,34 +51,52 @@ export async function refreshWithBar(
 }
 
 /**
- * The session that somebody means who only wants to read it. What the catalogue knows saves listing the bucket for
+ * The sessions that somebody means who only wants to read them. What the catalogue knows saves listing the bucket for
  * `@handle` and for the beginning of an id; whatever it cannot say with certainty is left to the bucket.
  */
+export async function sessionsToRead(
+  context: CliContext,
+  archive: Archive,
+  texts: readonly string[],
+): Promise<SessionRef[]> {
+  const { store, signal } = archive;
+  const known = await fromCatalogue(context, archive, texts);
+  return Promise.all(texts.map(async (text, i) => known[i] ?? resolveSession(store, text, signal)));
+}
+
 export async function sessionToRead(
   context: CliContext,
   archive: Archive,
   text: string,
 ): Promise<SessionRef> {
-  const { store, signal } = archive;
-  return (await fromCatalogue(context, archive, text)) ?? resolveSession(store, text, signal);
+  const [ref] = await sessionsToRead(context, archive, [text]);
+  return ref!;
 }
 
+const handleIn = (text: string): string | undefined => (text.startsWith('@') ? parseHandle(text) : undefined);
+
+/** Undefined for what it cannot say. */
 async function fromCatalogue(
   context: CliContext,
   archive: Archive,
-  text: string,
-): Promise<SessionRef | undefined> {
-  const handle = text.startsWith('@') ? parseHandle(text) : undefined;
-  if (handle === undefined && !ID_BEGINNING.test(text)) return undefined;
+  texts: readonly string[],
+): Promise<(SessionRef | undefined)[]> {
+  if (!texts.some((text) => handleIn(text) !== undefined || ID_BEGINNING.test(text))) return [];
   return withCatalogue(context, archive, async (catalogue) => {
     // To make one for a single question would take longer than the question.
-    if (!catalogue.isBuilt) return undefined;
+    if (!catalogue.isBuilt) return [];
     await catalogue.refresh({ folders: true, signal: archive.signal });
-    const found =
-      handle === undefined
-        ? catalogue.idsBeginning(text, 2)
-        : catalogue.search({ creator: handle, limit: 1 }).entries;
-    const [ref] = found;
-    return ref && found.length === 1 ? { handle: ref.handle, session: ref.session } : undefined;
+    return texts.map((text) => knownAs(catalogue, text));
   });
+}
+
+function knownAs(catalogue: Catalogue, text: string): SessionRef | undefined {
+  const handle = handleIn(text);
+  if (handle === undefined && !ID_BEGINNING.test(text)) return undefined;
+  const found =
+    handle === undefined
+      ? catalogue.idsBeginning(text, 2)
+      : catalogue.search({ creator: handle, limit: 1 }).entries;
+  const [ref] = found;
+  return ref && found.length === 1 ? { handle: ref.handle, session: ref.session } : undefined;
 }

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { downloadSession, type Download } from '../../archive/download.ts';
 import { formatBytes } from '../../kernel/byte-size.ts';
 import { SESSION_HELP, withArchive } from '../archive-command.ts';
-import { sessionToRead } from '../catalogue.ts';
+import { sessionsToRead } from '../catalogue.ts';
 import { action, examples, JSON_OPTION, type CommandFactory } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -32,7 +32,7 @@ export const downloadCommand: CommandFactory = (context) =>
         withArchive(context, command, async (archive) => {
           const { store, signal } = archive;
           // A name that nobody bears is known before anything is fetched.
-          const refs = await Promise.all(sessions.map((session) => sessionToRead(context, archive, session)));
+          const refs = await sessionsToRead(context, archive, sessions);
           let isDamaged = false;
           for (const [index, ref] of refs.entries()) {
             const bar = progressBar(context, `download ${index + 1}/${refs.length}`);

@@ -8,7 +8,7 @@ import { formatBytes } from '../../kernel/byte-size.ts';
 import { formatClockTime } from '../../kernel/duration.ts';
 import { LivestowError } from '../../kernel/errors.ts';
 import { SESSION_HELP, withArchive } from '../archive-command.ts';
-import { sessionToRead } from '../catalogue.ts';
+import { sessionsToRead } from '../catalogue.ts';
 import { action, examples, JSON_OPTION, type CommandFactory } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -64,7 +64,7 @@ export const exportCommand: CommandFactory = (context) =>
           const { store, signal } = archive;
           const { output, force, json, ...how } = options;
           const { path: ffmpegPath } = await findFfmpeg(context.env, signal);
-          const refs = await Promise.all(sessions.map((session) => sessionToRead(context, archive, session)));
+          const refs = await sessionsToRead(context, archive, sessions);
           const bar = progressBar(context, 'export');
           const made = await exportSessions(store, refs, {
             from: how.from,

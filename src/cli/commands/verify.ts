@@ -6,7 +6,7 @@ import { findFfmpeg } from '../../ffmpeg/capabilities.ts';
 import { isLivestowError } from '../../kernel/errors.ts';
 import { formatBytes } from '../../kernel/byte-size.ts';
 import { SESSION_HELP, withArchive } from '../archive-command.ts';
-import { sessionToRead } from '../catalogue.ts';
+import { sessionsToRead } from '../catalogue.ts';
 import { action, examples, JSON_OPTION, type CommandFactory } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { progressBar } from '../progress-bar.ts';
@@ -38,7 +38,7 @@ export const verifyCommand: CommandFactory = (context) =>
           const refs =
             sessions.length === 0
               ? await listRefs(store, signal)
-              : await Promise.all(sessions.map((session) => sessionToRead(context, archive, session)));
+              : await sessionsToRead(context, archive, sessions);
           let damaged = 0;
           for (const [index, ref] of refs.entries()) {
             const bar = progressBar(context, `verify ${index + 1}/${refs.length}`);
