@@ -12,6 +12,7 @@ import { isMissing } from '../kernel/files.ts';
 import { parseJournalKey, sessionKeys } from '../layout/keys.ts';
 import { encodeManifest, encodeSummary, summaryOf } from '../layout/manifest.ts';
 import { epochPlaylist, sessionPlaylist } from '../layout/playlist.ts';
+import { objectsOf } from '../layout/objects.ts';
 import type { ArchivedFile, Manifest } from '../model/manifest.ts';
 import { digestOfPath } from '../store/body.ts';
 import type { Store } from '../store/store.ts';
@@ -97,14 +98,6 @@ async function downloadAll(
   const { handle, session } = ref;
   return { handle, session, sealed, folder, objects: objects.length, bytes, fetchedBytes, damaged };
 }
-
-const objectsOf = ({ epochs, segments, files }: Manifest): ArchivedFile[] => [
-  ...epochs.flatMap(({ init, initBytes, initSha256 }) =>
-    init === null ? [] : [{ key: init, bytes: initBytes ?? 0, sha256: initSha256 ?? '' }],
-  ),
-  ...segments,
-  ...files,
-];
 
 /** The playlists and records that are made of a manifest; that itself goes last. */
 function derivedOf(manifest: Manifest): [string, string][] {

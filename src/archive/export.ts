@@ -1,7 +1,7 @@
 /**
- * Sessions, or a part of them, as playable MP4: their segments are fetched into a folder beside the output (where there must be room for a
- * file of that size anyway), compared with the manifest, and remuxed. What is damaged is left out and named; the rest
- * of a broadcast is worth having.
+ * Sessions, or a part of them, as playable MP4: their segments are fetched into a folder beside the output (where there
+ * must be room for a file of that size anyway), compared with the manifest, and remuxed. What is damaged is left out and
+ * named; the rest of a broadcast is worth having.
  */
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -9,6 +9,7 @@ import PQueue from 'p-queue';
 import { exportMp4, type ExportedEpoch } from '../ffmpeg/jobs.ts';
 import { LivestowError } from '../kernel/errors.ts';
 import { isMissing } from '../kernel/files.ts';
+import { initOf } from '../layout/objects.ts';
 import type { ArchivedFile } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
 import { chapterMetadata, chaptersOf } from './export-chapters.ts';
@@ -242,10 +243,9 @@ class SegmentFetch {
   async fetch(planned: readonly PlannedEpoch[]): Promise<FetchedEpoch[]> {
     const epochs: FetchedEpoch[] = [];
     for (const { ref, epoch, segments } of planned) {
-      const { init: key, initBytes, initSha256 } = epoch;
-      const said = key === null ? undefined : { key, bytes: initBytes ?? 0, sha256: initSha256 ?? '' };
-      const init = said && (await this.#bring(ref, said));
-      if (said && init === undefined) continue;
+      const said = initOf(epoch);
+      const init = said === null ? undefined : await this.#bring(ref, said);
+      if (said !== null && init === undefined) continue;
       const queue = new PQueue({ concurrency: FETCHES_AT_ONCE });
       const paths = await queue
         .addAll(

@@ -13,7 +13,7 @@ import type { JournalEntry, Manifest } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
 import { readText } from './read-text.ts';
 
-const JOURNALS_AT_ONCE = 16;
+export const JOURNALS_AT_ONCE = 16;
 
 /** Where a session lies. The handle is that of its folder: the creator may have another one by now. */
 export interface SessionRef {

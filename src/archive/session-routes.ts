@@ -6,6 +6,7 @@
 import type { Context, Env, Hono } from 'hono';
 import { contentTypeOf, sessionKeys } from '../layout/keys.ts';
 import { epochPlaylist, sessionPlaylist } from '../layout/playlist.ts';
+import { initOf } from '../layout/objects.ts';
 import type { ArchivedFile, Manifest } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
 import { sendBytes } from './send-bytes.ts';
@@ -62,9 +63,9 @@ function playlistOf(manifest: Manifest, name: string): string | undefined {
 }
 
 function objectNamed({ epochs, segments, files }: Manifest, key: string): ArchivedFile | undefined {
-  const init = epochs.find((epoch) => epoch.init === key);
-  if (init) return { key, bytes: init.initBytes ?? 0, sha256: init.initSha256 ?? '' };
-  return segments.find((segment) => segment.key === key) ?? files.find((file) => file.key === key);
+  const ofEpoch = epochs.find(({ init }) => init === key);
+  const init = ofEpoch && initOf(ofEpoch);
+  return init ?? segments.find((segment) => segment.key === key) ?? files.find((file) => file.key === key);
 }
 
 function sendObject(

@@ -2,6 +2,7 @@
  * Reads one epoch back: each segment compared with the manifest, its pictures and audio frames counted, and all that is
  * whole decoded in one go, as a player would. Only when that fails is each segment decoded alone, to name the bad ones.
  */
+import { initOf } from '../layout/objects.ts';
 import type { Container, Epoch, Segment } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
 import { EpochDecoder, type DecodeOutcome } from './epoch-decoder.ts';
@@ -43,9 +44,8 @@ export async function verifyEpoch(check: EpochCheck): Promise<Finding[]> {
 }
 
 function readInit({ store, prefix, epoch, onBytes, signal }: EpochCheck): Promise<ReadObject> | undefined {
-  if (epoch.init === null) return undefined;
-  const said = { key: epoch.init, bytes: epoch.initBytes ?? 0, sha256: epoch.initSha256 ?? '' };
-  return compareObject(store, prefix, said, { onBytes, keep: true, signal });
+  const said = initOf(epoch);
+  return said === null ? undefined : compareObject(store, prefix, said, { onBytes, keep: true, signal });
 }
 
 /** @param media what is needed to look into the segments; null when they can only be compared */

@@ -4,7 +4,8 @@
  */
 import { isLivestowError, messageOf, type LivestowError } from '../kernel/errors.ts';
 import { parseJournalKey, parseSegmentKey, sessionKeys } from '../layout/keys.ts';
-import type { ArchivedFile, Epoch, Manifest } from '../model/manifest.ts';
+import { objectsOf } from '../layout/objects.ts';
+import type { Manifest } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
 import { finding, type Finding } from './finding.ts';
 import { foldJournals, keyIn, openSession, type OpenedSession, type SessionRef } from './session-reader.ts';
@@ -105,16 +106,6 @@ async function listSession(
   }
   return listed;
 }
-
-const initOf = ({ init, initBytes, initSha256 }: Epoch): ArchivedFile[] =>
-  init === null ? [] : [{ key: init, bytes: initBytes ?? 0, sha256: initSha256 ?? '' }];
-
-/** Everything that the manifest says is there. */
-const objectsOf = ({ epochs, segments, files }: Manifest): ArchivedFile[] => [
-  ...epochs.flatMap(initOf),
-  ...segments,
-  ...files,
-];
 
 const totalBytes = (manifest: Manifest): number =>
   objectsOf(manifest).reduce((sum, { bytes }) => sum + bytes, 0);

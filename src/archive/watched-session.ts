@@ -3,16 +3,22 @@
  * tell beside it. A manifest that is sealed stays as it is, but for the session's removal: now and then its size and time
  * are asked for.
  */
-import PQueue from 'p-queue';
+import { forEachAtOnce } from '../kernel/at-once.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { sessionKeys } from '../layout/keys.ts';
 import type { JournalEntry, Manifest } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
-import { journalsOf, keyIn, openSession, readJournal, type SessionRef } from './session-reader.ts';
+import {
+  JOURNALS_AT_ONCE,
+  journalsOf,
+  keyIn,
+  openSession,
+  readJournal,
+  type SessionRef,
+} from './session-reader.ts';
 
 const FRESH_MS = 2_000;
 const SEALED_FRESH_MS = 60_000;
-const JOURNALS_AT_ONCE = 16;
 
 export type SessionRecord = Extract<JournalEntry, { type: 'sample' | 'event' }>;
 
@@ -72,18 +78,14 @@ export class WatchedSession {
 
   async #readRecords(): Promise<SessionRecord[]> {
     const names = await journalsOf(this.#store, this.#ref);
-    const queue = new PQueue({ concurrency: JOURNALS_AT_ONCE });
-    await queue.addAll(
-      names
-        .filter((name) => !this.#records.has(name))
-        .map((name) => async () => {
-          const entries = await readJournal(this.#store, this.#ref, name);
-          this.#records.set(
-            name,
-            entries.filter((entry) => entry.type === 'sample' || entry.type === 'event'),
-          );
-        }),
-    );
+    const unread = names.filter((name) => !this.#records.has(name));
+    await forEachAtOnce(unread, JOURNALS_AT_ONCE, async (name) => {
+      const entries = await readJournal(this.#store, this.#ref, name);
+      this.#records.set(
+        name,
+        entries.filter((entry) => entry.type === 'sample' || entry.type === 'event'),
+      );
+    });
     return names.flatMap((name) => this.#records.get(name) ?? []);
   }
 }

@@ -18,6 +18,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import { avatarFile, contentTypeOf, creatorFile, indexKey, sessionKeys } from '../layout/keys.ts';
 import { decodeSummary } from '../layout/manifest.ts';
+import { objectsOf } from '../layout/objects.ts';
 import type { ArchivedFile, Manifest } from '../model/manifest.ts';
 import { readDigest, sha256Of } from '../store/body.ts';
 import type { Store } from '../store/store.ts';
@@ -224,14 +225,6 @@ class Copy {
     throw new NotCopied(`the mirror has another object under ${key}: it is left as it is`);
   }
 }
-
-const objectsOf = ({ epochs, segments, files }: Manifest): ArchivedFile[] => [
-  ...epochs.flatMap(({ init, initBytes, initSha256 }) =>
-    init === null ? [] : [{ key: init, bytes: initBytes ?? 0, sha256: initSha256 ?? '' }],
-  ),
-  ...segments,
-  ...files,
-];
 
 /** @throws CONFIG when a mirror is what it mirrors */
 export function requireOther(to: string, locations: readonly string[]): void {

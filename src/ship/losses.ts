@@ -4,6 +4,7 @@
  */
 import PQueue from 'p-queue';
 import { isoUtc } from '../kernel/clock.ts';
+import { initOf } from '../layout/objects.ts';
 import type { JournalEntry, Manifest, Segment } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
 import { holds } from './ship-object.ts';
@@ -31,11 +32,10 @@ export async function lostSegments(manifest: Manifest, check: LossCheck): Promis
     if (listed.get(object.key) === object.bytes && check.wasVerified(object.key)) return true;
     return queue.add(() => holds(store, { ...object, key: `${prefix}${object.key}` }, signal));
   };
-  const inits = manifest.epochs.flatMap(({ term, epoch, init, initBytes, initSha256 }) =>
-    init === null
-      ? []
-      : [{ epoch: `${term}-${epoch}`, key: init, bytes: initBytes ?? 0, sha256: initSha256 ?? '' }],
-  );
+  const inits = manifest.epochs.flatMap((epoch) => {
+    const init = initOf(epoch);
+    return init === null ? [] : [{ ...init, epoch: `${epoch.term}-${epoch.epoch}` }];
+  });
   const initsThere = await Promise.all(inits.map(isThere));
   const undecodable = new Set(inits.flatMap(({ epoch }, i) => (initsThere[i] ? [] : [epoch])));
   const there = await Promise.all(manifest.segments.map(isThere));

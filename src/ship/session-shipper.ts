@@ -12,6 +12,7 @@ import { isMissing, writeFileDurably } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { foldSession, type FoldedSession } from '../layout/fold.ts';
 import { changeKey, contentTypeOf, parseJournalKey, sessionPrefix } from '../layout/keys.ts';
+import { initOf } from '../layout/objects.ts';
 import type { ArchivedFile, JournalEntry, Manifest, Segment } from '../model/manifest.ts';
 import { byTermAndNumber, readJournals, type JournalRef } from '../spool/journal-file.ts';
 import type { SessionSpool, SpooledObject } from '../spool/session-spool.ts';
@@ -338,8 +339,6 @@ export class SessionShipper {
 function objectsOf(entries: readonly JournalEntry[]): SpooledObject[] {
   return entries.flatMap((entry) => {
     if (entry.type === 'segment') return [entry.segment];
-    if (entry.type !== 'epoch' || entry.epoch.init === null) return [];
-    const { init, initBytes, initSha256 } = entry.epoch;
-    return [{ key: init, bytes: initBytes ?? 0, sha256: initSha256 ?? '' }];
+    return (entry.type === 'epoch' ? initOf(entry.epoch) : null) ?? [];
   });
 }
