@@ -45,8 +45,8 @@ export interface PicturesOfSession {
   /** Resolves with the keys of those that lie in the spool's files. */
   finished(): Promise<string[]>;
   /**
-   * Makes the storyboard of a session that is being sealed, into the spool's files. Resolves with its keys, with none
-   * when it could not be had, or when a drain waits for the seal.
+   * Makes the storyboard of a session that is being sealed, into the spool's files, unless it lies there from an
+   * earlier try. Resolves with its keys, with none when it could not be had, or when a drain waits for the seal.
    */
   storyboard(sealing: Manifest, stop: AbortSignal): Promise<string[]>;
 }
@@ -69,6 +69,7 @@ export class SessionPictures {
       work.catch((error: unknown) => log.debug({ err: error }, `no ${what} for this session`));
     const works = [tolerate('poster', this.#poster(spool))];
     if (look) {
+      works.push(tolerate('new storyboard', this.#forgetStoryboard(spool)));
       works.push(tolerate('cover', this.#cover(spool, look.room.coverUrl)));
       works.push(tolerate('avatar', this.#creator(spool.handle, look)));
     }
@@ -95,6 +96,8 @@ export class SessionPictures {
 
   async #storyboard(spool: SessionSpool, sealing: Manifest, stop: AbortSignal): Promise<boolean> {
     const { clock, signal } = this.#deps;
+    // Made for a seal that was cut off, which may have shipped it already. The track is written last.
+    if (await exists(spool.filePath(sessionKeys.storyboardTrack))) return true;
     if (stopKind(stop) === 'drain') return false;
     // Whoever asked for the end of the recording wants all of it; who asks for an end now is waiting for the seal.
     using asked = new AnySignal(signal, ...(stop.aborted ? [] : [stop]));
@@ -105,6 +108,12 @@ export class SessionPictures {
     await spool.writeFile(sessionKeys.storyboard, made.jpg);
     await spool.writeFile(sessionKeys.storyboardTrack, made.vtt);
     return true;
+  }
+
+  /** One that an earlier seal made lacks what is recorded from now on. */
+  async #forgetStoryboard(spool: SessionSpool): Promise<void> {
+    for (const key of [sessionKeys.storyboardTrack, sessionKeys.storyboard])
+      await rm(spool.filePath(key), { force: true });
   }
 
   /** Waits for the first segment (and its init), or for the session to close without one. */

@@ -1,7 +1,7 @@
 /** A storyboard is made while a session is sealed, and a seal never fails for it, nor waits for long. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { SessionPictures, type PictureDeps } from '../../src/daemon/session-pictures.ts';
 import { createLogger } from '../../src/kernel/logger.ts';
 import { StopRequest, type StopKind } from '../../src/kernel/stop-request.ts';
@@ -11,6 +11,7 @@ import { openStore } from '../../src/store/open-store.ts';
 import { term } from '../layout/sample.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { scratchFolder } from '../spool/scratch.ts';
+import { live } from '../watch/looks.ts';
 
 const { manifest } = foldSession([term(1)], 1);
 const BOTH = ['storyboard.jpg', 'storyboard.vtt'];
@@ -41,11 +42,14 @@ async function sealing(makeStoryboard: Make) {
     makeStoryboard,
     signal: giveUp.signal,
   });
-  const begun = pictures.begin({ spool, look: null, log: createLogger({ level: 'silent' }) });
+  const begin = (look: ReturnType<typeof live> | null) =>
+    pictures.begin({ spool, look, log: createLogger({ level: 'silent' }) });
+  const begun = begin(null);
   return {
     clock,
     spool,
     giveUp,
+    begin,
     stop: (kind: StopKind): void => stop.abort(new StopRequest(kind)),
     keys: () => begun.storyboard(manifest, stop.signal),
   };
@@ -107,4 +111,25 @@ test('giving up ends it whatever was asked', async () => {
   await begun;
   giveUp.abort();
   expect(await waiting).toEqual([]);
+});
+
+describe('one that an earlier try to seal left', () => {
+  const left = async () => {
+    const world = await sealing(async () => undefined);
+    for (const key of BOTH) await world.spool.writeFile(key, 'earlier');
+    return world;
+  };
+
+  test('is shipped, whoever waits: it may be in the store by now', async () => {
+    const { keys, stop, spool } = await left();
+    stop('drain');
+    expect(await keys()).toEqual(BOTH);
+    expect(await readFile(spool.filePath('storyboard.jpg'), 'utf8')).toBe('earlier');
+  });
+
+  test('is forgotten when the recording goes on', async () => {
+    const { keys, begin } = await left();
+    await begin(live()).finished();
+    expect(await keys()).toEqual([]);
+  });
 });

@@ -6,7 +6,7 @@ const meta = (cached: boolean) => ({ requestId: 'r', creditsCharged: 1, cached }
 
 export const offline = (cached = false): Look => ({ status: 'offline', profile, meta: meta(cached) });
 export const notFound = (cached = false): Look => ({ status: 'not-found', meta: meta(cached) });
-export const live = (roomId = 'room', cached = false): Look => ({
+export const live = (roomId = 'room', cached = false): Extract<Look, { status: 'live' }> => ({
   status: 'live',
   profile,
   meta: meta(cached),
