@@ -64,16 +64,8 @@ export class Site {
     const { access, assets, store, catalogue, daemon, config, clock, version } = this.#deps;
     const site = new Hono<Guarded>();
     site.route('/', assets.routes());
-    site.use('*', async (c, next) => {
-      // Media is compressed already, and what streams must not wait.
-      if (
-        /^\/(?:$|now|archive|jobs|creators|settings|sign-in|sessions\/[^/]+\/[^/]+\/$|share\/[^/]+\/$)/.test(
-          c.req.path,
-        )
-      )
-        return shrink(c, next);
-      await next();
-    });
+    // Media is compressed already, and what streams must not wait.
+    site.use(compress({ contentTypeFilter: /^text\/html/ }));
     site.route('/', signInRoutes(access, assets));
     site.get('/', (c) => c.redirect(daemon ? '/now' : '/archive', 303));
     site.get('/archive', async (c) => {
@@ -174,8 +166,6 @@ export class Site {
     return known;
   }
 }
-
-const shrink = compress();
 
 const NO_AVATAR =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48"><rect width="48" height="48" fill="#8a94a0"/><circle cx="24" cy="19" r="9" fill="#d5dbe1"/><path d="M6 48a18 18 0 0 1 36 0z" fill="#d5dbe1"/></svg>';
