@@ -11,8 +11,8 @@ vi.setConfig({ testTimeout: WORLD_TIMEOUT_MS });
 
 const OK = { code: 0, signal: null };
 
-describe('a broadcast over HLS', () => {
-  test.concurrent('in h264', async () => {
+describe.concurrent('a broadcast over HLS', () => {
+  test('in h264', async () => {
     await using world = await World.open({
       alice: {
         durationMs: 15_000,
@@ -30,7 +30,7 @@ describe('a broadcast over HLS', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test.concurrent('in h265: fragmented MP4', async () => {
+  test('in h265: fragmented MP4', async () => {
     await using world = await World.open({
       alice: { durationMs: 15_000, variants: [{ media: 'hevc', source: 'hevc', protocols: ['hls'] }] },
     });
@@ -41,7 +41,7 @@ describe('a broadcast over HLS', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test.concurrent(
+  test(
     'with a timestamp jump, a reset, and segments that answer 404',
     { tags: ['playlist-discontinuity', 'playlist-segment-missing', 'timestamps'] },
     async () => {
@@ -76,8 +76,8 @@ describe('a broadcast over HLS', () => {
   );
 });
 
-describe('what a CDN answers instead of media', () => {
-  test.concurrent(
+describe.concurrent('what a CDN answers instead of media', () => {
+  test(
     'the best variant answers 404: the next one is recorded, and the choice is told',
     { tags: 'refused' },
     async () => {
@@ -104,7 +104,7 @@ describe('what a CDN answers instead of media', () => {
     },
   );
 
-  test.concurrent(
+  test(
     'the variant in use dies: the next one takes over in the same session',
     { tags: ['variant-lost', 'refused'] },
     async () => {
@@ -120,7 +120,7 @@ describe('what a CDN answers instead of media', () => {
     },
   );
 
-  test.concurrent(
+  test(
     'the variant in use dies, and the next one is HLS, whose window reaches back',
     { tags: 'variant-lost' },
     async () => {
@@ -135,7 +135,7 @@ describe('what a CDN answers instead of media', () => {
     },
   );
 
-  test.concurrent(
+  test(
     'the better variant comes back: it takes over again, and no picture is lost or twice',
     { tags: ['variant-back', 'variant-lost'] },
     async () => {
@@ -151,7 +151,7 @@ describe('what a CDN answers instead of media', () => {
     },
   );
 
-  test.concurrent(
+  test(
     'a web page, twice: the recording goes on when there is media again',
     { tags: 'not-media' },
     async () => {
@@ -169,7 +169,7 @@ describe('what a CDN answers instead of media', () => {
     },
   );
 
-  test.concurrent('addresses expire: a fresh look gives new ones', { tags: 'address-expired' }, async () => {
+  test('addresses expire: a fresh look gives new ones', { tags: 'address-expired' }, async () => {
     await using world = await World.open({
       alice: { durationMs: 12_000, faults: [{ type: 'expire', cut: true, atMs: 4_500 }] },
     });
@@ -180,7 +180,7 @@ describe('what a CDN answers instead of media', () => {
     await expectFaithfulSession(world, { endCause: 'stopped' });
   });
 
-  test.concurrent('nothing for 8 s though the room is live', { tags: 'refused' }, async () => {
+  test('nothing for 8 s though the room is live', { tags: 'refused' }, async () => {
     await using world = await World.open({
       alice: { durationMs: 18_000, faults: [{ type: 'refuse', forMs: 8_000, atMs: 4_400 }] },
     });
@@ -195,30 +195,26 @@ describe('what a CDN answers instead of media', () => {
   });
 });
 
-describe('where media may come from', () => {
+describe.concurrent('where media may come from', () => {
   const tags = 'hostile-address';
-  test.concurrent(
-    'a host that is not allowed is never asked, and the error says what to do',
-    { tags },
-    async () => {
-      await using world = await World.open({
-        alice: { durationMs: 12_000 },
-        env: { LIVESTOW_MEDIA_HOSTS: '', LIVESTOW_MAX_HOLD: '3s' },
-      });
-      const run = await world.record();
-      await run.exited;
-      expect(world.sandbox.truth('alice').transfers).toEqual([]);
-      const told = run.entries.flatMap(
-        ({ err }) => (err as { code?: string; hint?: string } | undefined) ?? [],
-      );
-      expect(told.map(({ code }) => code)).toEqual(['MEDIA_FORBIDDEN_HOST']);
-      expect(told[0]?.hint).toContain('--media-hosts 127.0.0.1');
-      expect(await world.leaks()).toEqual([]);
-      expect(await world.leftRunning()).toEqual([]);
-    },
-  );
+  test('a host that is not allowed is never asked, and the error says what to do', { tags }, async () => {
+    await using world = await World.open({
+      alice: { durationMs: 12_000 },
+      env: { LIVESTOW_MEDIA_HOSTS: '', LIVESTOW_MAX_HOLD: '3s' },
+    });
+    const run = await world.record();
+    await run.exited;
+    expect(world.sandbox.truth('alice').transfers).toEqual([]);
+    const told = run.entries.flatMap(
+      ({ err }) => (err as { code?: string; hint?: string } | undefined) ?? [],
+    );
+    expect(told.map(({ code }) => code)).toEqual(['MEDIA_FORBIDDEN_HOST']);
+    expect(told[0]?.hint).toContain('--media-hosts 127.0.0.1');
+    expect(await world.leaks()).toEqual([]);
+    expect(await world.leftRunning()).toEqual([]);
+  });
 
-  test.concurrent('a proxy carries the lookup API and the media', async () => {
+  test('a proxy carries the lookup API and the media', async () => {
     await using proxy = await startProxy();
     await using world = await World.open({
       alice: { durationMs: 8_000 },

@@ -157,10 +157,10 @@ const scenarios: Scenario[] = [
   },
 ];
 
-describe('a broadcast over FLV with faults', () => {
+describe.concurrent('a broadcast over FLV with faults', () => {
   for (const { name, faults, tags, fires, ...expected } of scenarios) {
     // oxlint-disable-next-line vitest/valid-title -- tags differ, so it is no table
-    test.concurrent(name, { tags }, async () => {
+    test(name, { tags }, async () => {
       await using world = await World.open({ alice: { durationMs: 10_500, faults } });
       const run = await world.record();
       await interruptAfterTheEnd(world, run);

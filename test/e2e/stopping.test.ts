@@ -11,8 +11,8 @@ const terms = (manifest: { epochs: { term: number }[] }): number[] => [
   ...new Set(manifest.epochs.map(({ term }) => term)),
 ];
 
-describe('a recorder that is asked to stop', () => {
-  test.concurrent('SIGINT ends the recording and seals it: exit 130', { tags: 'interrupted' }, async () => {
+describe.concurrent('a recorder that is asked to stop', () => {
+  test('SIGINT ends the recording and seals it: exit 130', { tags: 'interrupted' }, async () => {
     await using world = await World.open();
     const run = await world.record();
     await momentAfterGop(world, 3, 700);
@@ -23,21 +23,17 @@ describe('a recorder that is asked to stop', () => {
     expect(pictures.last).toBeGreaterThan(3 * 64);
   });
 
-  test.concurrent(
-    'SIGINT while it waits for her: exit 130, and nothing is there',
-    { tags: 'interrupted' },
-    async () => {
-      await using world = await World.open();
-      const run = world.livestow('record', 'alice');
-      await world.lookups(2);
-      run.kill('SIGINT');
-      expect(await run.exited).toEqual({ code: 130, signal: null });
-      expect((await world.archive()).keys).toEqual([]);
-      expect(await world.leftRunning()).toEqual([]);
-    },
-  );
+  test('SIGINT while it waits for her: exit 130, and nothing is there', { tags: 'interrupted' }, async () => {
+    await using world = await World.open();
+    const run = world.livestow('record', 'alice');
+    await world.lookups(2);
+    run.kill('SIGINT');
+    expect(await run.exited).toEqual({ code: 130, signal: null });
+    expect((await world.archive()).keys).toEqual([]);
+    expect(await world.leftRunning()).toEqual([]);
+  });
 
-  test.concurrent(
+  test(
     'SIGTERM drains: exit 0, unsealed; the next start goes on as term 2 and seals',
     { tags: 'drained' },
     async () => {
@@ -58,26 +54,22 @@ describe('a recorder that is asked to stop', () => {
     },
   );
 
-  test.concurrent(
-    'SIGTERM, and the room is over when it starts again: sealed',
-    { tags: 'drained' },
-    async () => {
-      await using world = await World.open({ alice: { durationMs: 8_000 } });
-      const first = await world.record();
-      await momentAfterGop(world, 2, 300);
-      const atMs = Date.now();
-      first.kill('SIGTERM');
-      expect(await first.exited).toEqual(OK);
-      await world.happens('the end', ({ type }) => type === 'ended');
-      const second = world.livestow('record', 'alice', '--no-wait');
-      expect(await second.exited).toEqual({ code: 4, signal: null });
-      await expectSurvived(world, [{ atMs, closed: [] }], { endCause: 'interrupted' });
-    },
-  );
+  test('SIGTERM, and the room is over when it starts again: sealed', { tags: 'drained' }, async () => {
+    await using world = await World.open({ alice: { durationMs: 8_000 } });
+    const first = await world.record();
+    await momentAfterGop(world, 2, 300);
+    const atMs = Date.now();
+    first.kill('SIGTERM');
+    expect(await first.exited).toEqual(OK);
+    await world.happens('the end', ({ type }) => type === 'ended');
+    const second = world.livestow('record', 'alice', '--no-wait');
+    expect(await second.exited).toEqual({ code: 4, signal: null });
+    await expectSurvived(world, [{ atMs, closed: [] }], { endCause: 'interrupted' });
+  });
 });
 
-describe('kill -9', () => {
-  test.concurrent.for([
+describe.concurrent('kill -9', () => {
+  test.for([
     { moment: 'as soon as media flows', gop: 0, delayMs: 150 },
     { moment: 'just before a segment closes', gop: 2, delayMs: 2_000 },
     { moment: 'in the middle of a segment', gop: 3, delayMs: 900 },
@@ -91,7 +83,7 @@ describe('kill -9', () => {
     expect(terms(manifest).at(-1)).toBe(2);
   });
 
-  test.concurrent('of its ffmpeg alone: not a picture is lost', { tags: 'engine-died' }, async () => {
+  test('of its ffmpeg alone: not a picture is lost', { tags: 'engine-died' }, async () => {
     await using world = await World.open({ alice: { durationMs: 11_000 } });
     const run = await world.record();
     await momentAfterGop(world, 2, 1_200);
@@ -102,7 +94,7 @@ describe('kill -9', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test.concurrent('of both at once', { tags: ['killed', 'engine-died'] }, async () => {
+  test('of both at once', { tags: ['killed', 'engine-died'] }, async () => {
     await using world = await World.open();
     const first = await world.record();
     await momentAfterGop(world, 2, 1_200);
@@ -112,7 +104,7 @@ describe('kill -9', () => {
     expect(terms(manifest).at(-1)).toBe(2);
   });
 
-  test.concurrent(
+  test(
     'when the room is over before it is started again: sealed with all that had come',
     { tags: 'killed' },
     async () => {
@@ -127,7 +119,7 @@ describe('kill -9', () => {
     },
   );
 
-  test.concurrent('while it waits for the end to be confirmed', { tags: 'killed' }, async () => {
+  test('while it waits for the end to be confirmed', { tags: 'killed' }, async () => {
     await using world = await World.open({ alice: { durationMs: 7_000 } });
     const first = await world.record();
     await first.until('it holds', (process) => process.events('hold').length > 0);

@@ -26,8 +26,8 @@ test.concurrent('a broadcast that is found late has a head gap, back to its begi
   expect(manifest.gaps[0]!.ms).toBeGreaterThan(4_000);
 });
 
-describe('a recording goes on', () => {
-  test.concurrent('through an API storm', { tags: 'api-trouble' }, async () => {
+describe.concurrent('a recording goes on', () => {
+  test('through an API storm', { tags: 'api-trouble' }, async () => {
     const storm: NonNullable<ApiRuleInput['answer']>[] = [
       { type: 'error', code: 'internal_error' },
       { type: 'error', code: 'lookup_failed' },
@@ -56,7 +56,7 @@ describe('a recording goes on', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test.concurrent('while a look hangs until it times out', { tags: 'api-trouble' }, async () => {
+  test('while a look hangs until it times out', { tags: 'api-trouble' }, async () => {
     await using world = await World.open({ alice: { durationMs: 17_500 } });
     const run = await world.record('--sample-interval', '500ms');
     await world.gopSent(0);
@@ -67,7 +67,7 @@ describe('a recording goes on', () => {
     expect(pictures).toMatchObject({ first: 0, missing: [] });
   });
 
-  test.concurrent(
+  test(
     'without credits, to its end; then nobody can say that the room is over',
     { tags: 'credits-used-up' },
     async () => {
@@ -84,7 +84,7 @@ describe('a recording goes on', () => {
     },
   );
 
-  test.concurrent('when looks say offline and media flows', { tags: 'offline-blip' }, async () => {
+  test('when looks say offline and media flows', { tags: 'offline-blip' }, async () => {
     await using world = await World.open({
       alice: { durationMs: 15_000, faults: [{ type: 'offline', forMs: 11_500, atMs: 2_500 }] },
     });
@@ -98,7 +98,7 @@ describe('a recording goes on', () => {
     await expectFaithfulSession(world, { endCause: 'stopped' });
   });
 
-  test.concurrent('when cached looks say offline for longer than it takes to confirm an end', async () => {
+  test('when cached looks say offline for longer than it takes to confirm an end', async () => {
     await using world = await World.open({
       alice: { durationMs: 20_000, faults: [{ type: 'refuse', forMs: 12_500, atMs: 4_400 }] },
     });
@@ -119,57 +119,49 @@ describe('a recording goes on', () => {
     });
   });
 
-  test.concurrent(
-    'when she is offline for 6 s, and her media with her',
-    { tags: 'offline-blip' },
-    async () => {
-      await using world = await World.open({
-        alice: {
-          durationMs: 15_000,
-          faults: [{ type: 'offline', media: 'stops', forMs: 6_000, atMs: 4_400 }],
-        },
-      });
-      const run = await world.record();
-      await interruptAfterTheEnd(world, run);
-      expect(world.sandbox.fired('alice', 'offline').length).toBeGreaterThan(0);
-      await expectFaithfulSession(world, {
-        endCause: 'stopped',
-        epochs: [SMALL, SMALL],
-        gaps: ['connection-lost'],
-      });
-    },
-  );
+  test('when she is offline for 6 s, and her media with her', { tags: 'offline-blip' }, async () => {
+    await using world = await World.open({
+      alice: {
+        durationMs: 15_000,
+        faults: [{ type: 'offline', media: 'stops', forMs: 6_000, atMs: 4_400 }],
+      },
+    });
+    const run = await world.record();
+    await interruptAfterTheEnd(world, run);
+    expect(world.sandbox.fired('alice', 'offline').length).toBeGreaterThan(0);
+    await expectFaithfulSession(world, {
+      endCause: 'stopped',
+      epochs: [SMALL, SMALL],
+      gaps: ['connection-lost'],
+    });
+  });
 });
 
-describe('a recording ends', () => {
-  test.concurrent(
-    'with its room: the first session ends, the next begins',
-    { tags: 'new-room' },
-    async () => {
-      await using world = await World.open({
-        alice: { durationMs: 16_000, faults: [{ type: 'room', title: 'The next one', atMs: 8_000 }] },
-      });
-      const run = world.livestow('record', 'alice');
-      await world.lookups(1);
-      world.sandbox.goLive('alice');
-      await run.until('two sessions are sealed', ({ stdout }) => stdout.split(' sealed: ').length === 3);
-      run.kill('SIGINT');
-      expect(await run.exited).toEqual({ code: 130, signal: null });
-      const [first, second] = await world.sessions();
-      expectFaithful(world, first!, { endCause: 'new-room' });
-      expectFaithful(world, second!, {
-        // A keyframe later, and only what the CDN has: that is the head gap.
-        gaps: second!.holes.length > 0 ? ['found-late'] : [],
-      });
-      expect(first!.manifest.room.roomId).not.toBe(second!.manifest.room.roomId);
-      expect(second!.manifest.room.title).toBe('The next one');
-      await expectLaidOut(first!);
-      await expectLaidOut(second!);
-      await expectNothingLeft(world);
-    },
-  );
+describe.concurrent('a recording ends', () => {
+  test('with its room: the first session ends, the next begins', { tags: 'new-room' }, async () => {
+    await using world = await World.open({
+      alice: { durationMs: 16_000, faults: [{ type: 'room', title: 'The next one', atMs: 8_000 }] },
+    });
+    const run = world.livestow('record', 'alice');
+    await world.lookups(1);
+    world.sandbox.goLive('alice');
+    await run.until('two sessions are sealed', ({ stdout }) => stdout.split(' sealed: ').length === 3);
+    run.kill('SIGINT');
+    expect(await run.exited).toEqual({ code: 130, signal: null });
+    const [first, second] = await world.sessions();
+    expectFaithful(world, first!, { endCause: 'new-room' });
+    expectFaithful(world, second!, {
+      // A keyframe later, and only what the CDN has: that is the head gap.
+      gaps: second!.holes.length > 0 ? ['found-late'] : [],
+    });
+    expect(first!.manifest.room.roomId).not.toBe(second!.manifest.room.roomId);
+    expect(second!.manifest.room.title).toBe('The next one');
+    await expectLaidOut(first!);
+    await expectLaidOut(second!);
+    await expectNothingLeft(world);
+  });
 
-  test.concurrent('as media-lost when nothing comes back within the hold', { tags: 'refused' }, async () => {
+  test('as media-lost when nothing comes back within the hold', { tags: 'refused' }, async () => {
     await using world = await World.open({
       alice: { durationMs: null, faults: [{ type: 'refuse', forMs: 600_000, atMs: 5_000 }] },
     });
@@ -179,7 +171,7 @@ describe('a recording ends', () => {
     await expectFaithfulSession(world, { endCause: 'media-lost' });
   });
 
-  test.concurrent('at --max-duration', async () => {
+  test('at --max-duration', async () => {
     await using world = await World.open({ alice: {} });
     const run = await world.record('--max-duration', '7s');
     expect(await run.exited).toEqual(OK);
@@ -191,8 +183,8 @@ describe('a recording ends', () => {
   });
 });
 
-describe('nothing is recorded', () => {
-  test.concurrent('--no-wait exits 4 when she is not live', async () => {
+describe.concurrent('nothing is recorded', () => {
+  test('--no-wait exits 4 when she is not live', async () => {
     await using world = await World.open();
     const run = world.livestow('record', 'alice', '--no-wait');
     expect(await run.exited).toEqual({ code: 4, signal: null });
@@ -200,14 +192,14 @@ describe('nothing is recorded', () => {
     await expectNothingLeft(world);
   });
 
-  test.concurrent('--no-wait for a handle that nobody has exits 10', { tags: 'unknown-handle' }, async () => {
+  test('--no-wait for a handle that nobody has exits 10', { tags: 'unknown-handle' }, async () => {
     await using world = await World.open();
     const run = world.livestow('record', 'nobody', '--no-wait');
     expect(await run.exited).toEqual({ code: 10, signal: null });
     await expectNothingLeft(world);
   });
 
-  test.concurrent('a bad handle exits 2, before anything is done', async () => {
+  test('a bad handle exits 2, before anything is done', async () => {
     await using world = await World.open();
     const handles = ['a/b', '..', 'alice bob', '', 'x'.repeat(65)];
     const exits = handles.map(async (handle) => (await world.livestow('record', handle).exited).code);
@@ -216,7 +208,7 @@ describe('nothing is recorded', () => {
     expect(await world.leftInSpool()).toEqual([]);
   });
 
-  test.concurrent('an unknown key exits 1 with one clear message', async () => {
+  test('an unknown key exits 1 with one clear message', async () => {
     await using world = await World.open({ env: { LIVESTOW_API_KEY: 'sfk_not_the_one' } });
     const run = world.livestow('record', 'alice', '--once');
     expect(await run.exited).toEqual({ code: 1, signal: null });
@@ -225,7 +217,7 @@ describe('nothing is recorded', () => {
     expect(run.stderr).not.toContain('sfk_not_the_one');
   });
 
-  test.concurrent('by a second recorder of the same creator: exit 11, and the first one is not disturbed', async () => {
+  test('by a second recorder of the same creator: exit 11, and the first one is not disturbed', async () => {
     await using world = await World.open({ alice: { durationMs: 9_000 } });
     const first = await world.record();
     await world.gopSent(1);
