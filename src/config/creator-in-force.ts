@@ -2,7 +2,8 @@
 import type { Windows } from '../schedule/windows.ts';
 import type { Preferences } from '../variant/preferences.ts';
 import type { CreatorEntry, CreatorSettings } from './creators.ts';
-import type { Config } from './schema.ts';
+import type { LoadedConfig } from './load.ts';
+import type { Config, SettingKey } from './schema.ts';
 
 /** Of these it is compared whether a creator's settings changed: plain data only. */
 export interface CreatorInForce {
@@ -38,5 +39,21 @@ export function creatorInForce(entry: CreatorEntry, config: Config): CreatorInFo
     pollIntervalMs: entry.pollInterval ?? group.pollInterval ?? config.pollIntervalMs,
     sampleIntervalMs: entry.sampleInterval ?? group.sampleInterval ?? config.sampleIntervalMs,
     maxHoldMs: entry.maxHold ?? group.maxHold ?? config.maxHoldMs,
+  };
+}
+
+/** For a command about single creators: what its command line says goes before what is a creator's own. */
+export function underFlags(
+  creator: CreatorInForce,
+  { config, given }: Pick<LoadedConfig, 'config' | 'given'>,
+): CreatorInForce {
+  const unlessSaid = <T>(key: SettingKey, own: T, said: T): T =>
+    given[key].origin.kind === 'flag' ? said : own;
+  return {
+    ...creator,
+    store: unlessSaid('store', creator.store, config.store),
+    pollIntervalMs: unlessSaid('pollInterval', creator.pollIntervalMs, config.pollIntervalMs),
+    sampleIntervalMs: unlessSaid('sampleInterval', creator.sampleIntervalMs, config.sampleIntervalMs),
+    maxHoldMs: unlessSaid('maxHold', creator.maxHoldMs, config.maxHoldMs),
   };
 }

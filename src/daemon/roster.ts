@@ -48,11 +48,15 @@ export class Roster {
     this.#forget();
   }
 
-  /** @throws CONFIG when the file cannot be understood: nothing of it is to be lost */
+  /** As `read`, to write to it too. */
   static async open(config: Config): Promise<Roster> {
-    const folder = join(config.spool, DAEMON_FOLDER);
-    const path = join(folder, 'roster.json');
-    await makeFolderDurably(folder, config.spool);
+    await makeFolderDurably(join(config.spool, DAEMON_FOLDER), config.spool);
+    return Roster.read(config);
+  }
+
+  /** @throws CONFIG when the file cannot be understood: nothing of it is to be lost */
+  static async read(config: Config): Promise<Roster> {
+    const path = join(config.spool, DAEMON_FOLDER, 'roster.json');
     const text = await readFile(path, 'utf8').catch((error: unknown) => {
       if (isMissing(error)) return null;
       throw error;
@@ -80,11 +84,15 @@ export class Roster {
     return [...configured, ...added.filter(({ handle }) => !named.has(handle))];
   }
 
+  of(handle: string): Listed | undefined {
+    return this.all.find((creator) => creator.handle === handle);
+  }
+
   /** @throws CONFLICT for one that is listed already */
   async add(input: Added['input']): Promise<Listed> {
     const added = addedOf(input);
     const { entry } = added;
-    if (this.all.some(({ handle }) => handle === entry.handle)) {
+    if (this.of(entry.handle)) {
       throw new LivestowError('CONFLICT', `@${entry.handle} is listed already`);
     }
     if (entry.group !== undefined && !Object.hasOwn(this.#config.groups, entry.group)) {
@@ -115,7 +123,7 @@ export class Roster {
   }
 
   #require(handle: string): Listed {
-    const listed = this.all.find((creator) => creator.handle === handle);
+    const listed = this.of(handle);
     if (listed) return listed;
     throw new LivestowError('NOT_FOUND', `@${handle} is not watched`, {
       hint: 'livestow creators lists those that are',

@@ -1,6 +1,10 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import type { Config } from '../../src/config/schema.ts';
+import { Roster } from '../../src/daemon/roster.ts';
 import { encodeJournalEntry } from '../../src/layout/journal.ts';
 import { leaveBehind } from '../spool/leftover.ts';
 import { CliFolder } from './run.ts';
@@ -27,6 +31,9 @@ async function withLeftover(): Promise<CliFolder> {
   return folder;
 }
 
+const configIn = async (cwd: string): Promise<Config> =>
+  (await loadConfig({ flags: {}, env: {}, cwd })).config;
+
 const ENGINE = ['--engine', 'builtin'];
 
 describe('recover', () => {
@@ -48,6 +55,20 @@ describe('recover', () => {
     expect(await readdir(join(folder.path, aside))).toEqual(['notes.txt']);
     const again = await folder.run(['recover', ...ENGINE]);
     expect([again.exitCode, again.stdout]).toEqual([0, '']);
+  });
+
+  test.each([
+    ['into the store of a creator who was added with one', [], 'own'],
+    ['into the one that its command line names', ['--store', './said'], 'said'],
+  ])('ships %s', async (_, flags, store) => {
+    await using folder = await withLeftover();
+    const roster = await Roster.open(await configIn(folder.path));
+    await roster.add({ handle: 'alice', store: join(folder.path, 'own') });
+    const recovered = await folder.run(['recover', ...ENGINE, ...flags]);
+    expect(recovered.exitCode).toBe(0);
+    expect(await readdir(join(folder.path, store, 'creators/alice'))).toContain(SESSION);
+    const stores = ['archive', 'own', 'said'].filter((name) => existsSync(join(folder.path, name)));
+    expect(stores).toEqual([store]);
   });
 
   test('takes a bandwidth of its own for no silence of the store', async () => {

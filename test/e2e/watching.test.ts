@@ -1,8 +1,14 @@
 /** When a recording begins, goes on and ends: what the lookup API says, and what it does not. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
-import { interruptAfterTheEnd } from './cut.ts';
+import { listRefs } from '../../src/archive/catalogue.ts';
+import { openSession } from '../../src/archive/session-reader.ts';
+import { verifySession } from '../../src/archive/verify.ts';
 import type { ApiRuleInput } from '../../src/sandbox/api-rules.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import { interruptAfterTheEnd } from './cut.ts';
 import { expectFaithful, expectFaithfulSession, expectLaidOut, expectNothingLeft } from './faithful.ts';
 import { World, WORLD_TIMEOUT_MS } from './world.ts';
 
@@ -181,6 +187,21 @@ describe.concurrent('a recording ends', () => {
     });
     expect(Math.abs(manifest.coverage.recordedMs - 7_000)).toBeLessThan(1_500);
   });
+});
+
+test.concurrent('what the config file says of a creator holds for record too', async () => {
+  await using world = await World.open({ alice: {} });
+  const listed = 'creators: [{ handle: alice, store: ./own, maxDuration: 1h }]\n';
+  await writeFile(join(world.folder, 'livestow.yaml'), listed);
+  const run = await world.record('--max-duration', '6s');
+  expect(await run.exited).toEqual(OK);
+  expect((await world.archive()).keys).toEqual([]);
+  const store = openStore(join(world.folder, 'own'));
+  const [ref] = await listRefs(store);
+  const { manifest } = await openSession(store, ref!);
+  expect(manifest).toMatchObject({ endCause: 'max-duration', sealedAt: expect.any(String) });
+  expect((await verifySession(store, ref!, { depth: 'hashes', ffmpeg: '' })).findings).toEqual([]);
+  await expectNothingLeft(world);
 });
 
 describe.concurrent('nothing is recorded', () => {

@@ -1,8 +1,10 @@
 /** `livestow record <handle>`: watches one creator and records every broadcast. */
 import { Command } from 'commander';
+import { underFlags } from '../../config/creator-in-force.ts';
 import { composeRecorder } from '../../daemon/compose.ts';
 import { recordCreator, type CreatorOutcome } from '../../daemon/record-creator.ts';
 import type { LiveSession } from '../../daemon/record-room.ts';
+import { Roster } from '../../daemon/roster.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import { defaultCadence, fixedCadence } from '../../watch/cadence.ts';
 import {
@@ -55,6 +57,8 @@ the next start ships it.`,
             ? null
             : durationFlag('--max-duration', flags.maxDuration, '90s, 30m, 2h or 1h30m');
         requireKey(config);
+        const listed = (await Roster.read(config)).of(handle);
+        const creator = listed ? underFlags(listed, loaded) : null;
         const stop = context.stopSignal();
         const status = statusLine(context);
         const log = status.around(context.createLogger(config));
@@ -79,15 +83,18 @@ the next start ships it.`,
         };
         if (stop.aborted) onStop();
         else stop.addEventListener('abort', onStop);
-        log.info({ handle, store: recorder.store.description, spool: config.spool }, 'watching');
+        const deps = creator
+          ? recorder.depsFor({ ...creator, maxDurationMs: maxDurationMs ?? creator.maxDurationMs })
+          : recorder.deps;
+        const { pollIntervalMs } = creator ?? config;
+        log.info({ handle, store: deps.store.description, spool: config.spool }, 'watching');
         try {
           const outcome = await recordCreator(
             {
               handle,
               once: flags.once ?? false,
               noWait: !flags.wait,
-              cadence:
-                config.pollIntervalMs === null ? defaultCadence() : fixedCadence(config.pollIntervalMs),
+              cadence: pollIntervalMs === null ? defaultCadence() : fixedCadence(pollIntervalMs),
               onLook: (look) => {
                 if (look.status !== 'live') status.waiting(handle, look.status);
               },
@@ -103,7 +110,7 @@ the next start ships it.`,
                 );
               },
             },
-            recorder.deps,
+            deps,
             stop,
           );
           status.clear();

@@ -1,9 +1,10 @@
 /** `livestow recover`: ships and seals what an earlier crash left in the spool. */
 import { Command } from 'commander';
-import { creatorInForce } from '../../config/creator-in-force.ts';
+import { underFlags } from '../../config/creator-in-force.ts';
 import { composeRecorder } from '../../daemon/compose.ts';
 import type { RoomDeps } from '../../daemon/record-room.ts';
 import { recoverSpool } from '../../daemon/recover.ts';
+import { Roster } from '../../daemon/roster.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../../kernel/errors.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
@@ -28,10 +29,12 @@ export const recoverCommand: CommandFactory = (context) =>
       action(
         async ({ json, timeout }: { json?: true; timeout: string }, command: Command): Promise<ExitCode> => {
           const patienceMs = durationFlag('--timeout', timeout, '30s, 2m or 1h');
-          const { config } = await context.loadConfig(command);
+          const loaded = await context.loadConfig(command);
+          const { config } = loaded;
           const { clock, out } = context;
           const stop = context.stopSignal();
           const log = context.createLogger(config);
+          const roster = await Roster.read(config);
           let answered = (): void => {};
           const recorder = await composeRecorder({
             config,
@@ -44,8 +47,8 @@ export const recoverCommand: CommandFactory = (context) =>
           const patience = whileAStoreAnswers(pace, clock, patienceMs, recorder.giveUp);
           answered = patience.answered;
           const depsOf = (handle: string): RoomDeps => {
-            const entry = config.creators.find((creator) => creator.handle === handle);
-            return entry ? recorder.depsFor(creatorInForce(entry, config)) : recorder.deps;
+            const listed = roster.of(handle);
+            return listed ? recorder.depsFor(underFlags(listed, loaded)) : recorder.deps;
           };
           stop.addEventListener('abort', recorder.giveUp);
           let left = 0;
