@@ -38,6 +38,7 @@ export const FAULTS = [
   'store-reset',
   'store-slow',
   'store-lies',
+  'store-changed',
   'store-clock-skew',
   'store-away-for-hours',
   // The disk

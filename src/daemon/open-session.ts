@@ -6,7 +6,7 @@
 import { buffer } from 'node:stream/consumers';
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline } from '../kernel/deadline.ts';
-import { isLivestowError } from '../kernel/errors.ts';
+import { isLivestowError, LivestowError } from '../kernel/errors.ts';
 import { writeFileDurably } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
 import {
@@ -83,10 +83,25 @@ async function openForTerm(
 ): Promise<OpenSession> {
   const spool = await SessionSpool.open(spoolRoot, handle, session, log);
   const remoteTerm = await patience.ask((signal) => fetchEarlier(store, spool, signal));
+  // Terms of it are there: whatever the store is called now, it is the one.
+  if (!remoteTerm) await requireNotedStore(spool, store);
+  await spool.noteStore(store.description).catch((error: unknown) => {
+    log.warn({ err: error, session }, 'it cannot be noted which store this session is shipped to');
+  });
   const earlier = await spool.earlier();
   if (earlier.entries.length > 0) foldSession(earlier.entries, 0);
   const localTerm = Math.max(0, ...earlier.journals.map(({ term }) => term));
   return { session, spool, term: Math.max(localTerm, remoteTerm ?? 0) + 1, earlier };
+}
+
+/** In another store than that which has what was shipped, the session would end as one that lost all of it. */
+async function requireNotedStore(spool: SessionSpool, store: Store): Promise<void> {
+  const noted = await spool.notedStore();
+  if (noted === undefined || noted === store.description || (await spool.isUnshipped())) return;
+  throw new LivestowError('SPOOL', `what was shipped of ${spool.session} is in another store: ${noted}`, {
+    hint: 'name that one by --store or LIVESTOW_STORE for `livestow recover`, which ends it there',
+    context: { store: store.description },
+  });
 }
 
 /** The store's manifest of a session; undefined when there is none. */

@@ -4,7 +4,7 @@
  *     <spool>/<handle>/<session>/
  *       journal/    as in the archive; the highest of the running term is still open
  *       segments/   closed segments and init files that are not verified in the store yet
- *       files/      room.json, cover.jpg, ... until shipped
+ *       files/      room.json, cover.jpg, ... until shipped; a note of the store that the session is shipped to
  *       engine/     what the engines are writing, a folder an epoch
  *       tail/       the raw media of the last GOPs (`tail.ts`)
  *     <spool>/<handle>/<session>.set-aside/   what cannot be used and is not to be lost (`set-aside.ts`)
@@ -13,7 +13,7 @@
  * journal never names a segment that was not whole on disk, and a file that no journal names is a leftover.
  */
 import { EventEmitter } from 'node:events';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LivestowError, messageOf } from '../kernel/errors.ts';
 import {
@@ -30,7 +30,7 @@ import type { JournalEntry } from '../model/manifest.ts';
 import { JournalWriter, listJournals, readJournals, type JournalRef } from './journal-file.ts';
 import { takeStock } from './leftover.ts';
 import { findAside, moveAside, SET_ASIDE } from './set-aside.ts';
-import { FOLDERS, strangersIn } from './strangers.ts';
+import { FOLDERS, STORE_NOTE, strangersIn } from './strangers.ts';
 
 /** Ends the name of a session's folder that is being removed. */
 const DOOMED = '.sealed';
@@ -143,6 +143,19 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
     await this.#writing(() => writeFileDurably(this.filePath(key), data));
   }
 
+  /** How the store described itself that the session was shipped to; undefined where nobody noted it. */
+  async notedStore(): Promise<string | undefined> {
+    return readFile(this.filePath(STORE_NOTE), 'utf8').catch((error: unknown) => {
+      if (isMissing(error)) return undefined;
+      throw error;
+    });
+  }
+
+  /** @throws SPOOL */
+  async noteStore(description: string): Promise<void> {
+    if ((await this.notedStore()) !== description) await this.writeFile(STORE_NOTE, description);
+  }
+
   pathOf(key: string): string {
     return join(this.folder, key);
   }
@@ -190,6 +203,13 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
   async isBlank(): Promise<boolean> {
     const { entries } = await this.earlier();
     return entries.length === 0 && (await this.objectKeys()).size === 0;
+  }
+
+  /** Whether all that its journals name lies here: nothing of it was verified in a store. */
+  async isUnshipped(): Promise<boolean> {
+    const here = await this.objectKeys();
+    const { entries } = await this.earlier();
+    return entries.every((entry) => entry.type !== 'segment' || here.has(entry.segment.key));
   }
 
   /** Of the recorded media that lies here and was not verified in the store. */

@@ -16,9 +16,11 @@ const EPOCH_FOLDER = /^\d+-\d+$/;
 
 const isMedia = (name: string): boolean => parseSegmentKey(name) !== undefined || INIT.test(name);
 
-/** Of `files/`: everything that is in the archive under its own name, and what a poster is made of. */
+/** Of `files/`: everything that is in the archive under its own name, what a poster is made of, and a note. */
 export const POSTER_SOURCE = 'poster-source';
 export const POSTER_IN_WORK = 'poster-in-work.jpg';
+/** Which store the session is shipped to. */
+export const STORE_NOTE = 'store.txt';
 const SMALL_FILES = new Set<string>([
   sessionKeys.room,
   sessionKeys.samples,
@@ -29,6 +31,7 @@ const SMALL_FILES = new Set<string>([
   sessionKeys.storyboardTrack,
   POSTER_SOURCE,
   POSTER_IN_WORK,
+  STORE_NOTE,
 ]);
 
 /** The folders of a session's folder, and which files belong in each. */

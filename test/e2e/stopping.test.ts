@@ -1,7 +1,9 @@
 /** Recorders that are stopped, drained and killed, and what their archive is worth afterwards. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { expectSurvived, killNow, momentAfterGop, recordToTheEnd } from './cut.ts';
-import { expectFaithfulSession } from './faithful.ts';
+import { expectFaithfulSession, expectNothingLeft } from './faithful.ts';
 import { World, WORLD_TIMEOUT_MS } from './world.ts';
 
 vi.setConfig({ testTimeout: WORLD_TIMEOUT_MS });
@@ -53,6 +55,28 @@ describe.concurrent('a recorder that is asked to stop', () => {
       expect(terms(manifest)).toEqual([1, 2]);
     },
   );
+
+  test('SIGTERM, and then another store: it is ended where it began', { tags: 'store-changed' }, async () => {
+    await using world = await World.open();
+    const first = await world.record();
+    await momentAfterGop(world, 3, 300);
+    const atMs = Date.now();
+    first.kill('SIGTERM');
+    expect(await first.exited).toEqual(OK);
+    const elsewhere = join(world.folder, 'elsewhere');
+    const astray = world.livestow('recover', '--json', '--store', elsewhere);
+    expect(await astray.exited).toEqual({ code: 3, signal: null });
+    expect(JSON.parse(astray.stdout)).toMatchObject({
+      outcome: 'left',
+      why: expect.stringContaining(`${join(world.folder, 'archive')} (name that one by --store`),
+    });
+    expect(existsSync(join(elsewhere, 'creators'))).toBe(false);
+    const recovered = world.livestow('recover');
+    expect(await recovered.exited).toEqual(OK);
+    const epochs = ['h264 360x640', 'h264 360x640'];
+    await expectFaithfulSession(world, { endCause: 'interrupted', epochs, cutAtMs: [atMs] });
+    await expectNothingLeft(world);
+  });
 
   test('SIGTERM, and the room is over when it starts again: sealed', { tags: 'drained' }, async () => {
     await using world = await World.open({ alice: { durationMs: 8_000 } });
