@@ -4,7 +4,7 @@ import { Hono, type Context } from 'hono';
 import { deleteCookie, setCookie } from 'hono/cookie';
 import { html } from 'hono/html';
 import type { Access } from '../web/access.ts';
-import { COOKIE, SECURE_COOKIE, type Guarded } from '../web/guard.ts';
+import type { Guarded } from '../web/guard.ts';
 import type { Assets } from './assets.ts';
 import { isEncrypted, pageHeaders } from './headers.ts';
 import { GUEST, page, type Html } from './page.ts';
@@ -39,7 +39,7 @@ export function signInRoutes(access: Access, assets: Assets): Hono<Guarded> {
       return answer(c, 429, next, `Too many wrong tokens. Try again in ${minutes} min.`);
     }
     const secure = isEncrypted(c);
-    setCookie(c, secure ? SECURE_COOKIE : COOKIE, done.cookie, {
+    setCookie(c, access.cookieName(secure), done.cookie, {
       httpOnly: true,
       sameSite: 'Lax',
       path: '/',
@@ -49,8 +49,8 @@ export function signInRoutes(access: Access, assets: Assets): Hono<Guarded> {
     return c.redirect(next, 303);
   });
   routes.post('/sign-out', (c) => {
-    deleteCookie(c, COOKIE, { path: '/' });
-    if (isEncrypted(c)) deleteCookie(c, SECURE_COOKIE, { path: '/', secure: true });
+    deleteCookie(c, access.cookieName(false), { path: '/' });
+    if (isEncrypted(c)) deleteCookie(c, access.cookieName(true), { path: '/', secure: true });
     c.header('Clear-Site-Data', '"cache", "storage"');
     return c.redirect('/sign-in', 303);
   });

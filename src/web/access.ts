@@ -44,6 +44,16 @@ export class Access {
     return this.#tokens.length === 0;
   }
 
+  /**
+   * Another one for each token: browsers send a host's cookies to all of its ports, and keep one of each name.
+   * @param isEncrypted TLS is spoken in front: browsers then hold it against everybody else on the same host
+   */
+  cookieName(isEncrypted: boolean): string {
+    const [first] = this.#tokens;
+    const own = first ? `livestow-${sign(first.key, 'name of the cookie').slice(0, 8)}` : 'livestow';
+    return isEncrypted ? `__Host-${own}` : own;
+  }
+
   /** Undefined: it is no token of ours. */
   roleOfToken(shown: string): Role | undefined {
     return this.#tokens.find(({ token }) => isSame(shown, token))?.role;

@@ -96,14 +96,12 @@ function whoAsks(c: Context, access: Access): { role: Role | null; hasCookie: bo
   const [, shown] = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
   if (shown !== undefined) return { role: access.roleOfToken(shown) ?? null, hasCookie: false };
   // An old one of the one name may be there beside a good one of the other.
-  const cookies = [getCookie(c, SECURE_COOKIE), getCookie(c, COOKIE)].filter((each) => each !== undefined);
+  const cookies = [true, false]
+    .map((isEncrypted) => getCookie(c, access.cookieName(isEncrypted)))
+    .filter((each) => each !== undefined);
   const role = cookies.map((each) => access.roleOfCookie(each)).find((each) => each !== undefined) ?? null;
   return { role, hasCookie: role !== null };
 }
-
-/** The second where TLS is spoken in front: browsers then hold it against everybody else on the same host. */
-export const COOKIE = 'livestow';
-export const SECURE_COOKIE = '__Host-livestow';
 
 function unauthorized(c: Context): LivestowError {
   const isShown = c.req.header('authorization') !== undefined;

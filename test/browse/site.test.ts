@@ -151,7 +151,7 @@ describe('with tokens', () => {
     const { site } = await world(TOKENS);
     const plain = (await post(site, '/sign-in', { token: TOKEN })).headers.get('set-cookie') ?? '';
     expect(plain).toMatch(
-      /^livestow=admin\.\d+\.[\w-]+\.[\w-]+; Max-Age=604800; Path=\/; HttpOnly; SameSite=Lax$/,
+      /^livestow-[\w-]{8}=admin\.\d+\.[\w-]+\.[\w-]+; Max-Age=604800; Path=\/; HttpOnly; SameSite=Lax$/,
     );
     expect(plain).not.toContain(CANARY);
     const behindTls = await post(
@@ -160,7 +160,9 @@ describe('with tokens', () => {
       { token: TOKEN },
       { origin: site.url, 'x-forwarded-proto': 'https' },
     );
-    expect(behindTls.headers.get('set-cookie')).toMatch(/^__Host-livestow=.*; Secure; SameSite=Lax$/);
+    expect(behindTls.headers.get('set-cookie')).toMatch(
+      /^__Host-livestow-[\w-]{8}=.*; Secure; SameSite=Lax$/,
+    );
   });
 
   test('a cookie that is changed, of another token or too old is none', async () => {
@@ -173,9 +175,26 @@ describe('with tokens', () => {
     expect(await status(cookie.replace(/\.\d+\./, '.99999999999999.'))).toBe(401);
     expect(await status(`${cookie.slice(0, -1)}${cookie.endsWith('A') ? 'B' : 'A'}`)).toBe(401);
     const other = await world({ LIVESTOW_VIEWER_TOKEN: `${VIEWER}-other` });
-    expect((await get(other.site, '/archive', { accept: '*/*', cookie })).status).toBe(401);
+    const { cookie: others = '' } = await signIn(other.site, `${VIEWER}-other`);
+    const forged = `${others.split('=')[0]}=${cookie.split('=')[1]}`;
+    expect((await get(other.site, '/archive', { accept: '*/*', cookie: forged })).status).toBe(401);
     await clock.advance(7 * 24 * 3_600_000);
     expect(await status(cookie)).toBe(401);
+  });
+
+  test('two livestows on one host, which a browser sends the cookies of both, do not sign each other out', async () => {
+    const sites = [
+      [await world(TOKENS), TOKEN],
+      [await world({ LIVESTOW_TOKEN: `${TOKEN}-of-another` }), `${TOKEN}-of-another`],
+    ] as const;
+    const jar = new Map<string, string>();
+    for (const [{ site }, token] of sites) {
+      const [name = '', value = ''] = ((await signIn(site, token)).cookie ?? '').split('=');
+      jar.set(name, value);
+    }
+    const cookie = [...jar].map((pair) => pair.join('=')).join('; ');
+    for (const [{ site }] of sites)
+      expect((await get(site, '/archive', { ...HTML, cookie })).status).toBe(200);
   });
 
   test('an old cookie of plain HTTP does not keep out who signs in by TLS', async () => {
@@ -206,7 +225,7 @@ describe('with tokens', () => {
   test('signing out takes the cookie away', async () => {
     const { site } = await world(TOKENS);
     const out = await post(site, '/sign-out', {}, { ...(await signIn(site, TOKEN)), origin: site.url });
-    expect(out.headers.get('set-cookie')).toMatch(/^livestow=; Max-Age=0; Path=\//);
+    expect(out.headers.get('set-cookie')).toMatch(/^livestow-[\w-]{8}=; Max-Age=0; Path=\//);
   });
 
   test('who guesses has to wait, and in time may try again', async () => {
