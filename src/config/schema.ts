@@ -166,7 +166,7 @@ export const settingsSchema = z.strictObject({
   }),
   creators: creatorsSchema.prefault([]).register(about, {
     description:
-      'Whom `livestow serve` records: handles, or maps of a handle and what is its own: group, store, ranking, windows, priority, maxDuration, pollInterval, sampleInterval, maxHold, paused, note. `livestow record` and `recover` go by them too, but for windows and paused; what their command line says goes first.',
+      'Whom `livestow serve` records: handles, or maps of a handle and what is its own: group, store, ranking, windows, priority, maxDuration, pollInterval, sampleInterval, maxHold, paused, note. `livestow record` and `recover` go by them too, but for windows and paused; of creators that are named on their command line, its flags go first.',
     form: 'a list of handles, or of maps with a handle and its own settings',
   }),
   groups: groupsSchema.prefault({}).register(about, {

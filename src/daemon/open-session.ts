@@ -82,25 +82,36 @@ async function openForTerm(
   patience: Patience,
 ): Promise<OpenSession> {
   const spool = await SessionSpool.open(spoolRoot, handle, session, log);
-  const remoteTerm = await patience.ask((signal) => fetchEarlier(store, spool, signal));
-  // Terms of it are there: whatever the store is called now, it is the one.
-  if (!remoteTerm) await requireNotedStore(spool, store);
-  await spool.noteStore(store.description).catch((error: unknown) => {
-    log.warn({ err: error, session }, 'it cannot be noted which store this session is shipped to');
-  });
+  const seen = new Set<string>();
+  const remoteTerm = await patience.ask((signal) => fetchEarlier(store, spool, seen, signal));
   const earlier = await spool.earlier();
+  const shipped = await spool.shippedKeys(earlier.entries);
+  await requireItsStore(spool, store, shipped, { keys: seen, isAll: remoteTerm !== undefined });
   if (earlier.entries.length > 0) foldSession(earlier.entries, 0);
   const localTerm = Math.max(0, ...earlier.journals.map(({ term }) => term));
   return { session, spool, term: Math.max(localTerm, remoteTerm ?? 0) + 1, earlier };
 }
 
-/** In another store than that which has what was shipped, the session would end as one that lost all of it. */
-async function requireNotedStore(spool: SessionSpool, store: Store): Promise<void> {
-  const noted = await spool.notedStore();
-  if (noted === undefined || noted === store.description || (await spool.isUnshipped())) return;
-  throw new LivestowError('SPOOL', `what was shipped of ${spool.session} is in another store: ${noted}`, {
-    hint: 'name that one by --store or LIVESTOW_STORE for `livestow recover`, which ends it there',
-    context: { store: store.description },
+/**
+ * In another store than the one that has what was shipped, or on a disk that is not mounted, the session would end as one
+ * that lost all of that. One object is proof enough: a store may be moved, or be called otherwise.
+ * @param seen keys of the session in the store; all of them, when it could be asked to the end
+ */
+async function requireItsStore(
+  spool: SessionSpool,
+  { description }: Store,
+  shipped: ReadonlySet<string>,
+  seen: { keys: ReadonlySet<string>; isAll: boolean },
+): Promise<void> {
+  if (shipped.size === 0 || !shipped.isDisjointFrom(seen.keys)) return;
+  const noted = (await spool.notedStore()) ?? description;
+  const isNoted = noted === description;
+  if (!seen.isAll && isNoted) return;
+  throw new LivestowError('SPOOL', `nothing of what was shipped of ${spool.session} is in ${description}`, {
+    hint: isNoted
+      ? `see that this is the right store, and there (a disk that is not mounted?); when it is gone for good, move ${spool.folder} away`
+      : `it is in ${noted}: with no livestow running, \`livestow recover ${spool.handle} --store\` with that one ends it there`,
+    context: { store: description, noted },
   });
 }
 
@@ -153,12 +164,21 @@ async function stateInStore(
   return { closed, unsealed: [...sessions].filter((session) => !closed.has(session)) };
 }
 
-/** Brings the journals of other terms into the spool; gives the highest term that left anything in the store. */
-async function fetchEarlier(store: Store, spool: SessionSpool, signal: AbortSignal): Promise<number> {
+/**
+ * Brings the journals of other terms into the spool; gives the highest term that left anything in the store.
+ * @param seen takes the keys that are there, also when it fails on the way
+ */
+async function fetchEarlier(
+  store: Store,
+  spool: SessionSpool,
+  seen: Set<string>,
+  signal: AbortSignal,
+): Promise<number> {
   const prefix = sessionPrefix(spool.handle, spool.session);
   let highest = 0;
   for await (const { key } of store.list(prefix, { signal })) {
     const name = key.slice(prefix.length);
+    seen.add(name);
     highest = Math.max(highest, parseSegmentKey(name)?.term ?? 0, parseJournalKey(name)?.term ?? 0);
     if (!parseJournalKey(name) || (await spool.sizeOf(name)) !== undefined) continue;
     const bytes = await buffer(await store.get(key, { signal }));

@@ -229,6 +229,7 @@ async function beginTerm(
   const append = (...entries: JournalEntry[]): Promise<void> =>
     persistently(deps, giveUp, 'writing to the spool', () => spool.append(...entries));
   await append(termEntry(open, found, before, writer, now));
+  await persistently(deps, giveUp, 'writing to the spool', () => spool.noteStore(deps.store.description));
   if (found) {
     const { meta } = found.look;
     await append({ type: 'credits', at: isoUtc(now), charged: meta.creditsCharged, lookups: 1 });

@@ -54,12 +54,15 @@ export class Roster {
     return Roster.read(config);
   }
 
-  /** @throws CONFIG when the file cannot be understood: nothing of it is to be lost */
+  /** @throws SPOOL, or CONFIG when the file cannot be understood: nothing of it is to be lost */
   static async read(config: Config): Promise<Roster> {
     const path = join(config.spool, DAEMON_FOLDER, 'roster.json');
     const text = await readFile(path, 'utf8').catch((error: unknown) => {
       if (isMissing(error)) return null;
-      throw error;
+      throw new LivestowError('SPOOL', `${path} cannot be read`, {
+        cause: error,
+        hint: 'let this user read the spool, which is a folder (--spool)',
+      });
     });
     if (text === null) return new Roster(path, config, null);
     try {

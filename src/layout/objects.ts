@@ -1,5 +1,5 @@
-/** The objects that a manifest says are in a session's folder, beside journals and what is derived of it. */
-import type { ArchivedFile, Epoch, Manifest } from '../model/manifest.ts';
+/** The objects that a manifest, or journals, say are in a session's folder, beside journals and what is derived of it. */
+import type { ArchivedFile, Epoch, JournalEntry, Manifest } from '../model/manifest.ts';
 
 /** Null where its segments need none: MPEG-TS. */
 export const initOf = ({ init, initBytes, initSha256 }: Epoch): ArchivedFile | null =>
@@ -11,3 +11,10 @@ export const objectsOf = ({ epochs, segments, files }: Manifest): ArchivedFile[]
   ...segments,
   ...files,
 ];
+
+/** The init segments and segments that journals name. */
+export const journaledObjects = (entries: readonly JournalEntry[]): ArchivedFile[] =>
+  entries.flatMap((entry) => {
+    if (entry.type === 'segment') return [entry.segment];
+    return (entry.type === 'epoch' ? initOf(entry.epoch) : null) ?? [];
+  });

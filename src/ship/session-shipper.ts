@@ -11,8 +11,8 @@ import { isoUtc, type Clock } from '../kernel/clock.ts';
 import { isMissing, writeFileDurably } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { foldSession, type FoldedSession } from '../layout/fold.ts';
-import { changeKey, contentTypeOf, parseJournalKey, sessionPrefix } from '../layout/keys.ts';
-import { initOf } from '../layout/objects.ts';
+import { changeKey, contentTypeOf, parseJournalKey, sessionKeys, sessionPrefix } from '../layout/keys.ts';
+import { journaledObjects } from '../layout/objects.ts';
 import type { ArchivedFile, JournalEntry, Manifest, Segment } from '../model/manifest.ts';
 import { byTermAndNumber, readJournals, type JournalRef } from '../spool/journal-file.ts';
 import type { SessionSpool, SpooledObject } from '../spool/session-spool.ts';
@@ -27,6 +27,8 @@ import type { UploadInTurn, Uploads } from './uploads.ts';
 const PUBLISH_LEAST_MS = 30_000;
 /** ... and at most this many times per length of the recording, so that a day of it costs megabytes, not gigabytes. */
 const PUBLISH_SHARE = 1 / 40;
+/** Made of the session as a whole, when it is sealed. */
+const DERIVED: readonly string[] = [sessionKeys.storyboard, sessionKeys.storyboardTrack];
 /** What is sealed so long after it was found is noted. */
 const LATE_MS = 24 * 3_600_000;
 
@@ -81,7 +83,8 @@ export class SessionShipper {
   /** Takes over what an earlier process left: everything that the store does not have yet is shipped. */
   async takeOver(earlier: { journals: JournalRef[]; entries: JournalEntry[] }): Promise<void> {
     const waiting = await this.#deps.spool.objectKeys();
-    for (const object of objectsOf(earlier.entries)) if (waiting.has(object.key)) this.#enqueueObject(object);
+    for (const object of journaledObjects(earlier.entries))
+      if (waiting.has(object.key)) this.#enqueueObject(object);
     for (const ref of earlier.journals) this.#enqueueJournal(ref);
   }
 
@@ -132,6 +135,10 @@ export class SessionShipper {
     const folded = await this.#fold(this.#journals);
     for (const [key, text] of foldedFiles(folded)) await this.#write(() => spool.writeFile(key, text));
     const derived = (await derive?.(folded.manifest)) ?? [];
+    const outdated = DERIVED.filter((key) => !derived.includes(key));
+    await this.#removeDerived(
+      outdated.filter((key) => folded.manifest.files.some((file) => file.key === key)),
+    );
     const shipped = new Set<string>();
     for (const key of new Set([...files, ...derived, ...foldedFiles(folded).keys()])) {
       if (await this.#shipFile(key)) shipped.add(key);
@@ -140,13 +147,28 @@ export class SessionShipper {
     const { manifest } = await this.#fold(this.#journals);
     const sealed: Manifest = {
       ...manifest,
-      files: await this.#persistently('checking the session', () => this.#present(manifest.files, shipped)),
+      files: await this.#persistently('checking the session', () =>
+        this.#present(
+          manifest.files.filter(({ key }) => !outdated.includes(key)),
+          shipped,
+        ),
+      ),
       revision: manifest.revision + 1,
       sealedAt: isoUtc(clock.now()),
     };
     await this.#persistently('sealing', () => this.#publisher.publish(sealed, this.#deps.signal));
     await this.#noteIfLate(sealed);
     return sealed;
+  }
+
+  /** Of an earlier try to seal, after which the recording went on. Where it can't be removed it is a stray. */
+  async #removeDerived(keys: readonly string[]): Promise<void> {
+    const { store, signal, log } = this.#deps;
+    for (const key of keys) {
+      await store.delete(`${this.#prefix}${key}`, signal).catch((error: unknown) => {
+        log.debug({ err: error, key }, 'what is of an earlier state of this session cannot be removed');
+      });
+    }
   }
 
   /** Whoever keeps a list of the archive looks for new sessions among the newest, and for notes of others. */
@@ -221,7 +243,7 @@ export class SessionShipper {
   async #shipJournal(ref: JournalRef): Promise<void> {
     if (this.#failure) return;
     const { spool, store, log, signal } = this.#deps;
-    const objects = objectsOf(await readJournals(spool.folder, [ref]));
+    const objects = journaledObjects(await readJournals(spool.folder, [ref]));
     const verified: (boolean | undefined)[] = [];
     for (const { key } of objects) verified.push(await this.#objects.get(key));
     if (this.#failure) return;
@@ -280,7 +302,9 @@ export class SessionShipper {
     const { spool, store, signal } = this.#deps;
     const { manifest } = await this.#fold(this.#journals);
     const doubtful = this.#journals.filter(({ key }) => !this.#vouched.has(key));
-    const unverified = new Set(objectsOf(await readJournals(spool.folder, doubtful)).map(({ key }) => key));
+    const unverified = new Set(
+      journaledObjects(await readJournals(spool.folder, doubtful)).map(({ key }) => key),
+    );
     return lostSegments(manifest, {
       store,
       prefix: this.#prefix,
@@ -333,12 +357,4 @@ export class SessionShipper {
     this.#failure ??= { error };
     if (!this.#deps.signal.aborted) this.#deps.log.error({ err: error }, 'shipping failed');
   }
-}
-
-/** The segments and init files that journal entries name. */
-function objectsOf(entries: readonly JournalEntry[]): SpooledObject[] {
-  return entries.flatMap((entry) => {
-    if (entry.type === 'segment') return [entry.segment];
-    return (entry.type === 'epoch' ? initOf(entry.epoch) : null) ?? [];
-  });
 }

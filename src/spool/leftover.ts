@@ -7,6 +7,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LivestowError } from '../kernel/errors.ts';
 import { isMissing } from '../kernel/files.ts';
+import { journaledObjects } from '../layout/objects.ts';
 import type { JournalEntry } from '../model/manifest.ts';
 import { findJournal, listJournals, mendJournal, type FoundJournal } from './journal-file.ts';
 import { copyAside, moveAside } from './set-aside.ts';
@@ -38,7 +39,7 @@ export async function takeStock(folder: string, session: string, onSetAside: OnS
   const damaged = await damagedTail(folder);
   for (const path of damaged)
     await aside(path, 'a file of the tail with more than can be read of it', copyAside);
-  const named = new Set(entries.flatMap(keyOf));
+  const named = new Set(journaledObjects(entries).map(({ key }) => key));
   for (const path of await namesIn(folder, 'segments')) {
     // Killed before it was journaled; its media is in the tail, unless a power cut took that.
     if (named.has(path) || (damaged.length === 0 && (await tailReaches(folder, path)))) continue;
@@ -80,11 +81,6 @@ function requireBeginning(
   throw new LivestowError('MANIFEST', `nothing in the journals of ${session} says what it is`, {
     hint: 'its first journal is damaged or missing: restore it from the bucket if it is there, or move the folder away',
   });
-}
-
-function keyOf(entry: JournalEntry): string[] {
-  if (entry.type === 'segment') return [entry.segment.key];
-  return entry.type === 'epoch' && entry.epoch.init !== null ? [entry.epoch.init] : [];
 }
 
 async function namesIn(folder: string, name: string): Promise<string[]> {

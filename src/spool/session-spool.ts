@@ -26,6 +26,7 @@ import {
 } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { isSessionId } from '../layout/keys.ts';
+import { journaledObjects } from '../layout/objects.ts';
 import type { JournalEntry } from '../model/manifest.ts';
 import { JournalWriter, listJournals, readJournals, type JournalRef } from './journal-file.ts';
 import { takeStock } from './leftover.ts';
@@ -205,11 +206,12 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
     return entries.length === 0 && (await this.objectKeys()).size === 0;
   }
 
-  /** Whether all that its journals name lies here: nothing of it was verified in a store. */
-  async isUnshipped(): Promise<boolean> {
+  /** What its journals name and is not here, nor told as lost: it was shipped. */
+  async shippedKeys(entries: readonly JournalEntry[]): Promise<Set<string>> {
     const here = await this.objectKeys();
-    const { entries } = await this.earlier();
-    return entries.every((entry) => entry.type !== 'segment' || here.has(entry.segment.key));
+    const lost = new Set(entries.flatMap((entry) => (entry.type === 'lost' ? entry.key : [])));
+    const keys = journaledObjects(entries).map(({ key }) => key);
+    return new Set(keys.filter((key) => !here.has(key) && !lost.has(key)));
   }
 
   /** Of the recorded media that lies here and was not verified in the store. */

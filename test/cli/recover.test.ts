@@ -59,7 +59,8 @@ describe('recover', () => {
 
   test.each([
     ['into the store of a creator who was added with one', [], 'own'],
-    ['into the one that its command line names', ['--store', './said'], 'said'],
+    ['into that also where another one is named for all', ['--store', './said'], 'own'],
+    ['into the one that is named for her', ['alice', '--store', './said'], 'said'],
   ])('ships %s', async (_, flags, store) => {
     await using folder = await withLeftover();
     const roster = await Roster.open(await configIn(folder.path));

@@ -1,5 +1,6 @@
 /** Recorders that are stopped, drained and killed, and what their archive is worth afterwards. */
 import { existsSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { expectSurvived, killNow, momentAfterGop, recordToTheEnd } from './cut.ts';
@@ -68,9 +69,18 @@ describe.concurrent('a recorder that is asked to stop', () => {
     expect(await astray.exited).toEqual({ code: 3, signal: null });
     expect(JSON.parse(astray.stdout)).toMatchObject({
       outcome: 'left',
-      why: expect.stringContaining(`${join(world.folder, 'archive')} (name that one by --store`),
+      why: expect.stringContaining(
+        `it is in directory ${join(world.folder, 'archive')}: with no livestow running`,
+      ),
     });
     expect(existsSync(join(elsewhere, 'creators'))).toBe(false);
+    // As a disk that is not mounted.
+    await rename(join(world.folder, 'archive'), elsewhere);
+    const unmounted = world.livestow('recover');
+    expect(await unmounted.exited).toEqual({ code: 3, signal: null });
+    expect(unmounted.stdout).toContain('not mounted');
+    await rm(join(world.folder, 'archive'), { recursive: true, force: true });
+    await rename(elsewhere, join(world.folder, 'archive'));
     const recovered = world.livestow('recover');
     expect(await recovered.exited).toEqual(OK);
     const epochs = ['h264 360x640', 'h264 360x640'];

@@ -323,6 +323,22 @@ describe('sealing', () => {
     await expectTrue(bench, manifest);
   });
 
+  test('does not name a storyboard of before the recording went on', async () => {
+    const bench = await SessionBench.open();
+    await bench.epoch(1);
+    await bench.segment(1, 1);
+    const earlier = ['storyboard.jpg', 'storyboard.vtt'];
+    for (const key of earlier) {
+      await bench.store.put(`${PREFIX}${key}`, { bytes: Buffer.from(key) });
+      const file = { key, bytes: key.length, sha256: digest(key) };
+      await bench.spool.append({ type: 'file', at: bench.now(), file });
+    }
+    const manifest = await bench.seal();
+    expect(manifest.files.map(({ key }) => key).filter((key) => earlier.includes(key))).toEqual([]);
+    for (const key of earlier) expect(await bench.store.head(`${PREFIX}${key}`)).toBeUndefined();
+    await expectTrue(bench, manifest);
+  });
+
   test('of a session without media', async () => {
     const bench = await SessionBench.open();
     const manifest = await bench.seal();

@@ -1,10 +1,13 @@
 /** `livestow record <handle>`: watches one creator and records every broadcast. */
 import { Command } from 'commander';
-import { underFlags } from '../../config/creator-in-force.ts';
+import { creatorInForce, underFlags, type CreatorInForce } from '../../config/creator-in-force.ts';
+import type { LoadedConfig } from '../../config/load.ts';
 import { composeRecorder } from '../../daemon/compose.ts';
 import { recordCreator, type CreatorOutcome } from '../../daemon/record-creator.ts';
 import type { LiveSession } from '../../daemon/record-room.ts';
 import { Roster } from '../../daemon/roster.ts';
+import { isLivestowError } from '../../kernel/errors.ts';
+import type { Logger } from '../../kernel/logger.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import { defaultCadence, fixedCadence } from '../../watch/cadence.ts';
 import {
@@ -57,12 +60,11 @@ the next start ships it.`,
             ? null
             : durationFlag('--max-duration', flags.maxDuration, '90s, 30m, 2h or 1h30m');
         requireKey(config);
-        const listed = (await Roster.read(config)).of(handle);
-        const creator = listed ? underFlags(listed, loaded) : null;
         const stop = context.stopSignal();
         const status = statusLine(context);
         const log = status.around(context.createLogger(config));
         hiddenKeyTeller(log)(loaded);
+        const creator = await listedCreator(handle, loaded, log);
         const { clock } = context;
         const recorder = await composeRecorder({
           config,
@@ -124,6 +126,28 @@ the next start ships it.`,
         }
       }),
     );
+
+/** What is said of a creator; a broadcast does not wait for a file of `serve` to be mended. */
+async function listedCreator(
+  handle: string,
+  loaded: LoadedConfig,
+  log: Logger,
+): Promise<CreatorInForce | null> {
+  const { config } = loaded;
+  let listed: CreatorInForce | undefined;
+  try {
+    listed = (await Roster.read(config)).of(handle);
+  } catch (error) {
+    if (!isLivestowError(error, 'CONFIG')) throw error;
+    log.warn(
+      { err: error, handle },
+      'who was added while livestow served cannot be read; the config file counts',
+    );
+    const entry = config.creators.find((each) => each.handle === handle);
+    listed = entry && creatorInForce(entry, config);
+  }
+  return listed ? underFlags(listed, loaded) : null;
+}
 
 function exitCodeFor(outcome: CreatorOutcome, stop: AbortSignal): ExitCode {
   if (stopKind(stop) === 'drain') return EXIT.done;

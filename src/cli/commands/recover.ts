@@ -9,25 +9,43 @@ import type { Clock } from '../../kernel/clock.ts';
 import { isLivestowError, messageOf } from '../../kernel/errors.ts';
 import { stopKind } from '../../kernel/stop-request.ts';
 import type { Pace } from '../../ship/pace.ts';
-import { action, durationFlag, JSON_OPTION, type CommandFactory } from '../command.ts';
+import {
+  action,
+  durationFlag,
+  examples,
+  handleArgument,
+  HANDLE_HELP,
+  JSON_OPTION,
+  type CommandFactory,
+} from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { livestowVersion } from '../version.ts';
 
 /** A store that is there answers within seconds; one that is slow takes an object in this time. */
 const PATIENCE = '2m';
 
+interface RecoverFlags {
+  json?: true;
+  timeout: string;
+}
+
 export const recoverCommand: CommandFactory = (context) =>
   new Command('recover')
     .description('ships and seals what an earlier crash left in the spool (also done at every start)')
+    .argument('[handles...]', `${HANDLE_HELP}; every creator when none is named`)
     .option('--timeout <duration>', 'give up when the store has not answered for this long', PATIENCE)
     .option(...JSON_OPTION)
     .addHelpText(
       'after',
-      '\nExits 3 when something had to be left in the spool. Creators that a running livestow records are left to it.',
+      `${examples('recover', 'recover alice --store ./archive')}
+
+Exits 3 when something had to be left in the spool. Creators that a running livestow records are left to it. Each goes into the
+store that the config file names for it; of those that are named here, the flags come first.`,
     )
     .action(
       action(
-        async ({ json, timeout }: { json?: true; timeout: string }, command: Command): Promise<ExitCode> => {
+        async (named: string[], { json, timeout }: RecoverFlags, command: Command): Promise<ExitCode> => {
+          const handles = named.map(handleArgument);
           const patienceMs = durationFlag('--timeout', timeout, '30s, 2m or 1h');
           const loaded = await context.loadConfig(command);
           const { config } = loaded;
@@ -46,9 +64,11 @@ export const recoverCommand: CommandFactory = (context) =>
           const { pace } = recorder.deps.uploads;
           const patience = whileAStoreAnswers(pace, clock, patienceMs, recorder.giveUp);
           answered = patience.answered;
-          const depsOf = (handle: string): RoomDeps => {
+          const depsOf = (handle: string): RoomDeps | null => {
+            if (handles.length > 0 && !handles.includes(handle)) return null;
             const listed = roster.of(handle);
-            return listed ? recorder.depsFor(underFlags(listed, loaded)) : recorder.deps;
+            if (!listed) return recorder.deps;
+            return recorder.depsFor(handles.length > 0 ? underFlags(listed, loaded) : listed);
           };
           stop.addEventListener('abort', recorder.giveUp);
           let left = 0;

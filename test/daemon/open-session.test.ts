@@ -1,0 +1,91 @@
+/** A session goes on in the store that has what was shipped of it, and in no other. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openSession } from '../../src/daemon/open-session.ts';
+import { createLogger } from '../../src/kernel/logger.ts';
+import { encodeJournalEntry } from '../../src/layout/journal.ts';
+import { sessionPrefix } from '../../src/layout/keys.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import { at, epoch, segment, term } from '../layout/sample.ts';
+import { ManualClock } from '../manual-clock.ts';
+import { SessionSpool } from '../../src/spool/session-spool.ts';
+import { scratchFolder } from '../spool/scratch.ts';
+
+const INIT = 'segments/0001-0001-init.mp4';
+const JOURNAL = 'journal/0001-000001.ndjson';
+const [first, second] = [1, 2].map((n) => segment(1, 1, n, { key: `segments/0001-0001-00000${n}.m4s` }));
+const told = [
+  term(1),
+  epoch(1, 1, { init: INIT, initBytes: 4, initSha256: '0'.repeat(64) }),
+  first!,
+  second!,
+];
+const KEYS = [INIT, first!.segment.key, second!.segment.key];
+const { session } = told[0] as ReturnType<typeof term>;
+
+interface Left {
+  /** What the journals name and is in the spool still. */
+  here: readonly string[];
+  /** What the store that is asked has. */
+  there: readonly string[];
+  /** The store that was noted; null: an earlier livestow noted none. */
+  noted: 'this' | 'another' | null;
+  /** Told as lost. */
+  lost?: readonly string[];
+  /** The store can't be asked. */
+  isAway?: boolean;
+}
+
+test.each<[string, Left, 'goes on' | RegExp]>([
+  ['nothing was shipped', { here: KEYS, there: [], noted: 'another' }, 'goes on'],
+  ['some of it is there', { here: [], there: KEYS, noted: 'this' }, 'goes on'],
+  ['the store is called otherwise now', { here: [], there: KEYS, noted: 'another' }, 'goes on'],
+  ['nobody noted the store, and it is this', { here: [], there: KEYS, noted: null }, 'goes on'],
+  [
+    'what is not here is told as lost',
+    { here: [INIT], there: [], noted: 'this', lost: KEYS.slice(1) },
+    'goes on',
+  ],
+  [
+    'the init alone was shipped, elsewhere',
+    { here: KEYS.slice(1), there: [], noted: 'another' },
+    /it is in directory .*another/,
+  ],
+  [
+    'there is a journal of it at most',
+    { here: [], there: [JOURNAL], noted: 'another' },
+    /it is in directory/,
+  ],
+  ['the store is empty', { here: [], there: [], noted: 'this' }, /not mounted/],
+  ['nobody noted the store, and it is not this', { here: [], there: [], noted: null }, /right store/],
+  ['the store is away, and it is this', { here: [], there: [], noted: 'this', isAway: true }, 'goes on'],
+  [
+    'the store is away, and it is another',
+    { here: [], there: [], noted: 'another', isAway: true },
+    /it is in directory/,
+  ],
+])('%s', async (_, left, expected) => {
+  const root = await scratchFolder();
+  const write = async (path: string, text: string): Promise<void> => {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text);
+  };
+  const location = left.isAway ? 's3://away?endpoint=http://127.0.0.1:1&pathStyle=true' : join(root, 'this');
+  const credentials = { accessKeyId: 'nobody', secretAccessKey: 'nothing' };
+  const store = openStore(location, { retry: { tries: 1 }, s3: { credentials } });
+  const lost = (left.lost ?? []).map((key) => ({ type: 'lost' as const, at: at(20_000), key }));
+  const lines = [...told, ...lost].map(encodeJournalEntry).join('');
+  await write(`spool/alice/${session}/${JOURNAL}`, lines);
+  for (const key of left.here) await write(`spool/alice/${session}/${key}`, 'here');
+  for (const key of left.there)
+    await write(`this/${sessionPrefix('alice', session)}${key}`, key === JOURNAL ? lines : 'there');
+  const log = createLogger({ level: 'silent' });
+  const spoolRoot = join(root, 'spool');
+  const spool = await SessionSpool.open(spoolRoot, 'alice', session, log);
+  const another = `directory ${join(root, 'another')}`;
+  if (left.noted) await spool.noteStore(left.noted === 'this' ? store.description : another);
+  const opening = openSession('alice', session, { spoolRoot, store, clock: new ManualClock(), log });
+  if (expected === 'goes on') expect(await opening).toMatchObject({ session, term: 2 });
+  else await expect(opening).rejects.toMatchObject({ code: 'SPOOL', hint: expect.stringMatching(expected) });
+});
