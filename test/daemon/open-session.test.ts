@@ -37,35 +37,7 @@ interface Left {
   isAway?: boolean;
 }
 
-test.each<[string, Left, 'goes on' | RegExp]>([
-  ['nothing was shipped', { here: KEYS, there: [], noted: 'another' }, 'goes on'],
-  ['some of it is there', { here: [], there: KEYS, noted: 'this' }, 'goes on'],
-  ['the store is called otherwise now', { here: [], there: KEYS, noted: 'another' }, 'goes on'],
-  ['nobody noted the store, and it is this', { here: [], there: KEYS, noted: null }, 'goes on'],
-  [
-    'what is not here is told as lost',
-    { here: [INIT], there: [], noted: 'this', lost: KEYS.slice(1) },
-    'goes on',
-  ],
-  [
-    'the init alone was shipped, elsewhere',
-    { here: KEYS.slice(1), there: [], noted: 'another' },
-    /it is in directory .*another/,
-  ],
-  [
-    'there is a journal of it at most',
-    { here: [], there: [JOURNAL], noted: 'another' },
-    /it is in directory/,
-  ],
-  ['the store is empty', { here: [], there: [], noted: 'this' }, /not mounted/],
-  ['nobody noted the store, and it is not this', { here: [], there: [], noted: null }, /right store/],
-  ['the store is away, and it is this', { here: [], there: [], noted: 'this', isAway: true }, 'goes on'],
-  [
-    'the store is away, and it is another',
-    { here: [], there: [], noted: 'another', isAway: true },
-    /it is in directory/,
-  ],
-])('%s', async (_, left, expected) => {
+const opening = async (left: Left) => {
   const root = await scratchFolder();
   const write = async (path: string, text: string): Promise<void> => {
     await mkdir(dirname(join(root, path)), { recursive: true });
@@ -85,7 +57,32 @@ test.each<[string, Left, 'goes on' | RegExp]>([
   const spool = await SessionSpool.open(spoolRoot, 'alice', session, log);
   const another = `directory ${join(root, 'another')}`;
   if (left.noted) await spool.noteStore(left.noted === 'this' ? store.description : another);
-  const opening = openSession('alice', session, { spoolRoot, store, clock: new ManualClock(), log });
-  if (expected === 'goes on') expect(await opening).toMatchObject({ session, term: 2 });
-  else await expect(opening).rejects.toMatchObject({ code: 'SPOOL', hint: expect.stringMatching(expected) });
+  return openSession('alice', session, { spoolRoot, store, clock: new ManualClock(), log });
+};
+
+test.each<[string, Left]>([
+  ['nothing was shipped', { here: KEYS, there: [], noted: 'another' }],
+  ['some of it is there', { here: [], there: KEYS, noted: 'this' }],
+  ['the store is called otherwise now', { here: [], there: KEYS, noted: 'another' }],
+  ['nobody noted the store, and it is this', { here: [], there: KEYS, noted: null }],
+  ['what is not here is told as lost', { here: [INIT], there: [], noted: 'this', lost: KEYS.slice(1) }],
+  ['the store is away, and it is this', { here: [], there: [], noted: 'this', isAway: true }],
+])('it goes on: %s', async (_, left) => {
+  expect(await opening(left)).toMatchObject({ session, term: 2 });
+});
+
+const ELSEWHERE = /it is in directory .*another: with no livestow running/;
+const NOWHERE = /right store, and there \(a disk that is not mounted\?\)/;
+test.each<[string, Left, RegExp]>([
+  ['the init alone was shipped, elsewhere', { here: KEYS.slice(1), there: [], noted: 'another' }, ELSEWHERE],
+  ['there is a journal of it at most', { here: [], there: [JOURNAL], noted: 'another' }, ELSEWHERE],
+  [
+    'the store is away, and it is another',
+    { here: [], there: [], noted: 'another', isAway: true },
+    ELSEWHERE,
+  ],
+  ['the store is empty', { here: [], there: [], noted: 'this' }, NOWHERE],
+  ['nobody noted the store, and it is not this', { here: [], there: [], noted: null }, NOWHERE],
+])('it waits for its store: %s', async (_, left, hint) => {
+  await expect(opening(left)).rejects.toMatchObject({ code: 'SPOOL', hint: expect.stringMatching(hint) });
 });
