@@ -380,7 +380,7 @@ export class Timeline {
       if (join.kind !== 'connection' || !this.#endsDiffer(packets)) return place;
       const takeOver = this.#takeOver(packets, [place.offsetMs], now);
       // Nothing to take over: it is what was recorded, and no reason to record it once more.
-      return takeOver?.kind === 'unknown' ? { ...place, isForeign: true } : takeOver;
+      return !takeOver || takeOver.kind === 'back' ? takeOver : { ...place, isForeign: true };
     }
     if (join.kind === 'again') return { kind: 'onward' };
     if (this.#clock.followsOn(lead.packet)) return { kind: 'clock', offsetMs: this.#clock.offsetMs };
@@ -418,8 +418,15 @@ export class Timeline {
 
   #takeOver(packets: readonly Arrived[], offsetsMs: readonly number[], now: boolean): Place | undefined {
     const takeOver = this.#keyframes.takeOver(packets, offsetsMs);
-    if (takeOver === 'later') return now ? { kind: 'unknown' } : undefined;
-    return takeOver ? { kind: 'back', ...takeOver } : { kind: 'unknown' };
+    if (takeOver !== 'later') return takeOver ? { kind: 'back', ...takeOver } : { kind: 'unknown' };
+    if (!now) return undefined;
+    return this.#isBeforeLastKeyframe(packets) ? { kind: 'before' } : { kind: 'unknown' };
+  }
+
+  /** By its sound, which is certain; a clock alone may be another one. */
+  #isBeforeLastKeyframe(packets: readonly Arrived[]): boolean {
+    const offsetMs = this.#recent.offsetBySound(packets);
+    return offsetMs !== undefined && this.#keyframes.takeOver(packets, [offsetMs]) === 'later';
   }
 
   /** What was recorded already can't go on in the epoch: its pictures are of another configuration by now. */

@@ -1,7 +1,4 @@
-/**
- * Five minutes of `npm run soak`; a failure prints the seed, with which it comes again (`LIVESTOW_SEED` sets it). The disk has
- * its room here: what a full one costs in the midst of kills is not all accounted for yet, and `disk.long` has tests of its own.
- */
+/** Five minutes of `npm run soak`; a failure prints the seed, with which it comes again (`LIVESTOW_SEED` sets it). */
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
@@ -12,7 +9,7 @@ const SEED = process.env['LIVESTOW_SEED'] ?? '20261122';
 test('five minutes of storm: every picture is accounted for, and nothing is left behind', async () => {
   const { exitCode, all } = await execa(
     process.execPath,
-    [RUN, '--creators', '4', '--time', '5m', '--seed', SEED, '--no-disk'],
+    [RUN, '--creators', '4', '--time', '5m', '--seed', SEED],
     { reject: false, all: true, stdin: 'ignore' },
   );
   expect(exitCode, all).toBe(0);

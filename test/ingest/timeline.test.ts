@@ -651,6 +651,27 @@ describe('HLS, which comes a segment at a time', () => {
     expect(outcome.repeats.video).toEqual([]);
   });
 
+  test.each([
+    ['on the same clock', 0],
+    ['on a clock of its own', 900_000_000],
+  ])('of another quality that breaks off before the last keyframe is left alone: %s', (_, shiftMs) => {
+    const broadcast = failedOver(100_000, 40_000, true);
+    broadcast.pictureQuality = ' sd';
+    broadcast.video = videoConfig('sd', 360);
+    broadcast.shiftMs = shiftMs;
+    broadcast.headers();
+    listed(broadcast, 88_000, 98_000, 100_000);
+    broadcast.items.push(...broadcast.timeline.finish());
+    broadcast.nowMs = 104_000;
+    broadcast.items.push(...broadcast.timeline.connect('connection-lost', 'hls', true));
+    broadcast.headers();
+    listed(broadcast, 92_000, 108_000, 104_000);
+    const outcome = broadcast.end();
+    expect(outcome.repeats.video).toEqual([]);
+    expect(outcome).toMatchObject({ faults: [], gaps: [], epochs: 2 });
+    expect(counted(outcome.missing).video).toBe('');
+  });
+
   test('with a segment missing: exactly that is a gap', () => {
     const broadcast = joined();
     broadcast.items.push(...broadcast.timeline.interrupt('segment-missing'));
