@@ -226,10 +226,11 @@ async function beginTerm(
   spool.beginTerm(term);
   const now = clock.now();
   // A disk that is full will have room again.
-  const append = (...entries: JournalEntry[]): Promise<void> =>
-    persistently(deps, giveUp, 'writing to the spool', () => spool.append(...entries));
+  const write = (step: () => Promise<void>): Promise<void> =>
+    persistently(deps, giveUp, 'writing to the spool', step);
+  const append = (...entries: JournalEntry[]): Promise<void> => write(() => spool.append(...entries));
   await append(termEntry(open, found, before, writer, now));
-  await persistently(deps, giveUp, 'writing to the spool', () => spool.noteStore(deps.store.description));
+  await write(() => spool.noteStore(store.description));
   if (found) {
     const { meta } = found.look;
     await append({ type: 'credits', at: isoUtc(now), charged: meta.creditsCharged, lookups: 1 });

@@ -26,6 +26,7 @@ export class Access {
   readonly #tokens: readonly { role: Role; token: string; key: Buffer }[];
   readonly #clock: Clock;
   readonly #attempts: Attempts;
+  readonly #cookieName: string;
 
   constructor({ token, viewerToken }: Tokens, clock: Clock) {
     const given = [
@@ -35,6 +36,8 @@ export class Access {
     this.#tokens = given.flatMap(({ role, token: secret }) =>
       secret ? [{ role, token: secret.reveal(), key: keyFor(secret, `livestow session of ${role}`) }] : [],
     );
+    const [first] = this.#tokens;
+    this.#cookieName = first ? `livestow-${sign(first.key, 'name of the cookie').slice(0, 8)}` : 'livestow';
     this.#clock = clock;
     this.#attempts = new Attempts(clock);
   }
@@ -49,9 +52,7 @@ export class Access {
    * @param isEncrypted TLS is spoken in front: browsers then hold it against everybody else on the same host
    */
   cookieName(isEncrypted: boolean): string {
-    const [first] = this.#tokens;
-    const own = first ? `livestow-${sign(first.key, 'name of the cookie').slice(0, 8)}` : 'livestow';
-    return isEncrypted ? `__Host-${own}` : own;
+    return isEncrypted ? `__Host-${this.#cookieName}` : this.#cookieName;
   }
 
   /** Undefined: it is no token of ours. */
