@@ -103,9 +103,12 @@ async function requireItsStore(
   shipped: ReadonlySet<string>,
   seen: { keys: ReadonlySet<string>; isAll: boolean },
 ): Promise<void> {
-  if (shipped.size === 0 || !shipped.isDisjointFrom(seen.keys)) return;
   const noted = (await spool.notedStore()) ?? description;
   const isNoted = noted === description;
+  // Lines that cannot be read may have named what was shipped.
+  const isUntold = shipped.size === 0 && !isNoted && (await spool.isJournalDamaged());
+  if (shipped.size === 0 && !isUntold) return;
+  if (isUntold ? [...seen.keys].some(parseSegmentKey) : !shipped.isDisjointFrom(seen.keys)) return;
   if (!seen.isAll && isNoted) return;
   throw new LivestowError('SPOOL', `nothing of what was shipped of ${spool.session} is in ${description}`, {
     hint: isNoted

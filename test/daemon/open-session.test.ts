@@ -35,6 +35,8 @@ interface Left {
   lost?: readonly string[];
   /** The store can't be asked. */
   isAway?: boolean;
+  /** All that the journal tells of media cannot be read. */
+  isTorn?: boolean;
 }
 
 const opening = async (left: Left) => {
@@ -47,7 +49,8 @@ const opening = async (left: Left) => {
   const credentials = { accessKeyId: 'nobody', secretAccessKey: 'nothing' };
   const store = openStore(location, { retry: { tries: 1 }, s3: { credentials } });
   const lost = (left.lost ?? []).map((key) => ({ type: 'lost' as const, at: at(20_000), key }));
-  const lines = [...told, ...lost].map(encodeJournalEntry).join('');
+  const [begun = '', ...rest] = [...told, ...lost].map(encodeJournalEntry);
+  const lines = begun + rest.map((line) => (left.isTorn ? line.replace(':', ';') : line)).join('');
   await write(`spool/alice/${session}/${JOURNAL}`, lines);
   for (const key of left.here) await write(`spool/alice/${session}/${key}`, 'here');
   for (const key of left.there)
@@ -67,6 +70,8 @@ test.each<[string, Left]>([
   ['nobody noted the store, and it is this', { here: [], there: KEYS, noted: null }],
   ['what is not here is told as lost', { here: [INIT], there: [], noted: 'this', lost: KEYS.slice(1) }],
   ['the store is away, and it is this', { here: [], there: [], noted: 'this', isAway: true }],
+  ['a journal is torn, and the store is noted', { here: [], there: [], noted: 'this', isTorn: true }],
+  ['a journal is torn, and some media is there', { here: [], there: KEYS, noted: 'another', isTorn: true }],
 ])('it goes on: %s', async (_, left) => {
   expect(await opening(left)).toMatchObject({ session, term: 2 });
 });
@@ -81,6 +86,7 @@ test.each<[string, Left, RegExp]>([
     { here: [], there: [], noted: 'another', isAway: true },
     ELSEWHERE,
   ],
+  ['a journal is torn', { here: KEYS, there: [], noted: 'another', isTorn: true }, ELSEWHERE],
   ['the store is empty', { here: [], there: [], noted: 'this' }, NOWHERE],
   ['nobody noted the store, and it is not this', { here: [], there: [], noted: null }, NOWHERE],
 ])('it waits for its store: %s', async (_, left, hint) => {
