@@ -165,11 +165,26 @@ export class LookPlanner {
         };
       },
       open: (fromMs, untilMs) => creator.open(fromMs, untilMs),
-      spreadMs: () => this.#creators.size * SPREAD_PER_CREATOR_MS,
+      spreadMs: (place, mostMs = Infinity) => this.#placeInLine(creator, place) * this.#eachApartMs(mostMs),
       budgetRenewsAtMs: () => (budget.affordsLook ? null : budget.renewsAtMs),
       grant: () => budget.grant(handle),
       release: () => budget.release(handle),
     };
+  }
+
+  /** How many come before it when all are due at once; among its equals it stands at `place`. */
+  #placeInLine({ priority }: WatchedCreator, place: number): number {
+    let before = 0;
+    let equals = 0;
+    for (const { creator } of this.#creators.values()) {
+      if (creator.priority > priority) before += 1;
+      else if (creator.priority === priority) equals += 1;
+    }
+    return before + place * equals;
+  }
+
+  #eachApartMs(mostMs: number): number {
+    return Math.min(SPREAD_PER_CREATOR_MS, mostMs / this.#creators.size);
   }
 
   /** When the look rate, in these hours and from then on, adds up to so many looks. */

@@ -25,8 +25,12 @@ export interface CreatorPlan {
   /** Of today: a ceiling that the budget does not pay for gives way. */
   limits(): { floorMs: number; ceilingMs: number };
   open: OpenSpans;
-  /** Over how long looks are spread that would all come at once. */
-  spreadMs(): number;
+  /**
+   * How long to wait where looks would all come at once: those of a higher priority come first, and among its equals
+   * the creator stands at `place`, 0 to 1.
+   * @param mostMs that all of them may take
+   */
+  spreadMs(place: number, mostMs?: number): number;
   /** When looks can be paid again; null: now. */
   budgetRenewsAtMs(): number | null;
   /** The look is made now. */
@@ -46,7 +50,7 @@ export class PlannedCadence implements Cadence {
   readonly #plan: CreatorPlan;
   readonly #random: () => number;
   #firstAskedMs: number | undefined;
-  /** Where in the spread this creator stands, 0 to 1. */
+  /** Where this creator stands among its equals when many are due, 0 to 1. */
   #place: number;
   /** How many looks the rate must add up to. */
   #looksDue = 1;
@@ -86,7 +90,7 @@ export class PlannedCadence implements Cadence {
   #due({ nowMs, sinceLookMs }: CadenceState): { atMs: number; inStep: boolean } {
     if (sinceLookMs === null) {
       this.#firstAskedMs ??= nowMs;
-      return { atMs: this.#firstAskedMs + this.#place * this.#plan.spreadMs(), inStep: true };
+      return { atMs: this.#firstAskedMs + this.#plan.spreadMs(this.#place), inStep: true };
     }
     const lookedMs = nowMs - sinceLookMs;
     const { floorMs, ceilingMs } = this.#plan.limits();
@@ -105,7 +109,7 @@ export class PlannedCadence implements Cadence {
   #allowed(dueMs: number): NextLook {
     const renewsMs = this.#plan.budgetRenewsAtMs();
     const paidMs =
-      renewsMs === null ? dueMs : Math.max(dueMs, Math.ceil(renewsMs + this.#place * this.#plan.spreadMs()));
+      renewsMs === null ? dueMs : Math.max(dueMs, Math.ceil(renewsMs + this.#plan.spreadMs(this.#place)));
     const why = paidMs > dueMs ? 'budget-spent' : 'planned';
     for (const { startMs, endMs } of this.#plan.open(paidMs, paidMs + 1)) {
       if (startMs <= paidMs && paidMs < endMs) return { atMs: paidMs, why };
@@ -117,7 +121,7 @@ export class PlannedCadence implements Cadence {
   #opening(afterMs: number, untilMs: number): number | null {
     for (const { startMs, endMs } of this.#plan.open(afterMs, untilMs)) {
       if (startMs <= afterMs) continue;
-      return Math.ceil(startMs + this.#place * Math.min(this.#plan.spreadMs(), (endMs - startMs) / 2));
+      return Math.ceil(startMs + this.#plan.spreadMs(this.#place, (endMs - startMs) / 2));
     }
     return null;
   }

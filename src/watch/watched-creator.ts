@@ -44,6 +44,10 @@ export class WatchedCreator {
     this.#days.clear();
   }
 
+  get priority(): number {
+    return this.#facts.priority;
+  }
+
   get open(): OpenSpans {
     return this.#facts.open ?? alwaysOpen;
   }

@@ -210,6 +210,22 @@ describe('the next look', () => {
     expect(Math.max(...[...perMinute.values()].map((each) => each.length))).toBeLessThan(25);
   });
 
+  test.each<[string, OpenSpans, number]>([
+    ['after a start', alwaysOpen, 0],
+    ['when their window opens', openBetween(18, 22), 18 * HOUR],
+  ])('of those of a higher priority comes first %s, whoever was there first', (_, open, fromMs) => {
+    const { watch } = planned(
+      { ...creators(50, { open }), dear: { open, priority: 4 }, dearest: { open, priority: 8 } },
+      { budgetPerDay: 52 * 96 },
+    );
+    const firsts = Object.entries(watch(1)).map(([handle, [first]]) => ({ handle, atMs: first! - fromMs }));
+    const [one, two, three] = firsts.toSorted((a, b) => a.atMs - b.atMs);
+    expect(one).toMatchObject({ handle: 'dearest' });
+    expect(two).toMatchObject({ handle: 'dear' });
+    expect(two!.atMs).toBeLessThanOrEqual(201);
+    expect(three!.atMs).toBeGreaterThanOrEqual(200);
+  });
+
   test('is at once when a window opens, and says so before', () => {
     const open = openBetween(18, 22);
     const { clock, planner, watch } = planned({ a: { open } }, { budgetPerDay: 48 });
