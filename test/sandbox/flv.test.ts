@@ -240,12 +240,16 @@ describe('what the media does', () => {
     expect(await account(received[0]!)).toMatchObject({ missing: [], repeats: 0 });
   });
 
-  test('timestamps start again from 0', async () => {
-    const { received } = await watch([{ type: 'reset', atMs: 5_000 }]);
+  test.each([
+    ['start again from 0', { type: 'reset', atMs: 5_000 }],
+    ['that would jump below 0 go on from there', { type: 'jump', byMs: -7_000, atMs: 5_000 }],
+  ] as const)('timestamps %s', async (_, fault) => {
+    const { received } = await watch([fault]);
     const times = videoTimes(received[0]!);
     const at = times.findIndex((time, i) => i > 0 && time < times[i - 1]!);
     expect(times[at - 1]).toBeGreaterThan(4_900);
     expect(times[at]).toBeLessThan(40);
+    expect(stepsMs(received[0]!).every((step) => step > 30 || step < -4_000)).toBe(true);
   });
 
   test.for([

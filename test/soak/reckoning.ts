@@ -253,6 +253,15 @@ function numberNear(aired: readonly Aired[], wallMs: number): number {
   return first + Math.round(((wallMs - broadcast.wallMs(first)) * PICTURES_PER_SECOND) / 1_000);
 }
 
+/** What was aired in this stretch of time, one run for each broadcast. */
+const numbersWithin = (aired: readonly Aired[], [fromMs, toMs]: Range): Range[] =>
+  aired.flatMap(({ places: [first, last], wallMs }): Range[] => {
+    const placeAt = (atMs: number): number =>
+      first + Math.round(((atMs - wallMs(first)) * PICTURES_PER_SECOND) / 1_000);
+    const run: Range = [Math.max(first, placeAt(fromMs)), Math.min(last, placeAt(toMs))];
+    return run[1] > run[0] ? [run] : [];
+  });
+
 function placesOf(pictures: readonly Range[], order: DecodeOrder): RangeSet {
   const places = new RangeSet();
   for (const [first, last] of pictures) {
@@ -300,15 +309,15 @@ function falseGaps(
     const [fromMs, toMs] = rangeOf(gap);
     const said = `${manifest.session}: gap ${gap.cause} ${gap.from}..${gap.to}`;
     const found: string[] = [];
-    const inner: Range = [numberNear(aired, fromMs + tolerance), numberNear(aired, toMs - tolerance)];
+    const inner = new RangeSet(numbersWithin(aired, [fromMs + tolerance, toMs - tolerance]));
     const isUndated = gap.after === null && isOver(aired, Date.parse(manifest.foundAt));
     const isMisplaced =
       isMistimed(facts, [fromMs, toMs], tolerance) ||
       endsInPause(facts, gap, tolerance) ||
       (comesByHls(manifest) && reachesOverClocks(facts, [fromMs, toMs])) ||
       facts.deeds.some((deed) => reachesInto([fromMs, toMs], deed, tolerance));
-    if (inner[1] > inner[0] && !isUndated && !isMisplaced) {
-      const there = new RangeSet([inner]).size - sum(new RangeSet([inner]).minus(places));
+    if (!isUndated && !isMisplaced) {
+      const there = inner.size - sum(inner.minus(places));
       if (there > REORDERED) found.push(`${said}, and ${there} pictures of it are there`);
     }
     if (!explains(gap, manifest, facts, tolerance)) found.push(`${said}: nothing that was done explains it`);

@@ -97,8 +97,9 @@ export class FlvPlayhead {
     this.#cursor.toEdge(this.#broadcast.contentEdgeMs(edgeMs));
   }
 
+  /** To zero at most: there is no earlier timestamp in FLV, and from there on they count again. */
   jump(byMs: number): void {
-    this.#shiftMs += byMs;
+    this.#shiftMs = Math.max(this.#shiftMs + byMs, -this.#cursor.dtsMs);
   }
 
   reset(): void {
