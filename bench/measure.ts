@@ -15,6 +15,8 @@ export interface Plan {
   warmUpSeconds: number;
   /** All creators go live in one moment, so that all segments close in one moment. */
   atOnce: boolean;
+  /** How often the source sends what has come due. */
+  tickMs: number | undefined;
   /** What it writes lies in a folder of its own below. */
   folder: string;
 }
@@ -50,9 +52,13 @@ const LOOKS = 3;
 const LEAST_RECORDED = 0.7;
 
 export async function measure(recorder: Recorder, plan: Plan): Promise<Measured> {
-  const { streams, seconds, atOnce } = plan;
+  const { streams, seconds, atOnce, tickMs } = plan;
   const folder = await mkdtemp(join(plan.folder, `${recorder.name}-`));
-  const source = await Source.start(streams, { atOnce, media: recorder.media ?? 'portrait' });
+  const source = await Source.start(streams, {
+    atOnce,
+    media: recorder.media ?? 'portrait',
+    ...(tickMs === undefined ? {} : { tickMs }),
+  });
   try {
     const startedAtMs = performance.now();
     const recording = await recorder.start(source, folder);

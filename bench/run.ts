@@ -19,6 +19,7 @@ const USAGE = `usage: npm run bench -- [options]
   --rounds 2           how often all of it is done
   --only a,b           of: ffmpeg, streamlink, yt-dlp, livestow, builtin, builtin-fmp4, livestow-s3
   --at-once            all creators go live in one moment: all segments close together
+  --tick MS            the source sends what has come due this often (40); with 10 each frame goes out by itself
   --folder DIR         where recorders write, on the disk that is meant (${tmpdir()})
   --json FILE          the figures as JSON; - for standard output
   --profile DIR        CPU profiles of livestow's process, for a look with Chrome or speedscope`;
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '2' },
     only: { type: 'string' },
     'at-once': { type: 'boolean', default: false },
+    tick: { type: 'string' },
     folder: { type: 'string', default: tmpdir() },
     json: { type: 'string' },
     profile: { type: 'string' },
@@ -91,6 +93,7 @@ async function bench(): Promise<void> {
             seconds: Number(values.seconds),
             warmUpSeconds: Number(values['warm-up']),
             atOnce: values['at-once'],
+            tickMs: values.tick === undefined ? undefined : Number(values.tick),
             folder,
           });
           measured.push(result);

@@ -29,19 +29,24 @@ export class Source {
     this.apiKey = told.apiKey;
   }
 
-  /** @param idle creators that are there and never go live */
+  /**
+   * @param idle creators that are there and never go live
+   * @param tickMs how often what has come due is sent; below the 13 ms that lie between two of a stream's frames each goes
+   *   out by itself
+   */
   static async start(
     streams: number,
     {
       atOnce = false,
       media = 'portrait',
       idle = [],
-    }: { atOnce?: boolean; media?: SourceMedia; idle?: readonly string[] } = {},
+      tickMs,
+    }: { atOnce?: boolean; media?: SourceMedia; idle?: readonly string[]; tickMs?: number } = {},
   ): Promise<Source> {
     const handles = Array.from({ length: streams }, (_, n) => `bench${n + 1}`);
     const spreadMs = atOnce ? 0 : SEGMENT_MS;
     const script = `${import.meta.dirname}/source-process.ts`;
-    const args = [script, handles.join(','), String(spreadMs), media, idle.join(',')];
+    const args = [script, handles.join(','), String(spreadMs), media, idle.join(','), String(tickMs ?? '')];
     const child = new TalkingChild(process.execPath, args);
     return new Source(child, handles, await child.hear());
   }

@@ -27,6 +27,8 @@ export interface SandboxOptions {
   /** On 127.0.0.1; any free one unless told. */
   port?: number;
   ffmpeg?: string;
+  /** How often what has come due is sent. */
+  tickMs?: number;
   onProgress?: (progress: PrepareProgress) => void;
   signal?: AbortSignal;
 }
@@ -100,7 +102,8 @@ class LoopbackSandbox implements Sandbox {
     const scenario = scenarioSchema.parse(input);
     await this.#load(mediaOf(scenario));
     this.#world?.close();
-    this.#world = new World(scenario, this.#library, this.#options.clock ?? systemClock);
+    const { clock = systemClock, tickMs } = this.#options;
+    this.#world = new World(scenario, this.#library, clock, tickMs);
   }
 
   goLive(handle: string): void {

@@ -2,7 +2,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { LivestowError } from '../kernel/errors.ts';
 import { Cdn } from './cdn/cdn.ts';
-import { startTicker } from './cdn/ticker.ts';
+import { startTicker, TICK_MS } from './cdn/ticker.ts';
 import { creatorsOf, type SimulatedCreator } from './creators.ts';
 import { Ledger } from './ledger.ts';
 import { LookupApi } from './lookup-api.ts';
@@ -18,7 +18,7 @@ export class World {
   readonly now: () => number;
   readonly #stopTicker: () => void;
 
-  constructor(scenario: Scenario, library: MediaLibrary, clock: Clock) {
+  constructor(scenario: Scenario, library: MediaLibrary, clock: Clock, tickMs = TICK_MS) {
     const beganMs = clock.monotonic();
     this.now = () => clock.monotonic() - beganMs;
     this.scenario = scenario;
@@ -29,7 +29,7 @@ export class World {
     const streamAddress: Cdn['address'] = (address, positionMs) => this.cdn.address(address, positionMs);
     this.api = new LookupApi({ scenario, creators, ledger, clock, now, streamAddress });
     this.#tick();
-    this.#stopTicker = startTicker(clock, () => this.#tick());
+    this.#stopTicker = startTicker(clock, tickMs, () => this.#tick());
   }
 
   /** Throws NOT_FOUND. */

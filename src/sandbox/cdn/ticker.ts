@@ -2,13 +2,13 @@
 import type { Clock } from '../../kernel/clock.ts';
 
 /** A picture and a bit: real CDNs send in bursts as well. */
-const TICK_MS = 40;
+export const TICK_MS = 40;
 
-export function startTicker(clock: Clock, tick: () => void): () => void {
+export function startTicker(clock: Clock, tickMs: number, tick: () => void): () => void {
   let cancel = () => {};
   const next = () => {
     tick();
-    cancel = clock.after(TICK_MS, next);
+    cancel = clock.after(tickMs, next);
   };
   cancel = clock.after(0, next);
   return () => cancel();
