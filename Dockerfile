@@ -1,9 +1,10 @@
 # livestow in a container: the recorder's settings come from the environment, what it keeps lies in two volumes.
 #
 #   docker build -t livestow .
-#   docker run -e LIVESTOW_API_KEY -v livestow-spool:/spool -v livestow-archive:/archive livestow record alice
+#   docker run --stop-timeout 30 -e LIVESTOW_API_KEY -v livestow-spool:/spool -v livestow-archive:/archive \
+#     livestow record alice
 #
-# Give it time to drain: docker stop --time 30, or stop_grace_period: 30s.
+# Give it time to drain: --stop-timeout 30, or stop_grace_period: 30s.
 
 FROM node:24-bookworm-slim AS build
 WORKDIR /src
@@ -18,7 +19,7 @@ RUN node_modules/.bin/tsc -p tsconfig.build.json \
 
 FROM node:24-bookworm-slim
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates ffmpeg \
+ && apt-get install -y --no-install-recommends ca-certificates ffmpeg tini \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY --from=build /src/package.json ./
@@ -31,11 +32,13 @@ ENV NODE_ENV=production \
     LIVESTOW_SPOOL=/spool \
     LIVESTOW_STORE=/archive
 VOLUME ["/spool", "/archive"]
-USER node
+# The user node. A number, so that Kubernetes can tell that it is not root.
+USER 1000:1000
 WORKDIR /home/node
 # Unhealthy where ffmpeg does not run, or the spool can't be written to or is about to be full.
 HEALTHCHECK --interval=60s --timeout=20s --start-period=10s --retries=3 CMD ["livestow", "doctor", "--quick"]
-# Node itself is the first process: it gets the signals, and it waits for the children that it starts.
+# tini hands each signal on. A first process is not ended by one that it does not handle: doctor, or any command that has
+# just begun, could not be stopped.
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["node", "--max-semi-space-size=6", "--heap-growing-percent=200", "/app/dist/cli/main.js"]
+ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=6", "--heap-growing-percent=200", "/app/dist/cli/main.js"]
 CMD ["--help"]
