@@ -174,10 +174,11 @@ async function readBack(
     out.line(`\nIt lies in ${join(location, 'creators', HANDLE, manifest.session)}`);
     out.line('Browse it:');
     const at = `--store ${JSON.stringify(location)}`;
-    out.line(`  scripts/livestow ls ${at}`);
-    out.line(`  scripts/livestow browse ${at}`);
-    out.line(`  scripts/livestow play @${HANDLE} ${at}`);
-    out.line(`  scripts/livestow export @${HANDLE} -o alice.mp4 ${at}`);
+    const livestow = import.meta.filename.endsWith('.ts') ? 'scripts/livestow' : 'livestow';
+    out.line(`  ${livestow} ls ${at}`);
+    out.line(`  ${livestow} browse ${at}`);
+    out.line(`  ${livestow} play @${HANDLE} ${at}`);
+    out.line(`  ${livestow} export @${HANDLE} -o alice.mp4 ${at}`);
   } finally {
     store.close();
   }
