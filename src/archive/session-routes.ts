@@ -5,7 +5,7 @@
  */
 import type { Context, Env, Hono } from 'hono';
 import { contentTypeOf, sessionKeys } from '../layout/keys.ts';
-import { epochPlaylist, sessionPlaylist } from '../layout/playlist.ts';
+import { epochPlaylist, sessionPlaylist, windowPlaylist } from '../layout/playlist.ts';
 import { initOf } from '../layout/objects.ts';
 import type { ArchivedFile, Manifest } from '../model/manifest.ts';
 import type { Store } from '../store/store.ts';
@@ -41,7 +41,7 @@ export function addSessionRoutes<E extends Env>(
   });
   app.get(`${base}/:playlist{(?:index|epoch-[0-9]+-[0-9]+)\\.m3u8}`, async (c) => {
     const { watched, isPublic } = sessionOf(c);
-    const text = playlistOf(await watched.manifest(), c.req.param('playlist') ?? '');
+    const text = playlistOf(await watched.manifest(), c.req.param('playlist') ?? '', c.req.query('last'));
     if (text === undefined) return c.notFound();
     const headers = { 'Content-Type': contentTypeOf(sessionKeys.playlist), 'Cache-Control': 'no-store' };
     return c.body(text, 200, { ...(isPublic ? FOR_PLAYERS : {}), ...headers });
@@ -55,9 +55,13 @@ export function addSessionRoutes<E extends Env>(
   });
 }
 
-function playlistOf(manifest: Manifest, name: string): string | undefined {
+/** @param last of the whole session's playlist, the end alone: so many seconds */
+function playlistOf(manifest: Manifest, name: string, last: string | undefined): string | undefined {
   const isSealed = manifest.sealedAt !== null;
-  if (name === sessionKeys.playlist) return sessionPlaylist(manifest, isSealed);
+  if (name === sessionKeys.playlist) {
+    const windowMs = 1_000 * Number(last);
+    return windowMs > 0 ? windowPlaylist(manifest, isSealed, windowMs) : sessionPlaylist(manifest, isSealed);
+  }
   const epoch = manifest.epochs.find(({ term, epoch }) => sessionKeys.epochPlaylist(term, epoch) === name);
   return epoch && epochPlaylist(manifest, epoch, isSealed || epoch !== manifest.epochs.at(-1));
 }

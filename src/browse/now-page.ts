@@ -8,6 +8,8 @@ import { scrolledTable } from './scrolled-table.ts';
 
 type State = CreatorStatus['state'];
 const MOST_WATCHED = 200;
+/** So much of a recording is listed for the picture that plays: a playlist of a day has thousands of lines. */
+const LIVE_SECONDS = 60;
 
 const IS_ON: ReadonlySet<State> = new Set(['recording', 'holding', 'finishing', 'leaving']);
 
@@ -119,7 +121,7 @@ function card(
               disablepictureinpicture
               tabindex="-1"
               poster="${path}poster.jpg"
-              data-live-src="${path}index.m3u8"
+              data-live-src="${path}index.m3u8?last=${LIVE_SECONDS}"
             ></video>`
       }</a
     >

@@ -16,25 +16,27 @@ const continues = (previous: Segment, segment: Segment): boolean =>
   sameEpoch(previous, segment) &&
   Math.abs(segment.firstDtsMs - (previous.firstDtsMs + previous.durationMs)) <= JOINED_WITHIN_MS;
 
+const targetSeconds = (segments: readonly Segment[]): number =>
+  segments.reduce((most, { durationMs }) => Math.max(most, Math.round(durationMs / 1000)), 1);
+
+/** @param from index of the first segment that is listed */
 function render(
   manifest: Pick<Manifest, 'container' | 'epochs'>,
   segments: readonly Segment[],
   complete: boolean,
+  from = 0,
 ): string {
-  const longestSeconds = segments.reduce(
-    (most, { durationMs }) => Math.max(most, Math.round(durationMs / 1000)),
-    1,
-  );
   const lines = [
     '#EXTM3U',
     `#EXT-X-VERSION:${manifest.container === 'fmp4' ? 7 : 6}`,
-    `#EXT-X-TARGETDURATION:${longestSeconds}`,
-    `#EXT-X-PLAYLIST-TYPE:${complete ? 'VOD' : 'EVENT'}`,
-    '#EXT-X-MEDIA-SEQUENCE:0',
+    `#EXT-X-TARGETDURATION:${targetSeconds(segments)}`,
+    ...(from === 0 ? [`#EXT-X-PLAYLIST-TYPE:${complete ? 'VOD' : 'EVENT'}`] : []),
+    `#EXT-X-MEDIA-SEQUENCE:${from}`,
+    ...(from === 0 ? [] : [`#EXT-X-DISCONTINUITY-SEQUENCE:${discontinuitiesUpTo(segments, from)}`]),
     '#EXT-X-INDEPENDENT-SEGMENTS',
   ];
   let previous: Segment | undefined;
-  for (const segment of segments) {
+  for (const segment of segments.slice(from)) {
     if (!previous || !continues(previous, segment)) {
       if (previous) lines.push('#EXT-X-DISCONTINUITY');
       if (!previous || !sameEpoch(previous, segment)) {
@@ -48,6 +50,24 @@ function render(
   }
   if (complete) lines.push('#EXT-X-ENDLIST');
   return `${lines.join('\n')}\n`;
+}
+
+const discontinuitiesUpTo = (segments: readonly Segment[], last: number): number =>
+  segments.slice(0, last).filter((segment, i) => !continues(segment, segments[i + 1]!)).length;
+
+/**
+ * The end of a session for whoever looks on while it is made: a window that moves, of at least so much, and of no less
+ * than what players need (RFC 8216, 6.2.2).
+ */
+export function windowPlaylist(manifest: Manifest, complete: boolean, windowMs: number): string {
+  const { segments } = manifest;
+  const leastMs = Math.max(windowMs, 3_000 * targetSeconds(segments));
+  let [from, listedMs] = [segments.length, 0];
+  while (from > 0 && listedMs < leastMs) {
+    from -= 1;
+    listedMs += segments[from]!.durationMs;
+  }
+  return render(manifest, segments, complete, from);
 }
 
 /** @param complete the session is sealed: VOD instead of EVENT */

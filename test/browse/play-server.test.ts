@@ -6,7 +6,7 @@ import HLS from 'hls-parser';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PlayServer } from '../../src/browse/play-server.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { sessionPlaylist } from '../../src/layout/playlist.ts';
+import { sessionPlaylist, windowPlaylist } from '../../src/layout/playlist.ts';
 import { buildSession, publish, tempStore, type BuiltSession, type TempStore } from '../archive/fixture.ts';
 import { play } from './browsed.ts';
 
@@ -44,6 +44,13 @@ test('the playlist and everything that it names can be fetched, as it lies in th
       Buffer.from(await segment.arrayBuffer()).equals(await readFile(join(temp.root, built.prefix, uri))),
     ).toBe(true);
   }
+});
+
+test('its last seconds, for who looks on; nonsense is the whole', async () => {
+  const last = async (seconds: string) => (await get(`index.m3u8?last=${seconds}`)).text();
+  expect(await last('1')).toBe(windowPlaylist(built.manifest, true, 1_000));
+  for (const whole of ['0', '-5', 'x', ''])
+    expect(await last(whole)).toBe(sessionPlaylist(built.manifest, true));
 });
 
 test('each epoch alone', async () => {

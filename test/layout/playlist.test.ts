@@ -1,7 +1,7 @@
 import HLS from 'hls-parser';
 import { describe, expect, test } from 'vitest';
 import { foldSession } from '../../src/layout/fold.ts';
-import { epochPlaylist, sessionPlaylist } from '../../src/layout/playlist.ts';
+import { epochPlaylist, sessionPlaylist, windowPlaylist } from '../../src/layout/playlist.ts';
 import type { JournalEntry } from '../../src/model/manifest.ts';
 import { at, epoch, epochOf, segment, segmentOf, term } from './sample.ts';
 
@@ -48,6 +48,33 @@ test('while it goes on it is an EVENT without an end, and what is there only eve
   const early = sessionPlaylist(shorter, false);
   expect(parse(early)).toMatchObject({ playlistType: 'EVENT', endlist: false });
   expect(sessionPlaylist(twoEpochs, false).startsWith(early)).toBe(true);
+});
+
+const tenSegments = manifestOf(
+  epoch(1, 1),
+  ...[0, 1, 2, 3].map((n) => segment(1, 1, n, { firstDtsMs: 2_000 * n, durationMs: 2_000 })),
+  epoch(1, 2),
+  ...[0, 1, 2, 3, 4, 5].map((n) => segment(1, 2, n, { firstDtsMs: 2_000 * n, durationMs: 2_000 })),
+);
+
+test.each([
+  ['more than there is', 60, 0, 0, 10],
+  ['14 s', 14, 3, 0, 7],
+  ['a length that begins with an epoch', 12, 4, 1, 6],
+  ['7.5 s: whole segments', 7.5, 6, 1, 4],
+  ['less than players need', 1, 7, 1, 3],
+])('a window of %s', (_, seconds, from, discontinuities, listed) => {
+  const playlist = parse(windowPlaylist(tenSegments, false, 1_000 * seconds));
+  expect(playlist).toMatchObject({ targetDuration: 2, endlist: false, mediaSequenceBase: from });
+  expect(playlist.discontinuitySequenceBase ?? 0).toBe(discontinuities);
+  expect(playlist.segments.map(({ uri }) => uri)).toEqual(
+    tenSegments.segments.slice(-listed).map(({ key }) => key),
+  );
+  expect(playlist.segments[0]?.programDateTime).toBeInstanceOf(Date);
+});
+
+test('a window of what is sealed has an end', () => {
+  expect(parse(windowPlaylist(tenSegments, true, 8_000)).endlist).toBe(true);
 });
 
 test('an epoch alone has its own segments and no discontinuity', () => {
