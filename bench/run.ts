@@ -19,7 +19,7 @@ const USAGE = `usage: npm run bench -- [options]
   --rounds 2           how often all of it is done
   --only a,b           of: ffmpeg, streamlink, yt-dlp, livestow, builtin, builtin-fmp4, livestow-s3
   --at-once            all creators go live in one moment: all segments close together
-  --tick MS            the source sends what has come due this often (40); with 10 each frame goes out by itself
+  --tick MS            the source sends what has come due this often (40); with 10 nearly each frame by itself
   --folder DIR         where recorders write, on the disk that is meant (${tmpdir()})
   --json FILE          the figures as JSON; - for standard output
   --profile DIR        CPU profiles of livestow's process, for a look with Chrome or speedscope`;
@@ -39,6 +39,7 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
+const tickMs = values.tick === undefined ? undefined : Number(values.tick);
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 if (values.help) {
@@ -46,6 +47,9 @@ if (values.help) {
 } else if (process.platform !== 'linux') {
   say('The bench reads /proc and needs Linux.');
   process.exitCode = 1;
+} else if (tickMs !== undefined && !(tickMs >= 1)) {
+  say('--tick: milliseconds, 1 or more');
+  process.exitCode = 2;
 } else {
   await bench();
 }
@@ -93,7 +97,7 @@ async function bench(): Promise<void> {
             seconds: Number(values.seconds),
             warmUpSeconds: Number(values['warm-up']),
             atOnce: values['at-once'],
-            tickMs: values.tick === undefined ? undefined : Number(values.tick),
+            tickMs,
             folder,
           });
           measured.push(result);

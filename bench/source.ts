@@ -31,8 +31,7 @@ export class Source {
 
   /**
    * @param idle creators that are there and never go live
-   * @param tickMs how often what has come due is sent; below the 13 ms that lie between two of a stream's frames each goes
-   *   out by itself
+   * @param tickMs how often what has come due is sent; 13 ms lie between two of a stream's frames in the mean
    */
   static async start(
     streams: number,

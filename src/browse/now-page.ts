@@ -8,7 +8,7 @@ import { scrolledTable } from './scrolled-table.ts';
 
 type State = CreatorStatus['state'];
 const MOST_WATCHED = 200;
-/** So much of a recording is listed for the picture that plays: a playlist of a day has thousands of lines. */
+/** So much of a recording is listed at least for the picture that plays: the playlist of a day has thousands of lines. */
 const LIVE_SECONDS = 60;
 
 const IS_ON: ReadonlySet<State> = new Set(['recording', 'holding', 'finishing', 'leaving']);

@@ -110,10 +110,13 @@ async function requireItsStore(
   if (shipped.size === 0 && !isUntold) return;
   if (isUntold ? [...seen.keys].some(parseSegmentKey) : !shipped.isDisjointFrom(seen.keys)) return;
   if (!seen.isAll && isNoted) return;
+  const hint = isNoted
+    ? `see that this is the right store, and there (a disk that is not mounted?); when it is gone for good, move ${spool.folder} away`
+    : `it is in ${noted}: with no livestow running, \`livestow recover ${spool.handle} --store\` with that one ends it there`;
   throw new LivestowError('SPOOL', `nothing of what was shipped of ${spool.session} is in ${description}`, {
-    hint: isNoted
-      ? `see that this is the right store, and there (a disk that is not mounted?); when it is gone for good, move ${spool.folder} away`
-      : `it is in ${noted}: with no livestow running, \`livestow recover ${spool.handle} --store\` with that one ends it there`,
+    hint: isUntold
+      ? `lines of its journals are lost, and with them what was shipped: ${hint}; when nothing was, move ${spool.folder}.set-aside away`
+      : hint,
     context: { store: description, noted },
   });
 }

@@ -4,6 +4,7 @@
  * line has a hole, and that is a discontinuity too.
  */
 import type { Epoch, Manifest, Segment } from '../model/manifest.ts';
+import { publishIntervalMs } from './publish-interval.ts';
 
 /** A hole in the time line up to this long is left to the player; more is a new time line to it. */
 const JOINED_WITHIN_MS = 500;
@@ -19,18 +20,21 @@ const continues = (previous: Segment, segment: Segment): boolean =>
 const targetSeconds = (segments: readonly Segment[]): number =>
   segments.reduce((most, { durationMs }) => Math.max(most, Math.round(durationMs / 1000)), 1);
 
+type Form = 'VOD' | 'EVENT' | 'window';
+
 /** @param from index of the first segment that is listed */
 function render(
   manifest: Pick<Manifest, 'container' | 'epochs'>,
   segments: readonly Segment[],
   complete: boolean,
+  form: Form = complete ? 'VOD' : 'EVENT',
   from = 0,
 ): string {
   const lines = [
     '#EXTM3U',
     `#EXT-X-VERSION:${manifest.container === 'fmp4' ? 7 : 6}`,
     `#EXT-X-TARGETDURATION:${targetSeconds(segments)}`,
-    ...(from === 0 ? [`#EXT-X-PLAYLIST-TYPE:${complete ? 'VOD' : 'EVENT'}`] : []),
+    ...(form === 'window' ? [] : [`#EXT-X-PLAYLIST-TYPE:${form}`]),
     `#EXT-X-MEDIA-SEQUENCE:${from}`,
     ...(from === 0 ? [] : [`#EXT-X-DISCONTINUITY-SEQUENCE:${discontinuitiesUpTo(segments, from)}`]),
     '#EXT-X-INDEPENDENT-SEGMENTS',
@@ -56,18 +60,22 @@ const discontinuitiesUpTo = (segments: readonly Segment[], last: number): number
   segments.slice(0, last).filter((segment, i) => !continues(segment, segments[i + 1]!)).length;
 
 /**
- * The end of a session for whoever looks on while it is made: a window that moves, of at least so much, and of no less
- * than what players need (RFC 8216, 6.2.2).
+ * The end of a session for whoever looks on while it is made: a window that moves, of at least so much. It has no less
+ * than players need (RFC 8216, 6.2.2), and reaches back to before the manifest of before: who had played that to its end
+ * goes on.
  */
 export function windowPlaylist(manifest: Manifest, complete: boolean, windowMs: number): string {
   const { segments } = manifest;
-  const leastMs = Math.max(windowMs, 3_000 * targetSeconds(segments));
+  const [first, last] = [segments[0], segments.at(-1)];
+  const elapsedMs =
+    first && last ? Date.parse(last.startsAt) - Date.parse(first.startsAt) + last.durationMs : 0;
+  const leastMs = Math.max(windowMs, 3_000 * targetSeconds(segments), 3 * publishIntervalMs(elapsedMs));
   let [from, listedMs] = [segments.length, 0];
   while (from > 0 && listedMs < leastMs) {
     from -= 1;
     listedMs += segments[from]!.durationMs;
   }
-  return render(manifest, segments, complete, from);
+  return render(manifest, segments, complete, 'window', from);
 }
 
 /** @param complete the session is sealed: VOD instead of EVENT */

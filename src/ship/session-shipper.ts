@@ -13,6 +13,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { foldSession, type FoldedSession } from '../layout/fold.ts';
 import { changeKey, contentTypeOf, parseJournalKey, sessionKeys, sessionPrefix } from '../layout/keys.ts';
 import { journaledObjects } from '../layout/objects.ts';
+import { PUBLISH_LEAST_MS, publishIntervalMs } from '../layout/publish-interval.ts';
 import type { ArchivedFile, JournalEntry, Manifest, Segment } from '../model/manifest.ts';
 import { byTermAndNumber, readJournals, type JournalRef } from '../spool/journal-file.ts';
 import type { SessionSpool, SpooledObject } from '../spool/session-spool.ts';
@@ -23,10 +24,6 @@ import { foldedFiles, Publisher } from './publish.ts';
 import { holds, persistently, shipObject, type LocalObject } from './ship-object.ts';
 import type { UploadInTurn, Uploads } from './uploads.ts';
 
-/** The manifest is rewritten at most this often ... */
-const PUBLISH_LEAST_MS = 30_000;
-/** ... and at most this many times per length of the recording, so that a day of it costs megabytes, not gigabytes. */
-const PUBLISH_SHARE = 1 / 40;
 /** Made of the session as a whole, when it is sealed. */
 const DERIVED: readonly string[] = [sessionKeys.storyboard, sessionKeys.storyboardTrack];
 /** What is sealed so long after it was found is noted. */
@@ -265,7 +262,7 @@ export class SessionShipper {
 
   get #isManifestDue(): boolean {
     const nowMs = this.#deps.clock.monotonic();
-    const everyMs = Math.max(PUBLISH_LEAST_MS, (nowMs - this.#startedAt) * PUBLISH_SHARE);
+    const everyMs = publishIntervalMs(nowMs - this.#startedAt);
     // Journals come every 30 s, a timer's slack more or less.
     return nowMs - this.#lastPublishedAtMs >= everyMs - 1_000;
   }

@@ -25,7 +25,7 @@ import {
   writeFileDurably,
 } from '../kernel/files.ts';
 import type { Logger } from '../kernel/logger.ts';
-import { isSessionId } from '../layout/keys.ts';
+import { isSessionId, parseJournalKey } from '../layout/keys.ts';
 import { journaledObjects } from '../layout/objects.ts';
 import type { JournalEntry } from '../model/manifest.ts';
 import { JournalWriter, listJournals, readJournals, type JournalRef } from './journal-file.ts';
@@ -195,9 +195,12 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
     await moveAside(this.folder, key);
   }
 
-  /** Whether lines of its journals were lost: what they told may be missing and not be told of. */
+  /** Whether lines of its journals were lost, or whole ones: what they told may be missing and not be told of. */
   async isJournalDamaged(): Promise<boolean> {
-    return (await findAside(this.folder, 'journal')) !== undefined;
+    const aside = await findAside(this.folder, 'journal');
+    const names = aside === undefined ? [] : await readdir(aside);
+    // A second one of a name has a number behind it.
+    return names.some((name) => parseJournalKey(`journal/${name.replace(/\.\d+$/, '')}`) !== undefined);
   }
 
   /** Whether nothing was ever recorded here: a crash came right after the folder was made. */

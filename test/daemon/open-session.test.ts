@@ -37,6 +37,8 @@ interface Left {
   isAway?: boolean;
   /** All that the journal tells of media cannot be read. */
   isTorn?: boolean;
+  /** Something else lies among the journals. */
+  hasStranger?: boolean;
 }
 
 const opening = async (left: Left) => {
@@ -52,6 +54,7 @@ const opening = async (left: Left) => {
   const [begun = '', ...rest] = [...told, ...lost].map(encodeJournalEntry);
   const lines = begun + rest.map((line) => (left.isTorn ? line.replace(':', ';') : line)).join('');
   await write(`spool/alice/${session}/${JOURNAL}`, lines);
+  if (left.hasStranger) await write(`spool/alice/${session}/journal/.notes`, 'of somebody');
   for (const key of left.here) await write(`spool/alice/${session}/${key}`, 'here');
   for (const key of left.there)
     await write(`this/${sessionPrefix('alice', session)}${key}`, key === JOURNAL ? lines : 'there');
@@ -70,6 +73,7 @@ test.each<[string, Left]>([
   ['nobody noted the store, and it is this', { here: [], there: KEYS, noted: null }],
   ['what is not here is told as lost', { here: [INIT], there: [], noted: 'this', lost: KEYS.slice(1) }],
   ['the store is away, and it is this', { here: [], there: [], noted: 'this', isAway: true }],
+  ['nothing was shipped, with a stranger', { here: KEYS, there: [], noted: 'another', hasStranger: true }],
   ['a journal is torn, and the store is noted', { here: [], there: [], noted: 'this', isTorn: true }],
   ['a journal is torn, and some media is there', { here: [], there: KEYS, noted: 'another', isTorn: true }],
 ])('it goes on: %s', async (_, left) => {
@@ -86,7 +90,11 @@ test.each<[string, Left, RegExp]>([
     { here: [], there: [], noted: 'another', isAway: true },
     ELSEWHERE,
   ],
-  ['a journal is torn', { here: KEYS, there: [], noted: 'another', isTorn: true }, ELSEWHERE],
+  [
+    'a journal is torn',
+    { here: KEYS, there: [], noted: 'another', isTorn: true },
+    /lines .* are lost.*another: with/,
+  ],
   ['the store is empty', { here: [], there: [], noted: 'this' }, NOWHERE],
   ['nobody noted the store, and it is not this', { here: [], there: [], noted: null }, NOWHERE],
 ])('it waits for its store: %s', async (_, left, hint) => {

@@ -50,31 +50,54 @@ test('while it goes on it is an EVENT without an end, and what is there only eve
   expect(sessionPlaylist(twoEpochs, false).startsWith(early)).toBe(true);
 });
 
-const tenSegments = manifestOf(
-  epoch(1, 1),
-  ...[0, 1, 2, 3].map((n) => segment(1, 1, n, { firstDtsMs: 2_000 * n, durationMs: 2_000 })),
-  epoch(1, 2),
-  ...[0, 1, 2, 3, 4, 5].map((n) => segment(1, 2, n, { firstDtsMs: 2_000 * n, durationMs: 2_000 })),
+/** Of ten minutes: the first 40 s in an epoch of their own. */
+const tenMinutes = manifestOf(
+  ...[0, 1].flatMap((e) => [
+    epoch(1, e + 1),
+    ...Array.from({ length: e === 0 ? 4 : 56 }, (_, n) =>
+      segment(1, e + 1, n, {
+        firstDtsMs: 10_000 * n,
+        durationMs: 10_000,
+        startsAt: at(40_000 * e + 10_000 * n),
+      }),
+    ),
+  ]),
 );
 
 test.each([
-  ['more than there is', 60, 0, 0, 10],
-  ['14 s', 14, 3, 0, 7],
-  ['a length that begins with an epoch', 12, 4, 1, 6],
-  ['7.5 s: whole segments', 7.5, 6, 1, 4],
-  ['less than players need', 1, 7, 1, 3],
-])('a window of %s', (_, seconds, from, discontinuities, listed) => {
-  const playlist = parse(windowPlaylist(tenSegments, false, 1_000 * seconds));
-  expect(playlist).toMatchObject({ targetDuration: 2, endlist: false, mediaSequenceBase: from });
+  ['more than there is', 700, 0, 0],
+  ['570 s', 570, 3, 0],
+  ['a length that begins with an epoch', 560, 4, 1],
+  ['105 s: whole segments', 105, 49, 1],
+  ['less than is published at once', 1, 51, 1],
+])('a window of %s', (_, seconds, from, discontinuities) => {
+  const text = windowPlaylist(tenMinutes, false, 1_000 * seconds);
+  const playlist = parse(text);
+  expect(playlist).toMatchObject({ targetDuration: 10, endlist: false, mediaSequenceBase: from });
   expect(playlist.discontinuitySequenceBase ?? 0).toBe(discontinuities);
   expect(playlist.segments.map(({ uri }) => uri)).toEqual(
-    tenSegments.segments.slice(-listed).map(({ key }) => key),
+    tenMinutes.segments.slice(from).map(({ key }) => key),
   );
   expect(playlist.segments[0]?.programDateTime).toBeInstanceOf(Date);
+  expect(text).not.toContain('EVENT');
 });
 
+test.each([1, 3, 24])(
+  'what a window lists after %d h goes on from the one of the manifest before',
+  (hours) => {
+    const segments = Array.from({ length: 360 * hours }, (_, n) =>
+      segmentOf(1, 1, n, { firstDtsMs: 10_000 * n, durationMs: 10_000, startsAt: at(10_000 * n) }),
+    );
+    const whole = { ...tenMinutes, segments };
+    const before = { ...whole, segments: segments.slice(0, Math.floor(-6 + (segments.length * 39) / 40)) };
+    const from = parse(windowPlaylist(whole, false, 60_000)).mediaSequenceBase ?? 0;
+    expect(from).toBeLessThan(before.segments.length - 3);
+    expect(from).toBeGreaterThan(0.9 * segments.length);
+  },
+);
+
 test('a window of what is sealed has an end', () => {
-  expect(parse(windowPlaylist(tenSegments, true, 8_000)).endlist).toBe(true);
+  expect(parse(windowPlaylist(tenMinutes, true, 8_000)).endlist).toBe(true);
 });
 
 test('an epoch alone has its own segments and no discontinuity', () => {
