@@ -16,7 +16,7 @@ export interface Plan {
   /** All creators go live in one moment, so that all segments close in one moment. */
   atOnce: boolean;
   /** How often the source sends what has come due. */
-  tickMs: number | undefined;
+  tickMs: number;
   /** What it writes lies in a folder of its own below. */
   folder: string;
 }
@@ -54,11 +54,7 @@ const LEAST_RECORDED = 0.7;
 export async function measure(recorder: Recorder, plan: Plan): Promise<Measured> {
   const { streams, seconds, atOnce, tickMs } = plan;
   const folder = await mkdtemp(join(plan.folder, `${recorder.name}-`));
-  const source = await Source.start(streams, {
-    atOnce,
-    media: recorder.media ?? 'portrait',
-    ...(tickMs === undefined ? {} : { tickMs }),
-  });
+  const source = await Source.start(streams, { atOnce, media: recorder.media ?? 'portrait', tickMs });
   try {
     const startedAtMs = performance.now();
     const recording = await recorder.start(source, folder);

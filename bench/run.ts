@@ -7,6 +7,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { TICK_MS } from '../src/sandbox/cdn/ticker.ts';
 import { measure, type Measured } from './measure.ts';
 import { ffmpeg, livestow, streamlink, ytDlp, type Recorder } from './recorders.ts';
 import { table } from './report.ts';
@@ -19,7 +20,7 @@ const USAGE = `usage: npm run bench -- [options]
   --rounds 2           how often all of it is done
   --only a,b           of: ffmpeg, streamlink, yt-dlp, livestow, builtin, builtin-fmp4, livestow-s3
   --at-once            all creators go live in one moment: all segments close together
-  --tick MS            the source sends what has come due this often (40); with 10 nearly each frame by itself
+  --tick MS            the source sends what has come due this often (${TICK_MS}); with 10 nearly each frame by itself
   --folder DIR         where recorders write, on the disk that is meant (${tmpdir()})
   --json FILE          the figures as JSON; - for standard output
   --profile DIR        CPU profiles of livestow's process, for a look with Chrome or speedscope`;
@@ -32,14 +33,14 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '2' },
     only: { type: 'string' },
     'at-once': { type: 'boolean', default: false },
-    tick: { type: 'string' },
+    tick: { type: 'string', default: String(TICK_MS) },
     folder: { type: 'string', default: tmpdir() },
     json: { type: 'string' },
     profile: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
-const tickMs = values.tick === undefined ? undefined : Number(values.tick);
+const tickMs = Number(values.tick);
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 if (values.help) {
@@ -47,7 +48,7 @@ if (values.help) {
 } else if (process.platform !== 'linux') {
   say('The bench reads /proc and needs Linux.');
   process.exitCode = 1;
-} else if (tickMs !== undefined && !(tickMs >= 1)) {
+} else if (!(tickMs >= 1)) {
   say('--tick: milliseconds, 1 or more');
   process.exitCode = 2;
 } else {

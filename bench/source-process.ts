@@ -10,7 +10,7 @@ import { mediaNameSchema } from '../src/sandbox/media/recipes.ts';
 import type { ScenarioInput } from '../src/sandbox/scenario.ts';
 import { createSandbox } from '../src/sandbox/sandbox.ts';
 
-const [handles = '', spreadMs = '0', name = '', idle = '', tickMs = ''] = process.argv.slice(2);
+const [handles = '', spreadMs = '0', name = '', idle = '', tickMs = '0'] = process.argv.slice(2);
 const media = mediaNameSchema.parse(name);
 const names = handles.split(',');
 const creators: NonNullable<ScenarioInput['creators']> = Object.fromEntries(
@@ -21,7 +21,7 @@ const creators: NonNullable<ScenarioInput['creators']> = Object.fromEntries(
 );
 const sandbox = await createSandbox({
   scenario: { creators },
-  ...(tickMs === '' ? {} : { tickMs: Number(tickMs) }),
+  tickMs: Number(tickMs),
   onProgress: ({ name }) => process.stderr.write(`\rmaking the media "${name}" (once) `),
 });
 process.stdout.write(`${JSON.stringify({ apiUrl: sandbox.apiUrl, apiKey: sandbox.apiKey })}\n`);

@@ -1,5 +1,6 @@
 /** The simulated CDN, as the bench sees it: creators that it lets go live, and the addresses of their streams. */
 import { Agent } from 'undici';
+import { TICK_MS } from '../src/sandbox/cdn/ticker.ts';
 import { silentLogger } from '../src/kernel/logger.ts';
 import { LookupClient } from '../src/lookup/lookup-client.ts';
 import { TalkingChild } from './child.ts';
@@ -39,13 +40,13 @@ export class Source {
       atOnce = false,
       media = 'portrait',
       idle = [],
-      tickMs,
+      tickMs = TICK_MS,
     }: { atOnce?: boolean; media?: SourceMedia; idle?: readonly string[]; tickMs?: number } = {},
   ): Promise<Source> {
     const handles = Array.from({ length: streams }, (_, n) => `bench${n + 1}`);
     const spreadMs = atOnce ? 0 : SEGMENT_MS;
     const script = `${import.meta.dirname}/source-process.ts`;
-    const args = [script, handles.join(','), String(spreadMs), media, idle.join(','), String(tickMs ?? '')];
+    const args = [script, handles.join(','), String(spreadMs), media, idle.join(','), String(tickMs)];
     const child = new TalkingChild(process.execPath, args);
     return new Source(child, handles, await child.hear());
   }

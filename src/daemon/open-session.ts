@@ -103,12 +103,12 @@ async function requireItsStore(
   shipped: ReadonlySet<string>,
   seen: { keys: ReadonlySet<string>; isAll: boolean },
 ): Promise<void> {
+  if (!shipped.isDisjointFrom(seen.keys)) return;
   const noted = (await spool.notedStore()) ?? description;
   const isNoted = noted === description;
   // Lines that cannot be read may have named what was shipped.
   const isUntold = shipped.size === 0 && !isNoted && (await spool.isJournalDamaged());
-  if (shipped.size === 0 && !isUntold) return;
-  if (isUntold ? [...seen.keys].some(parseSegmentKey) : !shipped.isDisjointFrom(seen.keys)) return;
+  if (shipped.size === 0 && (!isUntold || seen.keys.values().some(parseSegmentKey))) return;
   if (!seen.isAll && isNoted) return;
   const hint = isNoted
     ? `see that this is the right store, and there (a disk that is not mounted?); when it is gone for good, move ${spool.folder} away`

@@ -30,7 +30,7 @@ import { journaledObjects } from '../layout/objects.ts';
 import type { JournalEntry } from '../model/manifest.ts';
 import { JournalWriter, listJournals, readJournals, type JournalRef } from './journal-file.ts';
 import { takeStock } from './leftover.ts';
-import { findAside, moveAside, SET_ASIDE } from './set-aside.ts';
+import { moveAside, namesAside, SET_ASIDE } from './set-aside.ts';
 import { FOLDERS, STORE_NOTE, strangersIn } from './strangers.ts';
 
 /** Ends the name of a session's folder that is being removed. */
@@ -197,10 +197,8 @@ export class SessionSpool extends EventEmitter<SpoolEvents> {
 
   /** Whether lines of its journals were lost, or whole ones: what they told may be missing and not be told of. */
   async isJournalDamaged(): Promise<boolean> {
-    const aside = await findAside(this.folder, 'journal');
-    const names = aside === undefined ? [] : await readdir(aside);
-    // A second one of a name has a number behind it.
-    return names.some((name) => parseJournalKey(`journal/${name.replace(/\.\d+$/, '')}`) !== undefined);
+    const names = await namesAside(this.folder, 'journal');
+    return names.some((name) => parseJournalKey(`journal/${name}`) !== undefined);
   }
 
   /** Whether nothing was ever recorded here: a crash came right after the folder was made. */

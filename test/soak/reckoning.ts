@@ -249,16 +249,20 @@ const straight = (number: number, near: number): number =>
 function numberNear(aired: readonly Aired[], wallMs: number): number {
   const broadcast = aired.findLast((each) => each.wallMs(each.places[0]) <= wallMs + 5_000) ?? aired[0];
   if (!broadcast) return 0;
-  const [first] = broadcast.places;
-  return first + Math.round(((wallMs - broadcast.wallMs(first)) * PICTURES_PER_SECOND) / 1_000);
+  return placeAt(broadcast, wallMs);
 }
+
+const placeAt = ({ places: [first], wallMs }: Aired, atMs: number): number =>
+  first + Math.round(((atMs - wallMs(first)) * PICTURES_PER_SECOND) / 1_000);
 
 /** What was aired in this stretch of time, one run for each broadcast. */
 const numbersWithin = (aired: readonly Aired[], [fromMs, toMs]: Range): Range[] =>
-  aired.flatMap(({ places: [first, last], wallMs }): Range[] => {
-    const placeAt = (atMs: number): number =>
-      first + Math.round(((atMs - wallMs(first)) * PICTURES_PER_SECOND) / 1_000);
-    const run: Range = [Math.max(first, placeAt(fromMs)), Math.min(last, placeAt(toMs))];
+  aired.flatMap((broadcast): Range[] => {
+    const [first, last] = broadcast.places;
+    const run: Range = [
+      Math.max(first, placeAt(broadcast, fromMs)),
+      Math.min(last, placeAt(broadcast, toMs)),
+    ];
     return run[1] > run[0] ? [run] : [];
   });
 
